@@ -1,0 +1,23 @@
+\echo Use "CREATE EXTENSION cipguard" to load this file. \quit
+
+CREATE SCHEMA cipguard;
+COMMENT ON SCHEMA cipguard IS 'client information protection guard: encryption, masking and audit of personal data';
+
+-- Roles belong to the whole cluster: made when missing, never dropped.
+DO $$
+DECLARE
+	role_name text;
+BEGIN
+	FOREACH role_name IN ARRAY ARRAY['cipguard_officer', 'cipguard_auditor', 'cipguard_masker'] LOOP
+		IF pg_catalog.to_regrole(role_name) IS NULL THEN
+			EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
+		END IF;
+	END LOOP;
+END
+$$;
+
+CREATE FUNCTION cipguard.invalidate_cache() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'cipguard_invalidate_cache'
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cipguard.invalidate_cache() IS 'trigger: tells every session that a table of the extension has changed';
+REVOKE ALL ON FUNCTION cipguard.invalidate_cache() FROM PUBLIC;

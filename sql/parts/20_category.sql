@@ -1,0 +1,122 @@
+-- Kinds of personal data.
+CREATE FUNCTION cipguard.category_id(name text) RETURNS integer
+	AS 'MODULE_PATHNAME', 'cipguard_category_id'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.category_id(text) IS 'stable number of a category or token domain: the first 31 bits of the SHA-256 of its name';
+
+CREATE FUNCTION cipguard.known_masker(name text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'cipguard_known_masker'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.known_masker(text) IS 'whether this version has a masker of that name';
+
+CREATE FUNCTION cipguard.known_validator(name text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'cipguard_known_validator'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.known_validator(text) IS 'whether this version has a validator of that name';
+
+CREATE FUNCTION cipguard.known_normalizer(name text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'cipguard_known_normalizer'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.known_normalizer(text) IS 'whether this version has a normal form of that name';
+
+CREATE FUNCTION cipguard.known_suite(name text, searchable boolean) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'cipguard_known_suite'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.known_suite(text, boolean) IS 'whether this version has a cipher suite of that name, searchable or not';
+
+-- Columns in the order of category.c.
+CREATE TABLE cipguard.category (
+	name text PRIMARY KEY
+		CHECK (name OPERATOR(pg_catalog.~) '^[a-z][a-z0-9_]{0,62}$'),
+	id integer NOT NULL UNIQUE GENERATED ALWAYS AS (cipguard.category_id(name)) STORED,
+	level smallint NOT NULL CHECK (level OPERATOR(pg_catalog.>=) 1 AND level OPERATOR(pg_catalog.<=) 4),
+	sensitive boolean NOT NULL,
+	mask text NOT NULL CHECK (cipguard.known_masker(mask)),
+	validator text NOT NULL CHECK (cipguard.known_validator(validator)),
+	normalizer text NOT NULL CHECK (cipguard.known_normalizer(normalizer)),
+	mode text NOT NULL CHECK (mode OPERATOR(pg_catalog.=) 'random' OR mode OPERATOR(pg_catalog.=) 'searchable'),
+	suite text NOT NULL,
+	token_domain text NOT NULL,
+	pad smallint NOT NULL CHECK (pad OPERATOR(pg_catalog.>=) 1 AND pad OPERATOR(pg_catalog.<=) 255),
+	description text,
+	builtin boolean NOT NULL DEFAULT false,
+	CHECK (cipguard.known_suite(suite, mode OPERATOR(pg_catalog.=) 'searchable'))
+);
+COMMENT ON TABLE cipguard.category IS 'kinds of personal data and how each is protected';
+COMMENT ON COLUMN cipguard.category.id IS 'stable number: type modifier of columns, part of each value';
+COMMENT ON COLUMN cipguard.category.level IS '1 (low) to 4 (never shown), after GB/T 43697';
+COMMENT ON COLUMN cipguard.category.sensitive IS 'sensitive personal information (PIPL article 28)';
+COMMENT ON COLUMN cipguard.category.mask IS 'masker: stars name mobile email resident_id bank_card uscc address plate year';
+COMMENT ON COLUMN cipguard.category.validator IS 'validator of new values: none mobile email resident_id bank_card uscc plate date';
+COMMENT ON COLUMN cipguard.category.normalizer IS 'normal form for equality: none name phone code email';
+COMMENT ON COLUMN cipguard.category.mode IS 'random: no comparison; searchable: equal values have equal tokens';
+COMMENT ON COLUMN cipguard.category.suite IS 'cipher suite of new values: aes-random aes-searchable';
+COMMENT ON COLUMN cipguard.category.token_domain IS 'categories of one domain can be compared with each other';
+COMMENT ON COLUMN cipguard.category.pad IS 'values are padded to a multiple of so many bytes';
+COMMENT ON COLUMN cipguard.category.builtin IS 'comes with the extension and is not dumped';
+REVOKE ALL ON TABLE cipguard.category FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('cipguard.category', 'WHERE NOT builtin');
+
+CREATE TRIGGER invalidate_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cipguard.category
+	FOR EACH STATEMENT EXECUTE FUNCTION cipguard.invalidate_cache();
+ALTER TABLE cipguard.category ENABLE ALWAYS TRIGGER invalidate_cache;
+
+INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normalizer, mode, suite, token_domain, pad, description, builtin) VALUES
+	('unclassified', 2, false, 'stars', 'none', 'none', 'random', 'aes-random', 'unclassified', 16, 'values outside of columns: literals and parameters', true),
+	('name', 2, false, 'name', 'none', 'name', 'searchable', 'aes-searchable', 'name', 16, 'name of a person', true),
+	('mobile', 2, false, 'mobile', 'mobile', 'phone', 'searchable', 'aes-searchable', 'mobile', 16, 'mobile number of mainland China', true),
+	('email', 2, false, 'email', 'email', 'email', 'searchable', 'aes-searchable', 'email', 16, 'e-mail address (RFC 5321, RFC 6531)', true),
+	('resident_id', 3, true, 'resident_id', 'resident_id', 'code', 'searchable', 'aes-searchable', 'resident_id', 16, 'resident identity number (GB 11643)', true),
+	('bank_card', 3, true, 'bank_card', 'bank_card', 'code', 'searchable', 'aes-searchable', 'bank_card', 16, 'payment card number (ISO/IEC 7812)', true),
+	('uscc', 1, false, 'uscc', 'uscc', 'code', 'searchable', 'aes-searchable', 'uscc', 16, 'unified social credit code (GB 32100)', true),
+	('address', 3, false, 'address', 'none', 'none', 'random', 'aes-random', 'address', 16, 'postal address', true),
+	('birth_date', 2, false, 'year', 'date', 'none', 'random', 'aes-random', 'birth_date', 16, 'date of birth', true),
+	('plate', 2, false, 'plate', 'plate', 'code', 'searchable', 'aes-searchable', 'plate', 16, 'licence plate (GA 36)', true);
+
+CREATE FUNCTION cipguard.add_category(
+	category text,
+	mode text DEFAULT 'random',
+	mask text DEFAULT 'stars',
+	validator text DEFAULT 'none',
+	normalizer text DEFAULT 'none',
+	level integer DEFAULT 2,
+	sensitive boolean DEFAULT false,
+	token_domain text DEFAULT NULL,
+	pad integer DEFAULT 16,
+	description text DEFAULT NULL
+) RETURNS integer
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	made integer;
+BEGIN
+	INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normalizer, mode, suite, token_domain, pad, description)
+		VALUES (add_category.category, add_category.level::smallint, add_category.sensitive, add_category.mask,
+			add_category.validator, add_category.normalizer, add_category.mode,
+			CASE WHEN add_category.mode = 'searchable' THEN 'aes-searchable' ELSE 'aes-random' END,
+			coalesce(add_category.token_domain, add_category.category), add_category.pad::smallint, add_category.description)
+		RETURNING id INTO made;
+	IF cipguard.kek_configured() THEN
+		PERFORM cipguard.init();
+	END IF;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text) IS 'adds a kind of personal data, makes its keys, and returns its number';
+REVOKE ALL ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text) FROM PUBLIC;
+
+CREATE VIEW cipguard.key_status AS
+	SELECT CASE k.kind WHEN 'd' THEN 'data key' ELSE 'token key' END AS kind,
+		coalesce(c.name, d.token_domain, k.owner_name) AS of,
+		k.version,
+		k.state,
+		pg_catalog.encode(pg_catalog.substr(k.kek_id, 1, 4), 'hex') AS kek,
+		k.created,
+		k.retired
+	FROM cipguard.data_key k
+		LEFT JOIN cipguard.category c ON k.kind OPERATOR(pg_catalog.=) 'd' AND c.id OPERATOR(pg_catalog.=) k.owner
+		LEFT JOIN (SELECT DISTINCT token_domain FROM cipguard.category) d
+			ON k.kind OPERATOR(pg_catalog.=) 't' AND cipguard.category_id(d.token_domain) OPERATOR(pg_catalog.=) k.owner;
+COMMENT ON VIEW cipguard.key_status IS 'keys, of which category or token domain, and their state; no key material';
+REVOKE ALL ON TABLE cipguard.key_status FROM PUBLIC;

@@ -1,0 +1,91 @@
+-- Who may compare or read values.  Columns in the order of access.c.
+CREATE TABLE cipguard.access_grant (
+	id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+	grantee regrole NOT NULL,
+	category text NOT NULL,
+	level text NOT NULL CHECK (level OPERATOR(pg_catalog.=) 'search' OR level OPERATOR(pg_catalog.=) 'read'),
+	relation regclass,
+	purpose text,
+	valid_from timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	valid_until timestamptz,
+	granted_by text,
+	granted_at timestamptz,
+	revoked_by text,
+	revoked_at timestamptz
+);
+COMMENT ON TABLE cipguard.access_grant IS 'grants of access to personal data, with those revoked';
+COMMENT ON COLUMN cipguard.access_grant.relation IS 'the grant opens this table only, through its masking view; null: every table';
+COMMENT ON COLUMN cipguard.access_grant.purpose IS 'counts only while cipguard.purpose has this value; null: always';
+COMMENT ON COLUMN cipguard.access_grant.granted_by IS 'login role of the officer';
+REVOKE ALL ON TABLE cipguard.access_grant FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('cipguard.access_grant', '');
+SELECT pg_catalog.pg_extension_config_dump('cipguard.access_grant_id_seq', '');
+
+CREATE FUNCTION cipguard.guard_grant() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'cipguard_guard_grant'
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cipguard.guard_grant() IS 'trigger: nobody grants access to himself, and grants are only revoked, never changed';
+REVOKE ALL ON FUNCTION cipguard.guard_grant() FROM PUBLIC;
+
+CREATE TRIGGER guard_grant BEFORE INSERT OR UPDATE ON cipguard.access_grant
+	FOR EACH ROW EXECUTE FUNCTION cipguard.guard_grant();
+ALTER TABLE cipguard.access_grant ENABLE ALWAYS TRIGGER guard_grant;
+CREATE TRIGGER invalidate_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cipguard.access_grant
+	FOR EACH STATEMENT EXECUTE FUNCTION cipguard.invalidate_cache();
+ALTER TABLE cipguard.access_grant ENABLE ALWAYS TRIGGER invalidate_cache;
+
+CREATE FUNCTION cipguard.can_access(category text, level text DEFAULT 'read', relation regclass DEFAULT NULL) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'cipguard_can_access'
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.can_access(text, text, regclass) IS 'whether the current user may search or read values of the category, of that table or of any';
+
+CREATE FUNCTION cipguard.grant_access(
+	grantee regrole,
+	category text,
+	level text DEFAULT 'read',
+	relation regclass DEFAULT NULL,
+	purpose text DEFAULT NULL,
+	valid_until timestamptz DEFAULT NULL
+) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	made bigint;
+BEGIN
+	-- Raises, with a hint, for a category or level that does not exist.
+	PERFORM cipguard.can_access(grant_access.category, grant_access.level);
+	IF grant_access.valid_until <= now() THEN
+		RAISE EXCEPTION 'end of the grant lies in the past'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	INSERT INTO cipguard.access_grant (grantee, category, level, relation, purpose, valid_until)
+		VALUES (grant_access.grantee, grant_access.category, grant_access.level, grant_access.relation,
+			grant_access.purpose, grant_access.valid_until)
+		RETURNING id INTO made;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION cipguard.grant_access(regrole, text, text, regclass, text, timestamptz) IS 'lets a role search or read values of a category; returns the number of the grant';
+REVOKE ALL ON FUNCTION cipguard.grant_access(regrole, text, text, regclass, text, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION cipguard.revoke_access(grant_id bigint) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	UPDATE cipguard.access_grant SET revoked_at = now()
+		WHERE id = revoke_access.grant_id AND revoked_at IS NULL;
+	RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION cipguard.revoke_access(bigint) IS 'ends a grant at once, in every session; false if there is none in force by that number';
+REVOKE ALL ON FUNCTION cipguard.revoke_access(bigint) FROM PUBLIC;
+
+CREATE VIEW cipguard.access_grants AS
+	SELECT id, grantee, category, level, relation, purpose, valid_from, valid_until, granted_by, granted_at
+	FROM cipguard.access_grant
+	WHERE revoked_at IS NULL
+		AND (valid_until IS NULL OR valid_until OPERATOR(pg_catalog.>) pg_catalog.now());
+COMMENT ON VIEW cipguard.access_grants IS 'grants in force';
+REVOKE ALL ON TABLE cipguard.access_grants FROM PUBLIC;

@@ -1,0 +1,289 @@
+-- Audit: who changed what in audited tables.
+--
+-- Nothing of this is dumped: a restored database begins a new log. Rows are
+-- written by C code past the executor; the protecting triggers stop every SQL
+-- statement, that of a superuser too. (He can disable a trigger or drop a
+-- table; noticing that is the task of seals and anchors.)
+--
+-- The column order of the tables is known to src/audit_store.c and
+-- src/audit_relation.h.
+
+CREATE FUNCTION cipguard.audit_row() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_audit_row';
+REVOKE ALL ON FUNCTION cipguard.audit_row() FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_row() IS
+	'records an inserted, updated or deleted row (made by audit_table)';
+
+CREATE FUNCTION cipguard.audit_truncate() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_audit_truncate';
+REVOKE ALL ON FUNCTION cipguard.audit_truncate() FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_truncate() IS
+	'records a TRUNCATE (made by audit_table)';
+
+CREATE FUNCTION cipguard.audit_protect() RETURNS trigger
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_audit_protect';
+REVOKE ALL ON FUNCTION cipguard.audit_protect() FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_protect() IS
+	'refuses any statement that would change the audit log';
+
+-- Gaps mean nothing; the cache keeps the sequence off the hot path.
+CREATE SEQUENCE cipguard.audit_event_seq AS bigint CACHE 128;
+REVOKE ALL ON SEQUENCE cipguard.audit_event_seq FROM PUBLIC;
+COMMENT ON SEQUENCE cipguard.audit_event_seq IS
+	'orders rows of the audit log within one transaction';
+
+CREATE TABLE cipguard.audit_event (
+	seq bigint NOT NULL,
+	xid xid8 NOT NULL,
+	ts timestamptz NOT NULL,
+	session_id bigint NOT NULL,
+	subject bigint,
+	relid oid NOT NULL,
+	cmd integer NOT NULL,
+	kind "char" NOT NULL,
+	app_verified boolean NOT NULL,
+	relname text NOT NULL,
+	cur_role text NOT NULL,
+	app_user text,
+	purpose text,
+	cols smallint[],
+	old bytea,
+	new bytea
+) PARTITION BY RANGE (ts);
+REVOKE ALL ON TABLE cipguard.audit_event FROM PUBLIC;
+COMMENT ON TABLE cipguard.audit_event IS
+	'audit events, by month (UTC)';
+COMMENT ON COLUMN cipguard.audit_event.seq IS
+	'order within a transaction; gaps mean nothing';
+COMMENT ON COLUMN cipguard.audit_event.xid IS
+	'top-level transaction';
+COMMENT ON COLUMN cipguard.audit_event.ts IS
+	'clock when the event was written';
+COMMENT ON COLUMN cipguard.audit_event.session_id IS
+	'refers to cipguard.audit_session';
+COMMENT ON COLUMN cipguard.audit_event.subject IS
+	'tag of the person the row is about, see cipguard.subject_tag';
+COMMENT ON COLUMN cipguard.audit_event.relid IS
+	'table, as pg_class.oid at that time';
+COMMENT ON COLUMN cipguard.audit_event.cmd IS
+	'command number within the transaction';
+COMMENT ON COLUMN cipguard.audit_event.kind IS
+	'I insert, U update, D delete, T truncate, G what is audited';
+COMMENT ON COLUMN cipguard.audit_event.app_verified IS
+	'false: app_user is only what the session claimed';
+COMMENT ON COLUMN cipguard.audit_event.relname IS
+	'table, schema-qualified, as it was named then';
+COMMENT ON COLUMN cipguard.audit_event.cur_role IS
+	'role that acted';
+COMMENT ON COLUMN cipguard.audit_event.app_user IS
+	'user of the application (cipguard.app_user)';
+COMMENT ON COLUMN cipguard.audit_event.purpose IS
+	'purpose the session stated (cipguard.purpose)';
+COMMENT ON COLUMN cipguard.audit_event.cols IS
+	'attribute numbers of changed columns of an update';
+COMMENT ON COLUMN cipguard.audit_event.old IS
+	'row image: deleted row, or key and old values of changed columns';
+COMMENT ON COLUMN cipguard.audit_event.new IS
+	'row image: inserted row, or new values of changed columns; or a note';
+
+CREATE INDEX audit_event_xid_idx ON cipguard.audit_event
+	USING btree (xid, seq);
+COMMENT ON INDEX cipguard.audit_event_xid_idx IS
+	'order of the log';
+CREATE INDEX audit_event_ts_idx ON cipguard.audit_event USING brin (ts);
+COMMENT ON INDEX cipguard.audit_event_ts_idx IS
+	'events of a span of time';
+
+-- The row trigger is for logical replication, whose apply worker fires no
+-- statement triggers. Partitions get it as a clone, and the statement trigger
+-- when they are made.
+CREATE TRIGGER audit_protect_statement
+	BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON cipguard.audit_event
+	FOR EACH STATEMENT EXECUTE FUNCTION cipguard.audit_protect();
+ALTER TABLE cipguard.audit_event
+	ENABLE ALWAYS TRIGGER audit_protect_statement;
+CREATE TRIGGER audit_protect_row
+	BEFORE INSERT OR UPDATE OR DELETE ON cipguard.audit_event
+	FOR EACH ROW EXECUTE FUNCTION cipguard.audit_protect();
+ALTER TABLE cipguard.audit_event ENABLE ALWAYS TRIGGER audit_protect_row;
+
+CREATE TABLE cipguard.audit_session (
+	session_id bigint NOT NULL,
+	seq bigint NOT NULL,
+	xid xid8 NOT NULL,
+	ts timestamptz NOT NULL,
+	backend_start timestamptz NOT NULL,
+	pid integer NOT NULL,
+	auth_user text,
+	session_user_name text,
+	system_user_name text,
+	client_addr inet,
+	client_port integer,
+	application_name text,
+	tls_version text,
+	tls_cipher text,
+	tls_client_dn text,
+	database text,
+	apply_worker boolean NOT NULL
+);
+REVOKE ALL ON TABLE cipguard.audit_session FROM PUBLIC;
+COMMENT ON TABLE cipguard.audit_session IS
+	'sessions that wrote audit events; equal rows can repeat';
+COMMENT ON COLUMN cipguard.audit_session.session_id IS
+	'random number';
+COMMENT ON COLUMN cipguard.audit_session.auth_user IS
+	'role that logged in; SET SESSION AUTHORIZATION does not change it';
+COMMENT ON COLUMN cipguard.audit_session.session_user_name IS
+	'session_user; a change begins a new row';
+COMMENT ON COLUMN cipguard.audit_session.system_user_name IS
+	'authentication method and identity, on PostgreSQL 16 and later';
+COMMENT ON COLUMN cipguard.audit_session.application_name IS
+	'as the client sent it; a change begins a new row';
+COMMENT ON COLUMN cipguard.audit_session.apply_worker IS
+	'true for logical replication';
+CREATE INDEX audit_session_id_idx ON cipguard.audit_session
+	USING btree (session_id);
+COMMENT ON INDEX cipguard.audit_session_id_idx IS
+	'look-up by the audit log';
+
+CREATE TRIGGER audit_protect_statement
+	BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON cipguard.audit_session
+	FOR EACH STATEMENT EXECUTE FUNCTION cipguard.audit_protect();
+ALTER TABLE cipguard.audit_session
+	ENABLE ALWAYS TRIGGER audit_protect_statement;
+CREATE TRIGGER audit_protect_row
+	BEFORE INSERT OR UPDATE OR DELETE ON cipguard.audit_session
+	FOR EACH ROW EXECUTE FUNCTION cipguard.audit_protect();
+ALTER TABLE cipguard.audit_session ENABLE ALWAYS TRIGGER audit_protect_row;
+
+CREATE TABLE cipguard.audit_schema (
+	id bigint NOT NULL,
+	seq bigint NOT NULL,
+	xid xid8 NOT NULL,
+	ts timestamptz NOT NULL,
+	relid oid NOT NULL,
+	relname text NOT NULL,
+	attnums smallint[] NOT NULL,
+	names text[] NOT NULL,
+	types oid[] NOT NULL,
+	type_names text[] NOT NULL
+);
+REVOKE ALL ON TABLE cipguard.audit_schema FROM PUBLIC;
+COMMENT ON TABLE cipguard.audit_schema IS
+	'columns of audited tables as row images use them; equal rows can repeat';
+COMMENT ON COLUMN cipguard.audit_schema.id IS
+	'digest of what the row says; row images carry it';
+COMMENT ON COLUMN cipguard.audit_schema.types IS
+	'types, domains replaced by their base type';
+CREATE INDEX audit_schema_id_idx ON cipguard.audit_schema USING btree (id);
+COMMENT ON INDEX cipguard.audit_schema_id_idx IS
+	'look-up by row images';
+
+CREATE TRIGGER audit_protect_statement
+	BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON cipguard.audit_schema
+	FOR EACH STATEMENT EXECUTE FUNCTION cipguard.audit_protect();
+ALTER TABLE cipguard.audit_schema
+	ENABLE ALWAYS TRIGGER audit_protect_statement;
+CREATE TRIGGER audit_protect_row
+	BEFORE INSERT OR UPDATE OR DELETE ON cipguard.audit_schema
+	FOR EACH ROW EXECUTE FUNCTION cipguard.audit_protect();
+ALTER TABLE cipguard.audit_schema ENABLE ALWAYS TRIGGER audit_protect_row;
+
+CREATE FUNCTION cipguard.audit_table(relation regclass) RETURNS void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_audit_table';
+REVOKE ALL ON FUNCTION cipguard.audit_table(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_table(regclass) IS
+	'starts recording changes of a table and the tables below it (its owner)';
+
+CREATE FUNCTION cipguard.unaudit_table(relation regclass) RETURNS void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_unaudit_table';
+REVOKE ALL ON FUNCTION cipguard.unaudit_table(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.unaudit_table(regclass) IS
+	'stops recording changes of a table and the tables below it (its owner)';
+
+CREATE FUNCTION cipguard.audit_image(relid oid, image bytea) RETURNS jsonb
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'cipguard_audit_image';
+REVOKE ALL ON FUNCTION cipguard.audit_image(oid, bytea) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_image(oid, bytea) IS
+	'a row image of the audit log as jsonb; protected values as armor';
+
+CREATE FUNCTION cipguard.audit_columns(relid oid, image bytea, cols smallint[])
+	RETURNS text[]
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'cipguard_audit_columns';
+REVOKE ALL ON FUNCTION cipguard.audit_columns(oid, bytea, smallint[])
+	FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_columns(oid, bytea, smallint[]) IS
+	'names of the columns that an audit event changed';
+
+CREATE FUNCTION cipguard.subject_tag(subject text) RETURNS bigint
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'cipguard_subject_tag';
+REVOKE ALL ON FUNCTION cipguard.subject_tag(text) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.subject_tag(text) IS
+	'tag under which the audit log files a subject, to search for it';
+
+CREATE VIEW cipguard.audit_log AS
+	SELECT e.seq, e.ts, e.xid,
+		CASE
+			WHEN e.kind OPERATOR(pg_catalog.=) 'I' THEN 'INSERT'
+			WHEN e.kind OPERATOR(pg_catalog.=) 'U' THEN 'UPDATE'
+			WHEN e.kind OPERATOR(pg_catalog.=) 'D' THEN 'DELETE'
+			WHEN e.kind OPERATOR(pg_catalog.=) 'T' THEN 'TRUNCATE'
+			WHEN pg_catalog.substr(e.new, 1, 1) OPERATOR(pg_catalog.=) '\x02'
+				THEN pg_catalog.upper(pg_catalog.convert_from(
+					pg_catalog.substr(e.new, 2),
+					pg_catalog.getdatabaseencoding()))
+			ELSE e.kind::text
+		END AS action,
+		e.relname AS relation,
+		s.auth_user AS login_role,
+		s.session_user_name,
+		e.cur_role,
+		e.app_user,
+		e.app_verified,
+		e.purpose,
+		e.subject,
+		cipguard.audit_columns(e.relid, e.old, e.cols) AS changed,
+		cipguard.audit_image(e.relid, e.old) AS before,
+		cipguard.audit_image(e.relid, e.new) AS after,
+		s.client_addr,
+		s.application_name,
+		e.session_id
+	FROM cipguard.audit_event e
+	LEFT JOIN LATERAL (
+		SELECT a.auth_user, a.session_user_name, a.client_addr,
+			a.application_name
+		FROM cipguard.audit_session a
+		WHERE a.session_id OPERATOR(pg_catalog.=) e.session_id
+		ORDER BY a.seq
+		LIMIT 1
+	) s ON true;
+REVOKE ALL ON TABLE cipguard.audit_log FROM PUBLIC;
+COMMENT ON VIEW cipguard.audit_log IS
+	'the audit log for auditors; order by xid, seq';
+
+CREATE VIEW cipguard.audited_tables AS
+	SELECT c.oid::regclass AS relation,
+		pg_catalog.bool_or(p.proname OPERATOR(pg_catalog.=) 'audit_row'
+			AND t.tgenabled OPERATOR(pg_catalog.=) 'A') AS rows,
+		pg_catalog.bool_or(p.proname OPERATOR(pg_catalog.=) 'audit_truncate'
+			AND t.tgenabled OPERATOR(pg_catalog.=) 'A') AS truncates
+	FROM pg_catalog.pg_trigger t
+	JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
+	JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
+	JOIN pg_catalog.pg_namespace n
+		ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+	WHERE n.nspname OPERATOR(pg_catalog.=) 'cipguard'
+		AND p.proname OPERATOR(pg_catalog.=)
+			ANY (ARRAY['audit_row', 'audit_truncate']::name[])
+	GROUP BY c.oid;
+REVOKE ALL ON TABLE cipguard.audited_tables FROM PUBLIC;
+COMMENT ON VIEW cipguard.audited_tables IS
+	'tables with audit triggers, and whether these are in force';

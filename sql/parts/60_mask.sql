@@ -1,0 +1,203 @@
+-- Masks, masking views, and what follows table definitions.
+CREATE FUNCTION cipguard.mask(value text, category text) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_mask_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.mask(text, text) IS 'mask of a text as of that category; what does not parse becomes stars';
+
+CREATE FUNCTION cipguard.mask(value cipguard.enc_text) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_mask_enc_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.mask(cipguard.enc_text) IS 'mask of an encrypted value, for everybody';
+
+CREATE FUNCTION cipguard.disclose_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'cipguard_disclose_support'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.disclose_support(internal) IS 'planner support: checks which table a disclosed value is from';
+
+CREATE FUNCTION cipguard.disclose(value cipguard.enc_text, relation regclass) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_disclose_enc_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE
+	SUPPORT cipguard.disclose_support;
+COMMENT ON FUNCTION cipguard.disclose(cipguard.enc_text, regclass) IS 'plaintext for roles that may read, the mask for others; grants limited to the table count for its own columns';
+
+CREATE FUNCTION cipguard.disclose(value cipguard.enc_text, relation regclass, checked internal) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_disclose_trusted'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.disclose(cipguard.enc_text, regclass, internal) IS 'what the planner makes of disclose() when the value is a column of the table';
+
+CREATE FUNCTION cipguard.disclose(value text, category text, relation regclass) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_disclose_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.disclose(text, text, regclass) IS 'the text for roles that may read the category, its mask for others';
+
+CREATE FUNCTION cipguard.validate(value text, category text) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_validate'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.validate(text, text) IS 'ok, or the reason why the category refuses the value: empty, length, charset, format, province, region, date, date_range, checksum; ok_luhn_soft and ok_org_soft are accepted with a wrong check digit';
+
+CREATE TABLE cipguard.masking_view (
+	relation regclass NOT NULL,
+	view regclass,
+	view_name name NOT NULL,
+	acl text,
+	PRIMARY KEY (relation, view_name)
+);
+COMMENT ON TABLE cipguard.masking_view IS 'masking views that follow their tables';
+COMMENT ON COLUMN cipguard.masking_view.acl IS 'rights on the view while it is being rebuilt';
+REVOKE ALL ON TABLE cipguard.masking_view FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('cipguard.masking_view', '');
+
+CREATE FUNCTION cipguard.create_masking_view(relation regclass, view_name name DEFAULT NULL) RETURNS regclass
+	AS 'MODULE_PATHNAME', 'cipguard_create_masking_view'
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cipguard.create_masking_view(regclass, name) IS 'makes a view of a table, named table_masked unless told otherwise, that masks protected columns for roles that may not read them';
+
+CREATE FUNCTION cipguard.rebuild_masking_view(relation regclass) RETURNS void
+	AS 'MODULE_PATHNAME', 'cipguard_rebuild_masking_view'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cipguard.rebuild_masking_view(regclass) IS 'brings the masking views of a table up to date with it';
+REVOKE ALL ON FUNCTION cipguard.rebuild_masking_view(regclass) FROM PUBLIC;
+
+CREATE FUNCTION cipguard.restore_acl(view oid, acl text) RETURNS void
+	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	item record;
+BEGIN
+	FOR item IN
+		SELECT x.privilege_type, x.is_grantable,
+			CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS grantee
+		FROM aclexplode(restore_acl.acl::aclitem[]) x
+	LOOP
+		EXECUTE format('GRANT %s ON TABLE %s TO %s%s', item.privilege_type, restore_acl.view::regclass, item.grantee,
+			CASE WHEN item.is_grantable AND item.grantee <> 'PUBLIC' THEN ' WITH GRANT OPTION' ELSE '' END);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION cipguard.restore_acl(oid, text) IS 'grants on a rebuilt masking view what was granted on it before';
+REVOKE ALL ON FUNCTION cipguard.restore_acl(oid, text) FROM PUBLIC;
+
+-- Without a search_path of its own: it looks up the table that the statement
+-- names, as the statement will.
+CREATE FUNCTION cipguard.before_ddl() RETURNS event_trigger
+	AS 'MODULE_PATHNAME', 'cipguard_before_ddl'
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cipguard.before_ddl() IS 'event trigger: takes masking views out of the way of ALTER TABLE, and clears labels and grants before DROP EXTENSION';
+REVOKE ALL ON FUNCTION cipguard.before_ddl() FROM PUBLIC;
+
+-- SECURITY DEFINER: rebuilds masking views, which belong to cipguard_masker.
+CREATE FUNCTION cipguard.after_ddl() RETURNS event_trigger
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found record;
+BEGIN
+	-- A dump that is being restored brings everything as it was.
+	IF NOT current_setting('check_function_bodies')::boolean THEN
+		RETURN;
+	END IF;
+
+	-- Without a category a column would take values that nobody may read and
+	-- that anybody could move to a category of his own.
+	FOR found IN
+		SELECT a.attname, r.relname
+		FROM pg_event_trigger_ddl_commands() d
+			JOIN pg_class r ON d.classid = 'pg_class'::regclass AND r.oid = d.objid
+			JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+			JOIN pg_type t ON t.oid = a.atttypid
+			JOIN pg_type e ON e.oid = CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN t.typelem ELSE t.oid END
+		WHERE r.relkind = ANY (ARRAY['r', 'p', 'f', 'c']::"char"[]) AND r.relpersistence <> 't'
+			AND a.atttypmod = -1 AND e.typname LIKE 'enc\_%' AND e.typnamespace = 'cipguard'::regnamespace
+	LOOP
+		RAISE EXCEPTION 'column "%" of "%" has an encrypted type without a category', found.attname, found.relname
+			USING ERRCODE = 'invalid_table_definition',
+				HINT = 'Name the category, for example: cipguard.enc_text(''mobile'').';
+	END LOOP;
+	FOR found IN
+		SELECT t.typname
+		FROM pg_event_trigger_ddl_commands() d
+			JOIN pg_type t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+			JOIN pg_type e ON e.oid = t.typbasetype
+		WHERE t.typtype = 'd' AND t.typtypmod = -1 AND e.typname LIKE 'enc\_%' AND e.typnamespace = 'cipguard'::regnamespace
+	LOOP
+		RAISE EXCEPTION 'domain "%" is over an encrypted type without a category', found.typname
+			USING ERRCODE = 'invalid_object_definition',
+				HINT = 'Name the category, for example: cipguard.enc_text(''mobile'').';
+	END LOOP;
+
+	-- Statistics that keep values: most common elements of arrays, extended
+	-- statistics of lists or expressions.
+	FOR found IN
+		SELECT r.oid::regclass AS relation, a.attname, r.relkind
+		FROM pg_event_trigger_ddl_commands() d
+			JOIN pg_class r ON d.classid = 'pg_class'::regclass AND r.oid = d.objid
+			JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+			JOIN pg_type t ON t.oid = a.atttypid AND t.typelem <> 0 AND t.typlen = -1
+			JOIN pg_type e ON e.oid = t.typelem
+		WHERE r.relkind = ANY (ARRAY['r', 'p', 'f', 'm']::"char"[])
+			AND coalesce(a.attstattarget, -1) <> 0 AND e.typname LIKE 'enc\_%' AND e.typnamespace = 'cipguard'::regnamespace
+	LOOP
+		EXECUTE format('ALTER %s %s ALTER COLUMN %I SET STATISTICS 0',
+			CASE found.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END,
+			found.relation, found.attname);
+	END LOOP;
+	FOR found IN
+		SELECT s.stxname
+		FROM pg_event_trigger_ddl_commands() d
+			JOIN pg_statistic_ext s ON d.classid = 'pg_statistic_ext'::regclass AND s.oid = d.objid
+			JOIN pg_depend p ON p.classid = d.classid AND p.objid = s.oid AND p.refclassid = 'pg_class'::regclass
+			JOIN pg_attribute a ON a.attrelid = p.refobjid AND a.attnum = p.refobjsubid
+			JOIN pg_type t ON t.oid = a.atttypid
+			JOIN pg_type e ON e.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype
+				ELSE CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN t.typelem ELSE t.oid END END
+		WHERE (s.stxexprs IS NOT NULL OR 'm' = ANY (s.stxkind))
+			AND e.typname LIKE 'enc\_%' AND e.typnamespace = 'cipguard'::regnamespace
+	LOOP
+		RAISE EXCEPTION 'statistics "%" would store values of an encrypted column', found.stxname
+			USING ERRCODE = 'feature_not_supported',
+				HINT = 'Leave the column out, or ask for ndistinct and dependencies only.';
+	END LOOP;
+
+	FOR found IN
+		SELECT DISTINCT m.relation
+		FROM pg_event_trigger_ddl_commands() d
+			JOIN cipguard.masking_view m ON d.classid = 'pg_class'::regclass AND m.relation = d.objid
+	LOOP
+		PERFORM cipguard.rebuild_masking_view(found.relation);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION cipguard.after_ddl() IS 'event trigger: refuses encrypted columns without category and statistics that keep values, and rebuilds masking views';
+REVOKE ALL ON FUNCTION cipguard.after_ddl() FROM PUBLIC;
+
+-- SECURITY DEFINER: the register belongs to the extension.
+CREATE FUNCTION cipguard.after_drop() RETURNS event_trigger
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	DELETE FROM cipguard.masking_view m
+		USING pg_event_trigger_dropped_objects() d
+		WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid IN (m.relation, m.view);
+	UPDATE cipguard.access_grant g SET revoked_at = now()
+		FROM pg_event_trigger_dropped_objects() d
+		WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = g.relation AND g.revoked_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION cipguard.after_drop() IS 'event trigger: forgets masking views and revokes grants of dropped tables';
+REVOKE ALL ON FUNCTION cipguard.after_drop() FROM PUBLIC;
+
+CREATE EVENT TRIGGER cipguard_before_ddl ON ddl_command_start
+	WHEN TAG IN ('ALTER TABLE', 'DROP EXTENSION')
+	EXECUTE FUNCTION cipguard.before_ddl();
+COMMENT ON EVENT TRIGGER cipguard_before_ddl IS 'takes masking views out of the way of ALTER TABLE';
+CREATE EVENT TRIGGER cipguard_after_ddl ON ddl_command_end
+	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE',
+		'CREATE MATERIALIZED VIEW', 'CREATE TYPE', 'ALTER TYPE', 'CREATE DOMAIN', 'CREATE STATISTICS', 'SECURITY LABEL')
+	EXECUTE FUNCTION cipguard.after_ddl();
+COMMENT ON EVENT TRIGGER cipguard_after_ddl IS 'keeps protection true when definitions change';
+CREATE EVENT TRIGGER cipguard_after_drop ON sql_drop
+	EXECUTE FUNCTION cipguard.after_drop();
+COMMENT ON EVENT TRIGGER cipguard_after_drop IS 'forgets what concerned dropped tables';

@@ -1,0 +1,34 @@
+-- Who may use what.  Everything else was revoked beside its definition.
+GRANT USAGE ON SCHEMA cipguard TO PUBLIC;
+GRANT SELECT ON TABLE cipguard.category TO PUBLIC;
+
+GRANT INSERT ON TABLE cipguard.category TO cipguard_officer;
+GRANT INSERT (grantee, category, level, relation, purpose, valid_until) ON TABLE cipguard.access_grant TO cipguard_officer;
+GRANT UPDATE (revoked_at) ON TABLE cipguard.access_grant TO cipguard_officer;
+GRANT SELECT ON TABLE cipguard.access_grant, cipguard.access_grants, cipguard.key_status TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.init(),
+	cipguard.kek_configured(),
+	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text),
+	cipguard.grant_access(regrole, text, text, regclass, text, timestamptz),
+	cipguard.revoke_access(bigint)
+	TO cipguard_officer;
+
+-- Keys are made at once when the key-encryption key is at hand.  A dump that
+-- is being restored brings its own: it sets row_security off.
+DO $$
+DECLARE
+	message text;
+BEGIN
+	IF NOT pg_catalog.current_setting('row_security')::boolean THEN
+		RAISE NOTICE 'no keys were made: row_security is off, as when a dump is restored'
+			USING HINT = 'Unless the dump brings keys, call cipguard.init().';
+		RETURN;
+	END IF;
+	PERFORM cipguard.init();
+EXCEPTION WHEN SQLSTATE 'ZC001' OR SQLSTATE 'ZC002' OR SQLSTATE 'ZC003' THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+	RAISE NOTICE 'no keys were made: %', message
+		USING HINT = 'Set cipguard.kek_command or cipguard.kek_file, then call cipguard.init().';
+END
+$$;

@@ -1,0 +1,33 @@
+/*
+ * access.h
+ *		Who may compare or read values of which category.
+ */
+#ifndef CG_ACCESS_H
+#define CG_ACCESS_H
+
+typedef enum CgLevel
+{
+	CG_LEVEL_NONE,
+	CG_LEVEL_SEARCH,			/* may compare with = */
+	CG_LEVEL_READ				/* plaintext; includes search */
+} CgLevel;
+
+/*
+ * Highest level the current user has on a category now, under the current
+ * purpose.  relation may be InvalidOid; a grant limited to one table counts
+ * only when that table is named.  Cached; cheap enough for every value.
+ */
+extern CgLevel cg_access_level(int32 category, Oid relation);
+
+/* Raise 42501 unless the current user has at least search on the category. */
+extern void cg_require_search(int32 category);
+
+/*
+ * Membership as the privilege system counts it (INHERIT), but a superuser is
+ * a member only of what was granted to him: rank opens nothing here.
+ */
+extern bool cg_has_privs_of(Oid member, Oid role);
+
+extern void cg_access_init(void);
+
+#endif							/* CG_ACCESS_H */

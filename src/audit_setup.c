@@ -1,0 +1,373 @@
+/*
+ * audit_setup.c
+ *		cipguard.audit_table() and unaudit_table().
+ *
+ * The owner of a table decides that it is audited, but may not execute the
+ * trigger functions: with that right he could put them where they record
+ * something else than they seem to.  So the triggers are made here, as the
+ * owner of the log, after checking that the caller owns the table.
+ *
+ * Row triggers of a partitioned table are cloned to its partitions, present
+ * and future.  TRUNCATE triggers are not, nor are any triggers inherited by
+ * tables made with INHERITS: audit_table() gives each table below the named one
+ * what it lacks, and can be run again after tables were added.
+ *
+ * Locks: ShareRowExclusiveLock on every table of the tree, parents first, as
+ * CREATE TRIGGER takes.  Ownership is checked before a lock is asked for.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+
+#include "audit_partition.h"
+#include "audit_relation.h"
+#include "audit_store.h"
+#include "catalog.h"
+#include "cipguard.h"
+
+#define MONTHS_AHEAD	2
+
+/* Our two triggers. */
+typedef struct TriggerKind
+{
+	const char *name;
+	const char *function;
+	int16		type;			/* pg_trigger.tgtype */
+	const char *events;
+	const char *level;
+} TriggerKind;
+
+typedef enum TriggerState
+{
+	TRIGGER_ABSENT,
+	TRIGGER_GOOD,
+	TRIGGER_WRONG				/* disabled, or not as we make it */
+} TriggerState;
+
+static void check_table(Oid relid, bool named);
+static List *lock_tree(Oid relid);
+static Oid	trigger_function(const TriggerKind *kind);
+static TriggerState find_trigger(Oid relid, const TriggerKind *kind,
+								 bool *cloned, char **name);
+static char *sql_name(Oid relid);
+static bool ensure_trigger(Oid relid, const TriggerKind *kind);
+static bool drop_trigger(Oid relid, const TriggerKind *kind);
+static void record(Oid relid, const char *note);
+
+static const TriggerKind row_trigger = {
+	"cipguard_audit_row", "audit_row",
+	TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
+	TRIGGER_TYPE_DELETE,
+	"INSERT OR UPDATE OR DELETE", "ROW"
+};
+static const TriggerKind truncate_trigger = {
+	"cipguard_audit_truncate", "audit_truncate",
+	TRIGGER_TYPE_TRUNCATE,
+	"TRUNCATE", "STATEMENT"
+};
+
+/* audit_table(relation regclass) RETURNS void */
+PG_FUNCTION_INFO_V1(cipguard_audit_table);
+Datum
+cipguard_audit_table(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	List	   *tree = lock_tree(relid);
+	ListCell   *lc;
+	bool		any = false;
+	int			i;
+
+	for (i = 0; i <= MONTHS_AHEAD; i++)
+	{
+		CgMonth		month;
+
+		cg_month_of(GetCurrentTimestamp(), i, &month);
+		(void) cg_audit_partition(&month);
+	}
+
+	foreach(lc, tree)
+	{
+		Oid			member = lfirst_oid(lc);
+		char		relkind = get_rel_relkind(member);
+		bool		done = false;
+
+		/* Else CREATE TRIGGER on the parent meets triggers of that name. */
+		if (relkind == RELKIND_PARTITIONED_TABLE)
+		{
+			bool		cloned;
+			char	   *name;
+			ListCell   *lc2;
+
+			if (find_trigger(member, &row_trigger, &cloned,
+							 &name) != TRIGGER_GOOD && !cloned)
+				foreach(lc2, find_all_inheritors(member, NoLock, NULL))
+					drop_trigger(lfirst_oid(lc2), &row_trigger);
+		}
+		done |= ensure_trigger(member, &row_trigger);
+		if (relkind != RELKIND_FOREIGN_TABLE)
+			done |= ensure_trigger(member, &truncate_trigger);
+		if (done)
+			record(member, "audit on");
+		any |= done;
+	}
+	if (!any)
+		ereport(NOTICE,
+				(errmsg("table \"%s\" is audited already",
+						get_rel_name(relid))));
+	PG_RETURN_VOID();
+}
+
+/* unaudit_table(relation regclass) RETURNS void */
+PG_FUNCTION_INFO_V1(cipguard_unaudit_table);
+Datum
+cipguard_unaudit_table(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	List	   *tree = lock_tree(relid);
+	ListCell   *lc;
+	bool		any = false;
+	bool		cloned;
+	char	   *name;
+
+	(void) find_trigger(relid, &row_trigger, &cloned, &name);
+	if (cloned)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("partition \"%s\" is audited through its parent",
+						get_rel_name(relid)),
+				 errhint("Call %s for the partitioned table.",
+						 "cipguard.unaudit_table()")));
+
+	foreach(lc, tree)
+	{
+		Oid			member = lfirst_oid(lc);
+		bool		done;
+
+		/*
+		 * Clones go with the trigger of the parent, which comes first; they
+		 * are gone when we get here.
+		 */
+		done = drop_trigger(member, &row_trigger);
+		done |= drop_trigger(member, &truncate_trigger);
+		if (done)
+			record(member, "audit off");
+		any |= done;
+	}
+	if (!any)
+		ereport(NOTICE,
+				(errmsg("table \"%s\" is not audited", get_rel_name(relid))));
+	PG_RETURN_VOID();
+}
+
+/* Raises unless the caller may have this table audited. */
+static void
+check_table(Oid relid, bool named)
+{
+	char		relkind = get_rel_relkind(relid);
+	char	   *name = get_rel_name(relid);
+	Oid			nspoid = get_rel_namespace(relid);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	if (!cg_owns_relation(relid, GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of table %s", name)));
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
+		(relkind != RELKIND_FOREIGN_TABLE || named))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", name),
+				 relkind == RELKIND_FOREIGN_TABLE ?
+				 errdetail("Changes made at the foreign server would not be seen.") : 0));
+	if (relid < FirstUnpinnedObjectId || IsCatalogNamespace(nspoid) ||
+		IsToastNamespace(nspoid))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a system catalog", name)));
+	if (nspoid == cg_schema_oid())
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("table \"%s\" belongs to cipguard", name)));
+	if (isOtherTempNamespace(nspoid))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" is a temporary table of another session",
+						name)));
+}
+
+/* The table and all below it, locked, parents before children. */
+static List *
+lock_tree(Oid relid)
+{
+	List	   *tree;
+	ListCell   *lc;
+
+	check_table(relid, true);
+	LockRelationOid(relid, ShareRowExclusiveLock);
+	check_table(relid, true);
+
+	/* Our lock keeps children from coming and going. */
+	tree = find_all_inheritors(relid, NoLock, NULL);
+	foreach(lc, tree)
+	{
+		if (lfirst_oid(lc) == relid)
+			continue;
+		check_table(lfirst_oid(lc), false);
+		LockRelationOid(lfirst_oid(lc), ShareRowExclusiveLock);
+		check_table(lfirst_oid(lc), false);
+	}
+	return tree;
+}
+
+static Oid
+trigger_function(const TriggerKind *kind)
+{
+	oidvector  *no_args = buildoidvector(NULL, 0);
+	Oid			oid;
+
+	oid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+						  CStringGetDatum(kind->function),
+						  PointerGetDatum(no_args),
+						  ObjectIdGetDatum(cg_schema_oid()));
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_AUDIT),
+				 errmsg("function \"%s.%s\" is missing",
+						CG_SCHEMA, kind->function)));
+	return oid;
+}
+
+/*
+ * Look for a trigger by its function.  *cloned: it came from the partitioned
+ * table above; *name: what it is called.
+ */
+static TriggerState
+find_trigger(Oid relid, const TriggerKind *kind, bool *cloned, char **name)
+{
+	Relation	rel = table_open(relid, NoLock);
+	TriggerDesc *desc = rel->trigdesc;
+	Oid			function = trigger_function(kind);
+	TriggerState state = TRIGGER_ABSENT;
+	int			i;
+
+	*cloned = false;
+	*name = NULL;
+	for (i = 0; desc != NULL && i < desc->numtriggers; i++)
+	{
+		Trigger    *t = &desc->triggers[i];
+
+		if (t->tgfoid != function)
+			continue;
+		*cloned = t->tgisclone;
+		*name = pstrdup(t->tgname);
+		state = TRIGGER_WRONG;
+		if (t->tgtype == kind->type && t->tgenabled == TRIGGER_FIRES_ALWAYS &&
+			t->tgqual == NULL && t->tgnattr == 0 && !t->tgdeferrable)
+		{
+			state = TRIGGER_GOOD;
+			break;
+		}
+	}
+	table_close(rel, NoLock);
+	return state;
+}
+
+static char *
+sql_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+/* True if something had to be done. */
+static bool
+ensure_trigger(Oid relid, const TriggerKind *kind)
+{
+	CgOwnerScope scope;
+	char	   *name;
+	bool		cloned;
+	TriggerState state = find_trigger(relid, kind, &cloned, &name);
+
+	if (state == TRIGGER_GOOD)
+		return false;
+	if (state == TRIGGER_WRONG && !cloned)
+		drop_trigger(relid, kind);
+
+	cg_owner_begin(&scope);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (!cloned)
+	{
+		name = pstrdup(kind->name);
+		cg_owner_execute("CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s"
+						 " EXECUTE FUNCTION cipguard.%s()",
+						 kind->name, kind->events, sql_name(relid),
+						 kind->level, kind->function);
+	}
+	cg_owner_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+					 sql_name(relid), quote_identifier(name));
+	SPI_finish();
+	cg_owner_end(&scope);
+	CommandCounterIncrement();
+	return true;
+}
+
+/* Drop all our triggers of a kind but clones; true if there was one. */
+static bool
+drop_trigger(Oid relid, const TriggerKind *kind)
+{
+	bool		any = false;
+
+	for (;;)
+	{
+		CgOwnerScope scope;
+		char	   *name;
+		bool		cloned;
+
+		if (find_trigger(relid, kind, &cloned, &name) == TRIGGER_ABSENT ||
+			cloned)
+			return any;
+		cg_owner_begin(&scope);
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "SPI_connect failed");
+		cg_owner_execute("DROP TRIGGER %s ON %s", quote_identifier(name),
+						 sql_name(relid));
+		SPI_finish();
+		cg_owner_end(&scope);
+		CommandCounterIncrement();
+		any = true;
+	}
+}
+
+static void
+record(Oid relid, const char *note)
+{
+	CgAuditEvent event;
+
+	memset(&event, 0, sizeof(event));
+	event.kind = CG_EVENT_POLICY;
+	event.relid = relid;
+	event.relname = cstring_to_text(cg_audit_relation_name(relid));
+	event.after = cg_image_note(note);
+	cg_audit_write(&event);
+}

@@ -1,0 +1,88 @@
+/*
+ * audit_store.h
+ *		Writing to the audit log: events, sessions, side tables.
+ */
+#ifndef CG_AUDIT_STORE_H
+#define CG_AUDIT_STORE_H
+
+#include "fmgr.h"
+#include "utils/array.h"
+
+/* cipguard.audit_event.kind */
+#define CG_EVENT_INSERT		'I'
+#define CG_EVENT_UPDATE		'U'
+#define CG_EVENT_DELETE		'D'
+#define CG_EVENT_TRUNCATE	'T'
+#define CG_EVENT_POLICY		'G' /* what is audited; "new" is a note */
+
+typedef struct CgAuditEvent
+{
+	char		kind;
+	Oid			relid;
+	text	   *relname;		/* schema-qualified */
+	bool		has_subject;
+	int64		subject;
+	ArrayType  *cols;			/* int2[], or NULL */
+	bytea	   *before;			/* or NULL */
+	bytea	   *after;			/* or NULL */
+} CgAuditEvent;
+
+/* Append an event to the log; raises when that cannot be done. */
+extern void cg_audit_write(const CgAuditEvent *event);
+
+/* The extension's objects that audit code touches. */
+typedef enum CgAuditObject
+{
+	CG_AUDIT_EVENT,
+	CG_AUDIT_SEQUENCE,
+	CG_AUDIT_SESSION,
+	CG_AUDIT_SCHEMA,
+	CG_AUDIT_SCHEMA_INDEX,
+	CG_AUDIT_OBJECTS
+} CgAuditObject;
+
+/* OID by cached name look-up; raises when it is missing. */
+extern Oid	cg_audit_oid(CgAuditObject object);
+
+/* Next number of the log's sequence. */
+extern int64 cg_audit_next_seq(void);
+
+/* Append a row to a side table (session, schema), past all privileges. */
+extern void cg_audit_append(CgAuditObject object, Datum *values, bool *nulls);
+
+/*
+ * A row that this backend writes once, such as that of its session: is it in
+ * the table, or will it be when the present transaction commits?  A rollback
+ * (to a savepoint, too) forgets it.  Must stay allocated for ever.
+ */
+typedef struct CgOnce
+{
+	bool		done;
+	bool		pending;		/* not committed yet */
+	SubTransactionId subid;		/* where it was written */
+	struct CgOnce *next;
+} CgOnce;
+
+extern void cg_once_mark(CgOnce *once);
+extern void cg_once_reset(CgOnce *once);
+
+/*
+ * Act as the owner of the log, with its settings out of the user's reach,
+ * until the matching end (or the end of the failing (sub)transaction).
+ */
+typedef struct CgOwnerScope
+{
+	Oid			userid;
+	int			sec_context;
+	int			guc_level;
+} CgOwnerScope;
+
+extern void cg_owner_begin(CgOwnerScope *scope);
+extern void cg_owner_end(const CgOwnerScope *scope);
+
+/* Execute one utility statement through SPI (connected by the caller). */
+extern void cg_owner_execute(const char *format,...) pg_attribute_printf(1, 2);
+
+extern void cg_audit_store_init(void);
+
+#endif							/* CG_AUDIT_STORE_H */

@@ -1,0 +1,59 @@
+/*
+ * bytes.h
+ *		Big-endian loads and stores, and comparison in constant time.
+ */
+#ifndef CG_BYTES_H
+#define CG_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static inline void
+cg_put_u16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t) (v >> 8);
+	p[1] = (uint8_t) v;
+}
+
+static inline uint16_t
+cg_get_u16(const uint8_t *p)
+{
+	return (uint16_t) ((p[0] << 8) | p[1]);
+}
+
+static inline void
+cg_put_u32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t) (v >> 24);
+	p[1] = (uint8_t) (v >> 16);
+	p[2] = (uint8_t) (v >> 8);
+	p[3] = (uint8_t) v;
+}
+
+static inline uint32_t
+cg_get_u32(const uint8_t *p)
+{
+	return ((uint32_t) p[0] << 24) | ((uint32_t) p[1] << 16) |
+		((uint32_t) p[2] << 8) | (uint32_t) p[3];
+}
+
+static inline uint64_t
+cg_get_u64(const uint8_t *p)
+{
+	return ((uint64_t) cg_get_u32(p) << 32) | cg_get_u32(p + 4);
+}
+
+/* True if the n bytes are equal; the time taken does not depend on where not. */
+static inline bool
+cg_equal_ct(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	uint8_t		diff = 0;
+	size_t		i;
+
+	for (i = 0; i < n; i++)
+		diff |= (uint8_t) (a[i] ^ b[i]);
+	return diff == 0;
+}
+
+#endif							/* CG_BYTES_H */

@@ -1,0 +1,35 @@
+/*
+ * catalog.h
+ *		Access to the extension's own tables, and news of their changes.
+ */
+#ifndef CG_CATALOG_H
+#define CG_CATALOG_H
+
+#include "utils/relcache.h"
+
+/*
+ * One of our tables that a module caches.  The module sets relname and zeroes
+ * the rest; generation grows whenever the table's contents may have changed.
+ */
+typedef struct CgWatch
+{
+	const char *relname;
+	Oid			relid;			/* InvalidOid until found */
+	uint64		generation;
+	struct CgWatch *next;
+} CgWatch;
+
+extern void cg_watch(CgWatch *watch);
+
+/*
+ * Open the watched table for reading; NULL when the extension is not in this
+ * database.  Close with table_close(rel, AccessShareLock).
+ */
+extern Relation cg_watch_open(CgWatch *watch);
+
+/* The schema of the extension, InvalidOid when it is not in this database. */
+extern Oid	cg_schema_oid(void);
+
+extern void cg_catalog_init(void);
+
+#endif							/* CG_CATALOG_H */

@@ -1,0 +1,56 @@
+/*
+ * category.h
+ *		Kinds of personal data: the cached rows of cipguard.category.
+ */
+#ifndef CG_CATEGORY_H
+#define CG_CATEGORY_H
+
+#include "ident_cn.h"
+#include "mask.h"
+#include "normal.h"
+
+typedef struct CgCategory
+{
+	int32		id;				/* hash key: cg_name_hash(name) = typmod */
+	NameData	name;
+	int			level;			/* 1 to 4 */
+	bool		sensitive;
+	bool		searchable;
+	int			suite;
+	int32		domain;			/* cg_name_hash(token domain) */
+	uint8		pad;			/* bytes */
+	CgMasker	mask;
+	CgValidator validator;
+	CgNormalizer normalizer;
+} CgCategory;
+
+/*
+ * Stable number of a category or token domain: the first 31 bits of the
+ * SHA-256 of its name, so that nothing depends on row ids.  Never negative.
+ */
+extern int32 cg_name_hash(const char *name);
+
+/*
+ * The results point into the cache and stay valid until the next call of this
+ * module.  NULL if there is none and missing_ok.  Errors:
+ * CG_ERRCODE_UNKNOWN_CATEGORY, with a hint that names similar ones.
+ */
+extern const CgCategory *cg_category_by_id(int32 id, bool missing_ok);
+extern const CgCategory *cg_category_by_name(const char *name,
+											 bool missing_ok);
+
+/* The token domain of a category that exists. */
+extern int32 cg_category_domain(int32 id);
+
+/* "unclassified": what values are before they meet a column. */
+extern int32 cg_category_unclassified(void);
+
+/* All categories, palloc'd array of ids; returns their number. */
+extern int	cg_category_ids(int32 **ids);
+
+/* Grows whenever cipguard.category may have changed; never 0. */
+extern uint64 cg_category_generation(void);
+
+extern void cg_category_init(void);
+
+#endif							/* CG_CATEGORY_H */

@@ -1,0 +1,38 @@
+/*
+ * cipguard.c
+ *		Loading of the library.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "access.h"
+#include "catalog.h"
+#include "category.h"
+#include "guc.h"
+#include "keyring.h"
+#include "key_provider.h"
+#include "label.h"
+#include "plan_search.h"
+#include "redact.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	cg_guc_init();
+	cg_catalog_init();
+	cg_category_init();
+	cg_keyring_init();
+	cg_access_init();
+	cg_label_init();
+	cg_plan_search_init();
+	cg_redact_init();
+
+	if (process_shared_preload_libraries_in_progress)
+		cg_kek_fetch_at_start();
+}

@@ -1,0 +1,36 @@
+/*
+ * cipguard.h
+ *		Names, limits and SQLSTATEs that every server-side module shares.
+ */
+#ifndef CIPGUARD_H
+#define CIPGUARD_H
+
+#include "utils/elog.h"
+
+#define CG_SCHEMA			"cipguard"	/* schema, GUC prefix, label provider */
+
+#define CG_ROLE_OFFICER		"cipguard_officer"
+#define CG_ROLE_AUDITOR		"cipguard_auditor"
+#define CG_ROLE_MASKER		"cipguard_masker"	/* owns masking views */
+
+#define CG_CATEGORY_UNCLASSIFIED	"unclassified"
+
+/*
+ * SQLSTATEs of our own.  Class ZC is free for implementations (a class that
+ * begins with I to Z, SQL standard part 2, table "SQLSTATE class and subclass
+ * values").  The README lists them; keep both in step.
+ */
+#define CG_ERRCODE_KEK_MISSING		MAKE_SQLSTATE('Z','C','0','0','1')
+#define CG_ERRCODE_KEK_INVALID		MAKE_SQLSTATE('Z','C','0','0','2')
+#define CG_ERRCODE_KEK_INSECURE		MAKE_SQLSTATE('Z','C','0','0','3')
+#define CG_ERRCODE_KEK_WRONG		MAKE_SQLSTATE('Z','C','0','0','4')
+#define CG_ERRCODE_KEY_MISSING		MAKE_SQLSTATE('Z','C','0','0','5')
+#define CG_ERRCODE_NOT_AUTHENTIC	MAKE_SQLSTATE('Z','C','0','0','6')
+#define CG_ERRCODE_INVALID_VALUE	MAKE_SQLSTATE('Z','C','0','0','7')
+#define CG_ERRCODE_UNKNOWN_CATEGORY MAKE_SQLSTATE('Z','C','0','0','8')
+#define CG_ERRCODE_NOT_COMPARABLE	MAKE_SQLSTATE('Z','C','0','0','9')
+#define CG_ERRCODE_MALFORMED_ARMOR	MAKE_SQLSTATE('Z','C','0','1','0')
+#define CG_ERRCODE_SELF_GRANT		MAKE_SQLSTATE('Z','C','0','1','1')
+#define CG_ERRCODE_AUDIT			MAKE_SQLSTATE('Z','C','0','1','2')
+
+#endif							/* CIPGUARD_H */

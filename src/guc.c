@@ -1,0 +1,104 @@
+/*
+ * guc.c
+ *		Settings.
+ *
+ * The key itself is never a setting: a setting can be shown, logged and
+ * dumped.  Only where to fetch it from is one, for superusers alone.
+ */
+#include "postgres.h"
+
+#include "utils/guc.h"
+
+#include "cipguard.h"
+#include "guc.h"
+
+#define CG_MAX_CLAIM	200		/* bytes of purpose and application user */
+
+static bool check_claim(char **newval, void **extra, GucSource source);
+static void assign_purpose(const char *newval, void *extra);
+static void assign_kek(const char *newval, void *extra);
+
+char	   *cg_kek_command = NULL;
+char	   *cg_kek_file = NULL;
+int			cg_output = CG_OUTPUT_AUTO;
+char	   *cg_purpose = NULL;
+char	   *cg_app_user = NULL;
+uint64		cg_guc_generation = 1;
+uint64		cg_kek_generation = 1;
+
+static const struct config_enum_entry output_options[] = {
+	{"auto", CG_OUTPUT_AUTO, false},
+	{"armor", CG_OUTPUT_ARMOR, false},
+	{NULL, 0, false}
+};
+
+void
+cg_guc_init(void)
+{
+	DefineCustomStringVariable(CG_SCHEMA ".app_user",
+							   "Person on whose behalf the application acts, as the application claims.",
+							   "Recorded in the audit log. Set it with SET LOCAL when connections are pooled.",
+							   &cg_app_user,
+							   "",
+							   PGC_USERSET, 0,
+							   check_claim, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".kek_command",
+							   "Shell command that prints the key-encryption key.",
+							   "64 hexadecimal digits or base64 of 32 bytes. Takes precedence over cipguard.kek_file.",
+							   &cg_kek_command,
+							   "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   NULL, assign_kek, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".kek_file",
+							   "File that holds the key-encryption key.",
+							   "64 hexadecimal digits or base64 of 32 bytes, mode 0600, outside the data directory.",
+							   &cg_kek_file,
+							   "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   NULL, assign_kek, NULL);
+
+	DefineCustomEnumVariable(CG_SCHEMA ".output",
+							 "Form in which encrypted values are shown.",
+							 "auto: plaintext to roles that may read, armor to others. armor: ciphertext to everybody.",
+							 &cg_output,
+							 CG_OUTPUT_AUTO,
+							 output_options,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".purpose",
+							   "Purpose for which the session reads personal data.",
+							   "Grants bound to a purpose count only while it is set. Set it with SET LOCAL when connections are pooled.",
+							   &cg_purpose,
+							   "",
+							   PGC_USERSET, 0,
+							   check_claim, assign_purpose, NULL);
+
+	MarkGUCPrefixReserved(CG_SCHEMA);
+}
+
+static bool
+check_claim(char **newval, void **extra, GucSource source)
+{
+	if (*newval != NULL && strlen(*newval) > CG_MAX_CLAIM)
+	{
+		GUC_check_errdetail("Value must be at most %d bytes long.",
+							CG_MAX_CLAIM);
+		return false;
+	}
+	return true;
+}
+
+static void
+assign_purpose(const char *newval, void *extra)
+{
+	cg_guc_generation++;
+}
+
+static void
+assign_kek(const char *newval, void *extra)
+{
+	cg_kek_generation++;
+}

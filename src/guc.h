@@ -1,0 +1,31 @@
+/*
+ * guc.h
+ *		Settings.
+ */
+#ifndef CG_GUC_H
+#define CG_GUC_H
+
+typedef enum CgOutput
+{
+	CG_OUTPUT_AUTO,				/* plaintext for readers, armor for others */
+	CG_OUTPUT_ARMOR				/* armor for everybody */
+} CgOutput;
+
+extern char *cg_kek_command;
+extern char *cg_kek_file;
+extern int	cg_output;			/* CgOutput */
+extern char *cg_purpose;
+extern char *cg_app_user;
+
+/*
+ * Counts changes of settings on which a verdict of access.c depends, so that
+ * cached verdicts can be dropped.
+ */
+extern uint64 cg_guc_generation;
+
+/* Counts changes of where the KEK comes from. */
+extern uint64 cg_kek_generation;
+
+extern void cg_guc_init(void);
+
+#endif							/* CG_GUC_H */

@@ -1,0 +1,473 @@
+/*
+ * keyring.c
+ *		Data keys and token keys, ready for use.
+ *
+ * cipguard.data_key holds keys wrapped by the KEK (AES-256-KWP).  What is
+ * wrapped is not the bare key but
+ *
+ *		kind (1 byte) || owner (4) || version (2) || key (32)
+ *
+ * so that a row cannot pass for another: moving a wrapped key to a different
+ * category or version makes it fail to open.
+ *
+ * The rows are cached as they are; a key is unwrapped when first used, made
+ * into a cipher context, and wiped.  Contexts live in libcrypto's memory for
+ * as long as the rows do not change.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+
+#include "bytes.h"
+#include "catalog.h"
+#include "category.h"
+#include "cipguard.h"
+#include "guc.h"
+#include "keyring.h"
+#include "keywrap.h"
+#include "key_provider.h"
+#include "wipe.h"
+
+/* Columns of cipguard.data_key, in the order of sql/parts/10_key.sql. */
+enum
+{
+	COL_KIND = 1,
+	COL_OWNER,
+	COL_OWNER_NAME,
+	COL_VERSION,
+	COL_STATE,
+	COL_KEK_ID,
+	COL_WRAPPED,
+	COL_CREATED,
+	COL_RETIRED
+};
+#define NUM_COLS COL_RETIRED
+
+#define BLOB_LEN	(1 + 4 + 2 + CG_KEY_LEN)
+#define WRAPPED_LEN CG_WRAPPED_LEN(BLOB_LEN)
+
+typedef struct CgKeyRow
+{
+	char		kind;
+	int32		owner;
+	uint16		version;
+	bool		active;			/* may encrypt new values */
+	bool		usable;			/* not destroyed */
+	uint8		kek_id[CG_KEK_ID_LEN];
+	uint8		wrapped[WRAPPED_LEN];
+	CgCipher   *ciphers[CG_SUITE_AES_SEARCHABLE + 1];	/* by suite */
+	CgToken    *tokens[CG_SUITE_AES_SEARCHABLE + 1];	/* by suite */
+} CgKeyRow;
+
+static CgKeyRow *find_row(char kind, int32 owner, uint16 version);
+static CgKeyRow *current_row(char kind, int32 owner);
+static void load_rows(void);
+static void drop_rows(void);
+static void unwrap(const CgKeyRow *row, uint8 *key);
+static void create_key(Relation rel, char kind, int32 owner,
+					   const char *owner_name);
+static void missing_key(char kind, int32 owner, int version);
+
+static CgWatch watch = {.relname = "data_key"};
+static uint64 loaded_generation = 0;
+static uint64 loaded_kek_generation = 0;
+static MemoryContext key_context = NULL;
+static CgKeyRow *rows = NULL;
+static int	num_rows = 0;
+
+void
+cg_keyring_init(void)
+{
+	cg_watch(&watch);
+}
+
+void
+cg_keyring_refresh(void)
+{
+	if (loaded_generation != watch.generation ||
+		loaded_kek_generation != cg_kek_generation)
+		load_rows();
+}
+
+uint16
+cg_keyring_current(char kind, int32 owner)
+{
+	CgKeyRow   *row;
+
+	cg_keyring_refresh();
+	row = current_row(kind, owner);
+	if (row == NULL)
+		missing_key(kind, owner, 0);
+	return row->version;
+}
+
+CgCipher *
+cg_keyring_cipher(int32 category, uint16 version, int suite, bool missing_ok)
+{
+	CgKeyRow   *row = find_row(CG_KEY_KIND_DATA, category, version);
+	uint8		key[CG_KEY_LEN];
+
+	if (row == NULL || cg_suite_by_id(suite) == NULL)
+	{
+		if (!missing_ok)
+			missing_key(CG_KEY_KIND_DATA, category, version);
+		return NULL;
+	}
+	if (row->ciphers[suite] == NULL)
+	{
+		unwrap(row, key);
+		row->ciphers[suite] = cg_cipher_new(suite, key);
+		cg_wipe(key, sizeof(key));
+		if (row->ciphers[suite] == NULL)
+			elog(ERROR, "could not set up cipher suite %d", suite);
+	}
+	return row->ciphers[suite];
+}
+
+CgToken *
+cg_keyring_token(int32 domain, uint16 version, int suite, bool missing_ok)
+{
+	CgKeyRow   *row = find_row(CG_KEY_KIND_TOKEN, domain, version);
+	uint8		key[CG_KEY_LEN];
+
+	if (row == NULL || cg_suite_by_id(suite) == NULL)
+	{
+		if (!missing_ok)
+			missing_key(CG_KEY_KIND_TOKEN, domain, version);
+		return NULL;
+	}
+	if (row->tokens[suite] == NULL)
+	{
+		unwrap(row, key);
+		row->tokens[suite] = cg_token_new(suite, key);
+		cg_wipe(key, sizeof(key));
+		if (row->tokens[suite] == NULL)
+			elog(ERROR, "could not set up cipher suite %d", suite);
+	}
+	return row->tokens[suite];
+}
+
+/*
+ * A wrong KEK must never make a second set of keys: the lock keeps two
+ * sessions from both finding a key missing, and every key there is must open
+ * before one is added.
+ */
+int
+cg_keyring_create_missing(void)
+{
+	Relation	rel;
+	int32	   *ids;
+	int			n;
+	int			i;
+	int			made = 0;
+	uint8		key[CG_KEY_LEN];
+
+	rel = cg_watch_open(&watch);
+	if (rel == NULL)
+		elog(ERROR, "table cipguard.data_key is missing");
+	LockRelation(rel, ShareRowExclusiveLock);
+	AcceptInvalidationMessages();
+	cg_keyring_refresh();
+
+	for (i = 0; i < num_rows; i++)
+	{
+		if (!rows[i].usable)
+			continue;
+		unwrap(&rows[i], key);
+		cg_wipe(key, sizeof(key));
+	}
+	(void) cg_kek();
+
+	n = cg_category_ids(&ids);
+	for (i = 0; i < n; i++)
+	{
+		CgCategory	c = *cg_category_by_id(ids[i], false);
+
+		if (current_row(CG_KEY_KIND_DATA, c.id) == NULL)
+		{
+			create_key(rel, CG_KEY_KIND_DATA, c.id, NameStr(c.name));
+			made++;
+		}
+		if (c.searchable && current_row(CG_KEY_KIND_TOKEN, c.domain) == NULL)
+		{
+			create_key(rel, CG_KEY_KIND_TOKEN, c.domain, NULL);
+			made++;
+		}
+	}
+	if (current_row(CG_KEY_KIND_TOKEN,
+					cg_name_hash(CG_DOMAIN_SUBJECT)) == NULL)
+	{
+		create_key(rel, CG_KEY_KIND_TOKEN, cg_name_hash(CG_DOMAIN_SUBJECT),
+				   CG_DOMAIN_SUBJECT);
+		made++;
+	}
+	table_close(rel, NoLock);
+	return made;
+}
+
+static CgKeyRow *
+find_row(char kind, int32 owner, uint16 version)
+{
+	static int	last = 0;
+	int			i;
+
+	if (last < num_rows && rows[last].owner == owner &&
+		rows[last].version == version && rows[last].kind == kind &&
+		rows[last].usable)
+		return &rows[last];
+	for (i = 0; i < num_rows; i++)
+		if (rows[i].owner == owner && rows[i].version == version &&
+			rows[i].kind == kind && rows[i].usable)
+		{
+			last = i;
+			return &rows[i];
+		}
+	return NULL;
+}
+
+/* The newest version that may encrypt. */
+static CgKeyRow *
+current_row(char kind, int32 owner)
+{
+	CgKeyRow   *best = NULL;
+	int			i;
+
+	for (i = 0; i < num_rows; i++)
+		if (rows[i].owner == owner && rows[i].kind == kind &&
+			rows[i].active && rows[i].usable &&
+			(best == NULL || rows[i].version > best->version))
+			best = &rows[i];
+	return best;
+}
+
+static void
+load_rows(void)
+{
+	uint64		generation = watch.generation;
+	uint64		kek_generation = cg_kek_generation;
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			allocated = 32;
+
+	drop_rows();
+	if (key_context == NULL)
+		key_context = AllocSetContextCreate(CacheMemoryContext,
+											"cipguard keys",
+											ALLOCSET_SMALL_SIZES);
+	rel = cg_watch_open(&watch);
+	if (rel != NULL)
+	{
+		TupleDesc	desc = RelationGetDescr(rel);
+
+		rows = MemoryContextAllocZero(key_context,
+									  allocated * sizeof(CgKeyRow));
+		scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		{
+			CgKeyRow   *row;
+			Datum		values[NUM_COLS];
+			bool		nulls[NUM_COLS];
+			char	   *state;
+
+			if (num_rows == allocated)
+			{
+				rows = repalloc(rows, 2 * allocated * sizeof(CgKeyRow));
+				memset(rows + allocated, 0, allocated * sizeof(CgKeyRow));
+				allocated *= 2;
+			}
+			row = &rows[num_rows++];
+			heap_deform_tuple(tuple, desc, values, nulls);
+			row->kind = DatumGetChar(values[COL_KIND - 1]);
+			row->owner = DatumGetInt32(values[COL_OWNER - 1]);
+			row->version = (uint16) DatumGetInt32(values[COL_VERSION - 1]);
+			state = TextDatumGetCString(values[COL_STATE - 1]);
+			row->active = strcmp(state, "active") == 0;
+			if (!nulls[COL_KEK_ID - 1] && !nulls[COL_WRAPPED - 1])
+			{
+				bytea	   *id = DatumGetByteaPP(values[COL_KEK_ID - 1]);
+				bytea	   *blob = DatumGetByteaPP(values[COL_WRAPPED - 1]);
+
+				if (VARSIZE_ANY_EXHDR(id) == CG_KEK_ID_LEN &&
+					VARSIZE_ANY_EXHDR(blob) == WRAPPED_LEN)
+				{
+					memcpy(row->kek_id, VARDATA_ANY(id), CG_KEK_ID_LEN);
+					memcpy(row->wrapped, VARDATA_ANY(blob), WRAPPED_LEN);
+					row->usable = true;
+				}
+			}
+			pfree(state);
+		}
+		systable_endscan(scan);
+		table_close(rel, AccessShareLock);
+	}
+	loaded_generation = generation;
+	loaded_kek_generation = kek_generation;
+}
+
+static void
+drop_rows(void)
+{
+	int			i;
+	int			suite;
+
+	for (i = 0; i < num_rows; i++)
+		for (suite = 0; suite <= CG_SUITE_AES_SEARCHABLE; suite++)
+		{
+			if (rows[i].ciphers[suite] != NULL)
+				cg_cipher_free(rows[i].ciphers[suite]);
+			if (rows[i].tokens[suite] != NULL)
+				cg_token_free(rows[i].tokens[suite]);
+		}
+	num_rows = 0;
+	rows = NULL;
+	loaded_generation = 0;
+	if (key_context != NULL)
+		MemoryContextReset(key_context);
+}
+
+static void
+fill_blob(uint8 *blob, char kind, int32 owner, uint16 version)
+{
+	blob[0] = (uint8) kind;
+	cg_put_u32(blob + 1, (uint32) owner);
+	cg_put_u16(blob + 5, version);
+}
+
+static void
+unwrap(const CgKeyRow *row, uint8 *key)
+{
+	const uint8 *kek = cg_kek();
+	uint8		blob[WRAPPED_LEN];
+	uint8		want[BLOB_LEN];
+	uint8		kek_id[CG_KEK_ID_LEN];
+	size_t		len = 0;
+	CgStatus	status;
+
+	status = cg_key_unwrap(kek, row->wrapped, WRAPPED_LEN,
+						   blob, sizeof(blob), &len);
+	fill_blob(want, row->kind, row->owner, row->version);
+	if (status == CG_OK &&
+		(len != BLOB_LEN || memcmp(blob, want, BLOB_LEN - CG_KEY_LEN) != 0))
+		status = CG_E_AUTH;
+	if (status == CG_OK)
+		memcpy(key, blob + BLOB_LEN - CG_KEY_LEN, CG_KEY_LEN);
+	cg_wipe(blob, sizeof(blob));
+	if (status == CG_OK)
+		return;
+
+	cg_kek_id(kek, kek_id);
+	if (memcmp(kek_id, row->kek_id, CG_KEK_ID_LEN) != 0)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_KEK_WRONG),
+				 errmsg("the key-encryption key is not the one that protects the keys of this database"),
+				 errdetail("The configured key is named %02x%02x%02x%02x, the keys are wrapped by %02x%02x%02x%02x.",
+						   kek_id[0], kek_id[1], kek_id[2], kek_id[3],
+						   row->kek_id[0], row->kek_id[1],
+						   row->kek_id[2], row->kek_id[3]),
+				 errhint("Point %s or %s at the right key. No key was created or changed.",
+						 "cipguard.kek_command", "cipguard.kek_file")));
+	ereport(ERROR,
+			(errcode(CG_ERRCODE_NOT_AUTHENTIC),
+			 errmsg("key version %u of kind \"%c\" is damaged", row->version,
+					row->kind),
+			 errhint("Restore its row of %s from a backup.",
+					 "cipguard.data_key")));
+}
+
+static void
+create_key(Relation rel, char kind, int32 owner, const char *owner_name)
+{
+	const uint8 *kek = cg_kek();
+	uint8		blob[BLOB_LEN];
+	uint8		wrapped[WRAPPED_LEN];
+	uint8		kek_id[CG_KEK_ID_LEN];
+	size_t		len = 0;
+	CgStatus	status;
+	int			version = 1;
+	int			i;
+	Datum		values[NUM_COLS] = {0};
+	bool		nulls[NUM_COLS] = {false};
+	HeapTuple	tuple;
+	bytea	   *value;
+
+	for (i = 0; i < num_rows; i++)
+		if (rows[i].kind == kind && rows[i].owner == owner)
+			version = Max(version, rows[i].version + 1);
+
+	fill_blob(blob, kind, owner, (uint16) version);
+	if (!pg_strong_random(blob + BLOB_LEN - CG_KEY_LEN, CG_KEY_LEN))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not get random bytes for a key")));
+	status = cg_key_wrap(kek, blob, BLOB_LEN, wrapped, sizeof(wrapped), &len);
+	cg_wipe(blob, sizeof(blob));
+	if (status != CG_OK || len != WRAPPED_LEN)
+		elog(ERROR, "could not wrap a key");
+	cg_kek_id(kek, kek_id);
+
+	values[COL_KIND - 1] = CharGetDatum(kind);
+	values[COL_OWNER - 1] = Int32GetDatum(owner);
+	nulls[COL_OWNER_NAME - 1] = owner_name == NULL;
+	if (owner_name != NULL)
+		values[COL_OWNER_NAME - 1] = CStringGetTextDatum(owner_name);
+	values[COL_VERSION - 1] = Int32GetDatum(version);
+	values[COL_STATE - 1] = CStringGetTextDatum("active");
+	value = palloc(VARHDRSZ + CG_KEK_ID_LEN);
+	SET_VARSIZE(value, VARHDRSZ + CG_KEK_ID_LEN);
+	memcpy(VARDATA(value), kek_id, CG_KEK_ID_LEN);
+	values[COL_KEK_ID - 1] = PointerGetDatum(value);
+	value = palloc(VARHDRSZ + WRAPPED_LEN);
+	SET_VARSIZE(value, VARHDRSZ + WRAPPED_LEN);
+	memcpy(VARDATA(value), wrapped, WRAPPED_LEN);
+	values[COL_WRAPPED - 1] = PointerGetDatum(value);
+	values[COL_CREATED - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	nulls[COL_RETIRED - 1] = true;
+
+	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	CatalogTupleInsert(rel, tuple);
+	CacheInvalidateRelcache(rel);
+	CommandCounterIncrement();
+	cg_keyring_refresh();
+}
+
+static void
+missing_key(char kind, int32 owner, int version)
+{
+	const CgCategory *c = cg_category_by_id(owner, true);
+	char		what[NAMEDATALEN + 64];
+
+	if (kind == CG_KEY_KIND_TOKEN)
+		snprintf(what, sizeof(what), "token key");
+	else if (c != NULL)
+		snprintf(what, sizeof(what), "data key of category \"%s\"",
+				 NameStr(c->name));
+	else
+		snprintf(what, sizeof(what), "data key of category number %d", owner);
+
+	if (version == 0)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_KEY_MISSING),
+				 errmsg("there is no %s", what),
+				 errhint("Configure a key-encryption key and call %s.",
+						 "cipguard.init()")));
+	ereport(ERROR,
+			(errcode(CG_ERRCODE_KEY_MISSING),
+			 errmsg("version %d of the %s is not in this database", version,
+					what),
+			 errdetail("It was destroyed, or the value comes from another database."),
+			 errhint("Bring the rows of %s that belong to the value.",
+					 "cipguard.data_key")));
+}

@@ -1,0 +1,45 @@
+/*
+ * keyring.h
+ *		Data keys and token keys, ready for use.
+ */
+#ifndef CG_KEYRING_H
+#define CG_KEYRING_H
+
+#include "digest.h"
+#include "suite.h"
+
+/* Kinds of rows in cipguard.data_key. */
+#define CG_KEY_KIND_DATA	'd'	/* owner: category id */
+#define CG_KEY_KIND_TOKEN	't'	/* owner: token domain id */
+
+/* The token domain whose key makes subject tags of the audit log. */
+#define CG_DOMAIN_SUBJECT	"cipguard.subject"
+
+/*
+ * The version with which new values are written.  Errors:
+ * CG_ERRCODE_KEY_MISSING.
+ */
+extern uint16 cg_keyring_current(char kind, int32 owner);
+
+/* Take note of changed keys; call before a group of look-ups. */
+extern void cg_keyring_refresh(void);
+
+/*
+ * Cached contexts, valid until the next cg_keyring_refresh() or
+ * cg_keyring_current().  NULL if there is no such key and missing_ok.
+ * Errors: CG_ERRCODE_KEY_MISSING, CG_ERRCODE_KEK_*.
+ */
+extern CgCipher *cg_keyring_cipher(int32 category, uint16 version, int suite,
+								   bool missing_ok);
+extern CgToken *cg_keyring_token(int32 domain, uint16 version, int suite,
+								 bool missing_ok);
+
+/*
+ * Create what keys are missing for the rows of cipguard.category; returns how
+ * many were made.  Verifies first that the KEK opens every key there is.
+ */
+extern int	cg_keyring_create_missing(void);
+
+extern void cg_keyring_init(void);
+
+#endif							/* CG_KEYRING_H */

@@ -1,0 +1,153 @@
+/*
+ * label.c
+ *		Security labels of columns.
+ *
+ * The label provider checks that the category exists, except while a dump is
+ * restored: rows of cipguard.category arrive after the tables.  SECURITY
+ * LABEL sends no relcache invalidation of its own, so it is sent here: plans
+ * and cached policies of the table are then made anew.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_seclabel.h"
+#include "catalog/pg_type.h"
+#include "commands/seclabel.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+
+#include "catalog.h"
+#include "cipguard.h"
+#include "label.h"
+
+static void check_label(const ObjectAddress *object, const char *label);
+static bool is_subject_label(const char *label);
+
+void
+cg_label_init(void)
+{
+	register_label_provider(CG_SCHEMA, check_label);
+}
+
+static void
+check_label(const ObjectAddress *object, const char *label)
+{
+	if (object->classId != RelationRelationId || object->objectSubId <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("cipguard labels columns only"),
+				 errhint("Use %s.",
+						 "SECURITY LABEL FOR cipguard ON COLUMN table.column IS 'category'")));
+	CacheInvalidateRelcacheByRelid(object->objectId);
+
+	if (label == NULL || is_subject_label(label) || !check_function_bodies)
+		return;
+	(void) cg_category_by_name(label, false);
+	if (cg_is_encrypted_type(get_atttype(object->objectId,
+										 object->objectSubId)))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("column is encrypted and has its category by its type"),
+				 errhint("Labels with a category are for plain columns.")));
+}
+
+static bool
+is_subject_label(const char *label)
+{
+	size_t		len = strlen(CG_LABEL_SUBJECT);
+
+	return strncmp(label, CG_LABEL_SUBJECT, len) == 0 &&
+		(label[len] == '\0' || strncmp(label + len, " of ", 4) == 0);
+}
+
+bool
+cg_is_encrypted_type(Oid typid)
+{
+	HeapTuple	tuple;
+	Form_pg_type type;
+	Oid			base;
+	bool		result;
+
+	if (!OidIsValid(typid))
+		return false;
+	base = getBaseType(typid);
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(base));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	type = (Form_pg_type) GETSTRUCT(tuple);
+	result = strncmp(NameStr(type->typname), "enc_", 4) == 0 &&
+		type->typnamespace == cg_schema_oid();
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+const CgCategory *
+cg_column_category(Oid relid, AttrNumber attnum)
+{
+	ObjectAddress object;
+	char	   *label;
+	Oid			typid;
+	Oid			elemtype;
+	Oid			collid;
+	int32		typmod;
+
+	get_atttypetypmodcoll(relid, attnum, &typid, &typmod, &collid);
+	typid = getBaseTypeAndTypmod(typid, &typmod);
+	elemtype = get_element_type(typid);
+	if (cg_is_encrypted_type(OidIsValid(elemtype) ? elemtype : typid))
+		return cg_category_by_id(typmod < 0 ? cg_category_unclassified() :
+								 typmod, false);
+
+	ObjectAddressSubSet(object, RelationRelationId, relid, attnum);
+	label = GetSecurityLabel(&object, CG_SCHEMA);
+	if (label == NULL || is_subject_label(label))
+		return NULL;
+	return cg_category_by_name(label, false);
+}
+
+AttrNumber
+cg_subject_column(Oid relid)
+{
+	AttrNumber	result = InvalidAttrNumber;
+	ScanKeyData key[2];
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	rel = table_open(SecLabelRelationId, AccessShareLock);
+	ScanKeyInit(&key[0], Anum_pg_seclabel_objoid,
+				BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&key[1], Anum_pg_seclabel_classoid,
+				BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	scan = systable_beginscan(rel, SecLabelObjectIndexId, true, NULL, 2, key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		TupleDesc	desc = RelationGetDescr(rel);
+		bool		isnull;
+		Datum		provider = heap_getattr(tuple, Anum_pg_seclabel_provider,
+											desc, &isnull);
+		Datum		label = heap_getattr(tuple, Anum_pg_seclabel_label, desc,
+										 &isnull);
+
+		if (strcmp(TextDatumGetCString(provider), CG_SCHEMA) == 0 &&
+			is_subject_label(TextDatumGetCString(label)))
+			result = (AttrNumber) DatumGetInt32(heap_getattr(tuple,
+															 Anum_pg_seclabel_objsubid,
+															 desc, &isnull));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}

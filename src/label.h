@@ -1,0 +1,31 @@
+/*
+ * label.h
+ *		Security labels of columns: SECURITY LABEL FOR cipguard ON COLUMN ...
+ *
+ *	'mobile'				the column holds personal data of that category
+ *	'subject'				the column identifies the person the row is about
+ *	'subject of client'		it refers to the subject column of that table
+ */
+#ifndef CG_LABEL_H
+#define CG_LABEL_H
+
+#include "category.h"
+
+#define CG_LABEL_SUBJECT	"subject"
+
+/*
+ * The category of a protected column: that of its encrypted type, else that
+ * of its label, else NULL.  Raises CG_ERRCODE_UNKNOWN_CATEGORY when the label
+ * names a category that does not exist (fail closed).
+ */
+extern const CgCategory *cg_column_category(Oid relid, AttrNumber attnum);
+
+/* Attribute number of the subject column, or InvalidAttrNumber. */
+extern AttrNumber cg_subject_column(Oid relid);
+
+/* True if typid is an encrypted type or a domain over one; false if invalid. */
+extern bool cg_is_encrypted_type(Oid typid);
+
+extern void cg_label_init(void);
+
+#endif							/* CG_LABEL_H */

@@ -1,0 +1,237 @@
+/*
+ * mask_sql.c
+ *		Masks, disclosure and validation as SQL functions.
+ *
+ * mask() may be called by anybody: what it gives of a value is its mask.
+ * disclose() gives plaintext to whoever may read and the mask to others; the
+ * masking views are made of it.
+ *
+ * A grant can be limited to one table.  disclose(value, relation) must not
+ * take the caller's word for which table a value is from, or a reader of one
+ * table could read another's values through it.  So the planner checks it: a
+ * support function looks whether the value is a column of just that table,
+ * and only then replaces the call by one that trusts the name.  The trusted
+ * form takes an argument of type internal, which no SQL can write.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "nodes/supportnodes.h"
+#include "parser/parse_func.h"
+#include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+
+#include "access.h"
+#include "cipguard.h"
+#include "value.h"
+
+static text *mask_text(const CgCategory *category, const char *plain,
+					   Size len);
+static text *disclose(struct varlena *datum, Oid relation);
+static const CgCategory *named_category(FunctionCallInfo fcinfo, int argno);
+static Node *trusted_call(PlannerInfo *root, FuncExpr *call);
+
+static text *
+mask_text(const CgCategory *category, const char *plain, Size len)
+{
+	char	   *utf8 = pg_server_to_any(plain, len, PG_UTF8);
+	char	   *out;
+	char	   *server;
+	size_t		out_len;
+	text	   *result;
+
+	if (utf8 != plain)
+		len = strlen(utf8);
+	result = palloc(VARHDRSZ + CG_MASK_BOUND(len));
+	out = VARDATA(result);
+	out_len = cg_mask(category->mask, utf8, len, out);
+	server = pg_any_to_server(out, out_len, PG_UTF8);
+	if (server != out)
+		return cstring_to_text(server);
+	SET_VARSIZE(result, VARHDRSZ + out_len);
+	return result;
+}
+
+static text *
+disclose(struct varlena *datum, Oid relation)
+{
+	CgEnvelope	env;
+	char	   *plain;
+	Size		len;
+	text	   *result;
+
+	cg_parse(datum, &env);
+	plain = cg_decrypt(datum, &len);
+	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ)
+		result = cstring_to_text_with_len(plain, len);
+	else
+	{
+		result = mask_text(cg_category_by_id((int32) env.category, false),
+						   plain, len);
+		explicit_bzero(plain, len);
+	}
+	pfree(plain);
+	return result;
+}
+
+/* A category by name, kept in fn_extra while the name stays the same. */
+static const CgCategory *
+named_category(FunctionCallInfo fcinfo, int argno)
+{
+	struct
+	{
+		int32		id;
+		Size		len;
+		char		name[NAMEDATALEN];
+	}		   *last = fcinfo->flinfo->fn_extra;
+	text	   *name = PG_GETARG_TEXT_PP(argno);
+	Size		len = VARSIZE_ANY_EXHDR(name);
+	const CgCategory *c;
+
+	if (last != NULL && last->len == len &&
+		memcmp(last->name, VARDATA_ANY(name), len) == 0)
+		return cg_category_by_id(last->id, false);
+
+	c = cg_category_by_name(text_to_cstring(name), false);
+	if (last == NULL)
+		last = fcinfo->flinfo->fn_extra =
+			MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(*last));
+	last->id = c->id;
+	last->len = len;
+	memcpy(last->name, VARDATA_ANY(name), len);
+	return c;
+}
+
+/* mask(value text, category text) RETURNS text */
+PG_FUNCTION_INFO_V1(cipguard_mask_text);
+Datum
+cipguard_mask_text(PG_FUNCTION_ARGS)
+{
+	text	   *value = PG_GETARG_TEXT_PP(0);
+
+	PG_RETURN_TEXT_P(mask_text(named_category(fcinfo, 1), VARDATA_ANY(value),
+							   VARSIZE_ANY_EXHDR(value)));
+}
+
+/* mask(value enc_text) RETURNS text */
+PG_FUNCTION_INFO_V1(cipguard_mask_enc_text);
+Datum
+cipguard_mask_enc_text(PG_FUNCTION_ARGS)
+{
+	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
+	CgEnvelope	env;
+	char	   *plain;
+	Size		len;
+	text	   *result;
+
+	cg_parse(datum, &env);
+	plain = cg_decrypt(datum, &len);
+	result = mask_text(cg_category_by_id((int32) env.category, false), plain,
+					   len);
+	explicit_bzero(plain, len);
+	pfree(plain);
+	PG_RETURN_TEXT_P(result);
+}
+
+/* disclose(value text, category text, relation regclass) RETURNS text */
+PG_FUNCTION_INFO_V1(cipguard_disclose_text);
+Datum
+cipguard_disclose_text(PG_FUNCTION_ARGS)
+{
+	text	   *value = PG_GETARG_TEXT_PP(0);
+	const CgCategory *c = named_category(fcinfo, 1);
+
+	/* The caller has the plaintext at hand: nothing to learn from a lie. */
+	if (cg_access_level(c->id, PG_GETARG_OID(2)) == CG_LEVEL_READ)
+		PG_RETURN_TEXT_P(value);
+	PG_RETURN_TEXT_P(mask_text(c, VARDATA_ANY(value),
+							   VARSIZE_ANY_EXHDR(value)));
+}
+
+/* disclose(value enc_text, relation regclass) RETURNS text */
+PG_FUNCTION_INFO_V1(cipguard_disclose_enc_text);
+Datum
+cipguard_disclose_enc_text(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(disclose(PG_GETARG_VARLENA_PP(0), InvalidOid));
+}
+
+/* disclose(value enc_text, relation regclass, internal) RETURNS text */
+PG_FUNCTION_INFO_V1(cipguard_disclose_trusted);
+Datum
+cipguard_disclose_trusted(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(disclose(PG_GETARG_VARLENA_PP(0), PG_GETARG_OID(1)));
+}
+
+/* disclose_support(internal) RETURNS internal */
+PG_FUNCTION_INFO_V1(cipguard_disclose_support);
+Datum
+cipguard_disclose_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	Node	   *result = NULL;
+
+	if (IsA(request, SupportRequestSimplify))
+	{
+		SupportRequestSimplify *simplify = (SupportRequestSimplify *) request;
+
+		if (simplify->root != NULL)
+			result = trusted_call(simplify->root, simplify->fcall);
+	}
+	PG_RETURN_POINTER(result);
+}
+
+static Node *
+trusted_call(PlannerInfo *root, FuncExpr *call)
+{
+	Var		   *value = (Var *) strip_implicit_coercions(linitial(call->args));
+	Const	   *relation = lsecond(call->args);
+	RangeTblEntry *rte;
+	Oid			types[3] = {exprType(linitial(call->args)), REGCLASSOID, INTERNALOID};
+	Oid			func;
+
+	if (list_length(call->args) != 2 || !IsA(value, Var) ||
+		!IsA(relation, Const) || relation->constisnull ||
+		value->varlevelsup != 0 || value->varattno <= 0)
+		return NULL;
+	rte = rt_fetch(value->varno, root->parse->rtable);
+	if (rte->rtekind != RTE_RELATION ||
+		rte->relid != DatumGetObjectId(relation->constvalue))
+		return NULL;
+
+	func = LookupFuncName(list_make2(makeString(CG_SCHEMA),
+									 makeString("disclose")), 3, types, true);
+	if (!OidIsValid(func))
+		return NULL;
+	return (Node *) makeFuncExpr(func, TEXTOID,
+								 list_make3(linitial(call->args), relation,
+											makeConst(INTERNALOID, -1,
+													  InvalidOid,
+													  sizeof(Datum),
+													  BoolGetDatum(true),
+													  false, true)),
+								 call->funccollid, call->inputcollid,
+								 COERCE_EXPLICIT_CALL);
+}
+
+/* validate(value text, category text) RETURNS text */
+PG_FUNCTION_INFO_V1(cipguard_validate);
+Datum
+cipguard_validate(PG_FUNCTION_ARGS)
+{
+	text	   *value = PG_GETARG_TEXT_PP(0);
+	CgVerdict	verdict = cg_judge_text(named_category(fcinfo, 1),
+										VARDATA_ANY(value),
+										VARSIZE_ANY_EXHDR(value));
+
+	PG_RETURN_TEXT_P(cstring_to_text(cg_verdict_word(verdict)));
+}

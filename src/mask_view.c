@@ -1,0 +1,465 @@
+/*
+ * mask_view.c
+ *		Masking views, and what keeps them true when tables change.
+ *
+ * A masking view shows a table with each protected column disclosed to
+ * whoever may read and masked for others.  It belongs to cipguard_masker, a
+ * role that nobody logs in as and that may read the table, so users need
+ * rights on the view alone.  It is plain, not security_barrier: it hides no
+ * row, and its expressions give no more than the mask to any function that a
+ * query brings along; so indexes on the other columns stay usable.
+ *
+ * cipguard.masking_view registers the views.  Event triggers rebuild a view
+ * when its table changes, and drop it just before a column that it shows is
+ * dropped or changes its type, since PostgreSQL would refuse that.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "commands/event_trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+
+#include "cipguard.h"
+#include "label.h"
+
+static char *build_query(Oid relid);
+static void add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
+					   const char *relation);
+static bool shows_same_columns(Oid viewid, Oid relid);
+static void rebuild(Oid relid);
+static void define_view(const char *verb, const char *view, Oid relid);
+static void drop_view(Oid viewid);
+static void before_alter_table(AlterTableStmt *stmt);
+static void before_drop_extension(DropStmt *stmt);
+static void run(const char *sql);
+static char *qualified_name(Oid relid);
+
+/* State of a call that acts with the rights of the extension. */
+typedef struct CgActing
+{
+	Oid			user;
+	int			context;
+	int			nestlevel;
+} CgActing;
+
+static void
+begin_acting(CgActing *acting)
+{
+	GetUserIdAndSecContext(&acting->user, &acting->context);
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
+						   acting->context | SECURITY_LOCAL_USERID_CHANGE);
+	acting->nestlevel = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	SPI_connect();
+}
+
+static void
+end_acting(CgActing *acting)
+{
+	SPI_finish();
+	AtEOXact_GUC(true, acting->nestlevel);
+	SetUserIdAndSecContext(acting->user, acting->context);
+}
+
+/*
+ * create_masking_view(relation regclass, view_name name DEFAULT NULL)
+ *		RETURNS regclass
+ */
+PG_FUNCTION_INFO_V1(cipguard_create_masking_view);
+Datum
+cipguard_create_masking_view(PG_FUNCTION_ARGS)
+{
+	Oid			relid;
+	Oid			nspid;
+	Oid			viewid;
+	char		relkind;
+	char	   *name;
+	char	   *view;
+	CgActing	acting;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	relid = PG_GETARG_OID(0);
+	relkind = get_rel_relkind(relid);
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("masking views are for tables")));
+	if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot create a masking view of a temporary table")));
+	if (!cg_owns_relation(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+	nspid = get_rel_namespace(relid);
+	cg_require_create(nspid);
+
+	name = PG_ARGISNULL(1) ?
+		makeObjectName(get_rel_name(relid), NULL, "masked") :
+		NameStr(*PG_GETARG_NAME(1));
+	view = quote_qualified_identifier(get_namespace_name(nspid), name);
+
+	begin_acting(&acting);
+	viewid = get_relname_relid(name, nspid);
+	if (OidIsValid(viewid))
+	{
+		run(psprintf("SELECT FROM cipguard.masking_view WHERE view = %u AND relation = %u",
+					 viewid, relid));
+		if (SPI_processed == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_TABLE),
+					 errmsg("relation \"%s\" already exists", name),
+					 errhint("Give the view another name as second argument.")));
+		rebuild(relid);
+	}
+	else
+	{
+		char	   *owner = GetUserNameFromId(acting.user, false);
+
+		run(psprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s",
+					 qualified_name(relid), CG_ROLE_MASKER));
+		define_view("CREATE", view, relid);
+		run(psprintf("GRANT ALL ON TABLE %s TO %s WITH GRANT OPTION",
+					 view, quote_identifier(owner)));
+		viewid = get_relname_relid(name, nspid);
+		run(psprintf("INSERT INTO cipguard.masking_view (relation, view, view_name) VALUES (%u, %u, %s)",
+					 relid, viewid, quote_literal_cstr(name)));
+	}
+	end_acting(&acting);
+	PG_RETURN_OID(viewid);
+}
+
+/* rebuild_masking_view(relation regclass) RETURNS void */
+PG_FUNCTION_INFO_V1(cipguard_rebuild_masking_view);
+Datum
+cipguard_rebuild_masking_view(PG_FUNCTION_ARGS)
+{
+	CgActing	acting;
+
+	begin_acting(&acting);
+	rebuild(PG_GETARG_OID(0));
+	end_acting(&acting);
+	PG_RETURN_VOID();
+}
+
+/* before_ddl() RETURNS event_trigger, on ddl_command_start */
+PG_FUNCTION_INFO_V1(cipguard_before_ddl);
+Datum
+cipguard_before_ddl(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *trigdata = (EventTriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function must be called as an event trigger")));
+	if (IsA(trigdata->parsetree, AlterTableStmt))
+		before_alter_table((AlterTableStmt *) trigdata->parsetree);
+	else if (IsA(trigdata->parsetree, DropStmt))
+		before_drop_extension((DropStmt *) trigdata->parsetree);
+	return PointerGetDatum(NULL);
+}
+
+/* Out of the way of a dropped column or a changed type; made anew after. */
+static void
+before_alter_table(AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+	bool		blocked = false;
+	Oid			relid;
+	CgActing	acting;
+	SPITupleTable *found;
+	uint64		n;
+	uint64		i;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_DropColumn ||
+			cmd->subtype == AT_AlterColumnType)
+			blocked = true;
+	}
+	if (!blocked)
+		return;
+	relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	if (!OidIsValid(relid))
+		return;
+
+	begin_acting(&acting);
+	run(psprintf("SELECT view::pg_catalog.oid FROM cipguard.masking_view"
+				 " WHERE relation = %u AND view IS NOT NULL", relid));
+	found = SPI_tuptable;
+	n = SPI_processed;
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+
+		drop_view(DatumGetObjectId(SPI_getbinval(found->vals[i],
+												 found->tupdesc, 1,
+												 &isnull)));
+	}
+	end_acting(&acting);
+}
+
+/* Drop a masking view that will be made anew; its rights are kept. */
+static void
+drop_view(Oid viewid)
+{
+	char	   *view = qualified_name(viewid);
+
+	run(psprintf("UPDATE cipguard.masking_view m SET acl = c.relacl::text, view = NULL"
+				 " FROM pg_catalog.pg_class c WHERE m.view = %u AND c.oid = m.view",
+				 viewid));
+	run(psprintf("DROP VIEW %s", view));
+}
+
+/* Labels and grants are no dependencies: they would be left behind. */
+static void
+before_drop_extension(DropStmt *stmt)
+{
+	ListCell   *lc;
+	CgActing	acting;
+	uint64		i;
+	SPITupleTable *found;
+	uint64		n;
+
+	if (stmt->removeType != OBJECT_EXTENSION)
+		return;
+	foreach(lc, stmt->objects)
+		if (strcmp(strVal(lfirst(lc)), CG_SCHEMA) == 0)
+			break;
+	if (lc == NULL)
+		return;
+
+	begin_acting(&acting);
+	run("DELETE FROM pg_catalog.pg_seclabel WHERE provider = '" CG_SCHEMA "'");
+	run("SELECT DISTINCT relation::pg_catalog.oid FROM cipguard.masking_view m"
+		" JOIN pg_catalog.pg_class c ON c.oid = m.relation");
+	found = SPI_tuptable;
+	n = SPI_processed;
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+		Oid			relid = DatumGetObjectId(SPI_getbinval(found->vals[i],
+														   found->tupdesc, 1,
+														   &isnull));
+
+		run(psprintf("REVOKE ALL ON TABLE %s FROM %s",
+					 qualified_name(relid), CG_ROLE_MASKER));
+	}
+	end_acting(&acting);
+}
+
+/*
+ * Bring the view of a table up to date.  CREATE OR REPLACE keeps rights and
+ * dependents; where names, types or the number of columns forbid it, the view
+ * is dropped and created, and its rights are granted again.
+ */
+static void
+rebuild(Oid relid)
+{
+	SPITupleTable *found;
+	uint64		n;
+	uint64		i;
+
+	run(psprintf("SELECT m.view::pg_catalog.oid, m.view_name, coalesce(c.relacl::text, m.acl)"
+				 " FROM cipguard.masking_view m LEFT JOIN pg_catalog.pg_class c ON c.oid = m.view"
+				 " WHERE m.relation = %u", relid));
+	found = SPI_tuptable;
+	n = SPI_processed;
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(found->vals[i], found->tupdesc, 1,
+										  &isnull);
+		Oid			viewid = isnull ? InvalidOid : DatumGetObjectId(value);
+		char	   *registered = SPI_getvalue(found->vals[i],
+											  found->tupdesc, 2);
+		char	   *acl = SPI_getvalue(found->vals[i], found->tupdesc, 3);
+		char	   *name = OidIsValid(viewid) ? get_rel_name(viewid) :
+			registered;
+		Oid			nspid = get_rel_namespace(OidIsValid(viewid) ? viewid :
+											  relid);
+		char	   *view;
+
+		if (name == NULL)
+			continue;
+		view = quote_qualified_identifier(get_namespace_name(nspid), name);
+		if (OidIsValid(viewid) && shows_same_columns(viewid, relid))
+		{
+			define_view("CREATE OR REPLACE", view, relid);
+			continue;
+		}
+		if (OidIsValid(viewid))
+			drop_view(viewid);
+		define_view("CREATE", view, relid);
+		viewid = get_relname_relid(name, nspid);
+		if (acl != NULL)
+			run(psprintf("SELECT cipguard.restore_acl(%u, %s::pg_catalog.text)",
+						 viewid, quote_literal_cstr(acl)));
+		run(psprintf("UPDATE cipguard.masking_view SET view = %u, acl = NULL"
+					 " WHERE relation = %u AND view_name = %s",
+					 viewid, relid, quote_literal_cstr(registered)));
+	}
+}
+
+/* Does the view's column list begin that of the table, by name and type? */
+static bool
+shows_same_columns(Oid viewid, Oid relid)
+{
+	Relation	view = relation_open(viewid, AccessShareLock);
+	Relation	rel = relation_open(relid, AccessShareLock);
+	TupleDesc	vdesc = RelationGetDescr(view);
+	TupleDesc	rdesc = RelationGetDescr(rel);
+	int			v = 0;
+	int			r;
+	bool		same = true;
+
+	for (r = 0; r < rdesc->natts && v < vdesc->natts && same; r++)
+	{
+		Form_pg_attribute ratt = TupleDescAttr(rdesc, r);
+		Form_pg_attribute vatt = TupleDescAttr(vdesc, v);
+		Oid			type = ratt->atttypid;
+		int32		typmod = ratt->atttypmod;
+
+		if (ratt->attisdropped)
+			continue;
+		if (cg_is_encrypted_type(type))
+		{
+			type = TEXTOID;
+			typmod = -1;
+		}
+		else if (cg_is_encrypted_type(get_base_element_type(type)))
+		{
+			type = TEXTARRAYOID;
+			typmod = -1;
+		}
+		same = strcmp(NameStr(ratt->attname), NameStr(vatt->attname)) == 0 &&
+			vatt->atttypid == type && vatt->atttypmod == typmod;
+		v++;
+	}
+	same = same && v == vdesc->natts;
+	relation_close(rel, AccessShareLock);
+	relation_close(view, AccessShareLock);
+	return same;
+}
+
+static void
+define_view(const char *verb, const char *view, Oid relid)
+{
+	run(psprintf("%s VIEW %s AS %s", verb, view, build_query(relid)));
+	run(psprintf("ALTER VIEW %s OWNER TO %s", view, CG_ROLE_MASKER));
+	run(psprintf("COMMENT ON VIEW %s IS %s", view,
+				 quote_literal_cstr(psprintf("masking view of %s, kept by cipguard",
+											 qualified_name(relid)))));
+}
+
+static char *
+build_query(Oid relid)
+{
+	StringInfoData buf;
+	Relation	rel = relation_open(relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	char	   *relation = psprintf("%s::pg_catalog.regclass",
+									quote_literal_cstr(qualified_name(relid)));
+	bool		first = true;
+	int			i;
+
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, "SELECT ");
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped)
+			continue;
+		if (!first)
+			appendStringInfoString(&buf, ", ");
+		first = false;
+		add_column(&buf, relid, att, relation);
+	}
+	appendStringInfo(&buf, " FROM %s t", qualified_name(relid));
+	relation_close(rel, AccessShareLock);
+	return buf.data;
+}
+
+/*
+ * Types that have no mask yet are NULL to whoever may not read.  Elements of
+ * an array are no columns, so grants limited to this table do not open them.
+ */
+static void
+add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
+		   const char *relation)
+{
+	const CgCategory *c = cg_column_category(relid, att->attnum);
+	const char *name = quote_identifier(NameStr(att->attname));
+	const char *category;
+	char		typcategory;
+	bool		preferred;
+
+	if (c == NULL)
+	{
+		appendStringInfo(buf, "t.%s", name);
+		return;
+	}
+	category = quote_literal_cstr(NameStr(c->name));
+	get_type_category_preferred(getBaseType(att->atttypid), &typcategory,
+								&preferred);
+
+	if (cg_is_encrypted_type(att->atttypid))
+		appendStringInfo(buf, "cipguard.disclose(t.%s, %s)", name, relation);
+	else if (cg_is_encrypted_type(get_base_element_type(att->atttypid)))
+		appendStringInfo(buf,
+						 "CASE WHEN t.%s IS NOT NULL THEN ARRAY("
+						 "SELECT cipguard.disclose(u.e, %s)"
+						 " FROM pg_catalog.unnest(t.%s) WITH ORDINALITY u (e, n)"
+						 " ORDER BY u.n) END",
+						 name, relation, name);
+	else if (typcategory == TYPCATEGORY_STRING)
+		appendStringInfo(buf,
+						 "cipguard.disclose(t.%s::pg_catalog.text, %s, %s)::%s",
+						 name, category, relation,
+						 format_type_with_typemod(att->atttypid,
+												  att->atttypmod));
+	else
+		appendStringInfo(buf,
+						 "CASE WHEN (SELECT cipguard.can_access(%s, 'read', %s))"
+						 " THEN t.%s END",
+						 category, relation, name);
+	appendStringInfo(buf, " AS %s", name);
+}
+
+static void
+run(const char *sql)
+{
+	int			rc = SPI_execute(sql, false, 0);
+
+	if (rc < 0)
+		elog(ERROR, "could not execute \"%s\": %s", sql,
+			 SPI_result_code_string(rc));
+}
+
+static char *
+qualified_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}

@@ -1,0 +1,386 @@
+/*
+ * plan_search.c
+ *		What a query compares an encrypted column with.
+ *
+ * In "phone = '13800138000'" the literal is an unclassified value: it has no
+ * token, and none can be made before the column's category is known.  Before
+ * a query is planned, the other side of each such comparison is wrapped in
+ *
+ *		cipguard.search_key(other side, category)
+ *
+ * which asks for the right to search and gives a value with a token.  It is
+ * STABLE, so an index scan or a hash join computes it once.  Comparisons with
+ * text become comparisons of encrypted values in the same way, and gain
+ * hashing and merging.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/planner.h"
+#include "parser/parse_func.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+
+#include "catalog.h"
+#include "cipguard.h"
+#include "plan_search.h"
+#include "value.h"
+
+/* An encrypted type, its operators and functions; all by OID. */
+typedef struct CgComparable
+{
+	bool		loaded;
+	Oid			type;			/* InvalidOid: no such type here */
+	Oid			array;
+	Oid			eq[3];			/* (enc, enc), (enc, text), (text, enc) */
+	Oid			ne[3];
+	Oid			key_enc;		/* search_key(enc_text, int4) */
+	Oid			key_text;		/* search_key(text, int4) */
+	Oid			keys_enc;		/* search_keys(enc_text[], int4) */
+	Oid			keys_text;		/* search_keys(text[], int4) */
+} CgComparable;
+
+static PlannedStmt *plan_search(CG_PLANNER_PARAMS);
+static bool load_comparable(void);
+static void forget_comparable(Datum arg, int cacheid, uint32 hashvalue);
+static bool wrap_walker(Node *node, void *context);
+static void wrap_operator(OpExpr *op);
+static void wrap_array(ScalarArrayOpExpr *op);
+static Oid	same_type_operator(Oid opno);
+static Node *key_of(Oid func, Oid result, Node *arg, int32 typmod);
+
+static planner_hook_type prev_planner = NULL;
+static CgComparable comparable;
+
+void
+cg_plan_search_init(void)
+{
+	CacheRegisterSyscacheCallback(TYPEOID, forget_comparable, (Datum) 0);
+	CacheRegisterSyscacheCallback(OPEROID, forget_comparable, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_comparable, (Datum) 0);
+	prev_planner = planner_hook;
+	planner_hook = plan_search;
+}
+
+/*
+ * The queries of foreign keys compare values that are of the column's
+ * category already, and run as owners who may lack the right to search.
+ */
+static PlannedStmt *
+plan_search(CG_PLANNER_PARAMS)
+{
+	if (load_comparable() && !InNoForceRLSOperation())
+		(void) wrap_walker((Node *) parse, NULL);
+	if (prev_planner)
+		return prev_planner(CG_PLANNER_ARGS);
+	return standard_planner(CG_PLANNER_ARGS);
+}
+
+static void
+forget_comparable(Datum arg, int cacheid, uint32 hashvalue)
+{
+	comparable.loaded = false;
+}
+
+static Oid
+our_operator(char *name, Oid left, Oid right)
+{
+	return OpernameGetOprid(list_make2(makeString("pg_catalog"),
+									   makeString(name)), left, right);
+}
+
+static Oid
+our_function(char *name, Oid type)
+{
+	Oid			types[2] = {type, INT4OID};
+
+	return LookupFuncName(list_make2(makeString(CG_SCHEMA),
+									 makeString(name)), 2, types, true);
+}
+
+/* False in a database without the extension. */
+static bool
+load_comparable(void)
+{
+	CgComparable c = {0};
+	Oid			nspoid;
+
+	if (comparable.loaded)
+		return OidIsValid(comparable.type);
+
+	/* An invalidation during the look-ups makes the next call repeat them. */
+	comparable.loaded = true;
+	nspoid = cg_schema_oid();
+	if (OidIsValid(nspoid))
+		c.type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+								 CStringGetDatum("enc_text"),
+								 ObjectIdGetDatum(nspoid));
+	if (OidIsValid(c.type))
+	{
+		c.array = get_array_type(c.type);
+		c.eq[0] = our_operator("=", c.type, c.type);
+		c.eq[1] = our_operator("=", c.type, TEXTOID);
+		c.eq[2] = our_operator("=", TEXTOID, c.type);
+		c.ne[0] = our_operator("<>", c.type, c.type);
+		c.ne[1] = our_operator("<>", c.type, TEXTOID);
+		c.ne[2] = our_operator("<>", TEXTOID, c.type);
+		c.key_enc = our_function("search_key", c.type);
+		c.key_text = our_function("search_key", TEXTOID);
+		c.keys_enc = our_function("search_keys", c.array);
+		c.keys_text = our_function("search_keys", TEXTARRAYOID);
+
+		/* Half an extension (it is being created) is none. */
+		if (!OidIsValid(c.eq[0]) || !OidIsValid(c.eq[1]) ||
+			!OidIsValid(c.eq[2]) || !OidIsValid(c.ne[0]) ||
+			!OidIsValid(c.ne[1]) || !OidIsValid(c.ne[2]) ||
+			!OidIsValid(c.key_enc) || !OidIsValid(c.key_text) ||
+			!OidIsValid(c.keys_enc) || !OidIsValid(c.keys_text))
+			c.type = InvalidOid;
+	}
+	c.loaded = comparable.loaded;
+	comparable = c;
+	return OidIsValid(c.type);
+}
+
+/* The planner may scribble on its input, so nodes are changed in place. */
+static bool
+wrap_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, wrap_walker, context, 0);
+	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) || IsA(node, NullIfExpr))
+		wrap_operator((OpExpr *) node);
+	else if (IsA(node, ScalarArrayOpExpr))
+		wrap_array((ScalarArrayOpExpr *) node);
+	return expression_tree_walker(node, wrap_walker, context);
+}
+
+/* The (enc, enc) operator that does what opno does; InvalidOid: not ours. */
+static Oid
+same_type_operator(Oid opno)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(comparable.eq); i++)
+	{
+		if (comparable.eq[i] == opno)
+			return comparable.eq[0];
+		if (comparable.ne[i] == opno)
+			return comparable.ne[0];
+	}
+	return InvalidOid;
+}
+
+static bool
+is_column_like(Node *node)
+{
+	return exprType(node) == comparable.type && exprTypmod(node) >= 0;
+}
+
+static void
+wrap_operator(OpExpr *op)
+{
+	Oid			opno = same_type_operator(op->opno);
+	Node	   *left;
+	Node	   *right;
+	Node	  **other;
+	int32		typmod;
+
+	if (!OidIsValid(opno) || list_length(op->args) != 2)
+		return;
+	left = linitial(op->args);
+	right = lsecond(op->args);
+	if (is_column_like(left) == is_column_like(right))
+		return;
+	other = is_column_like(left) ? &right : &left;
+	typmod = exprTypmod(is_column_like(left) ? left : right);
+
+	if (exprType(*other) == comparable.type)
+		*other = key_of(comparable.key_enc, comparable.type, *other, typmod);
+	else
+		*other = key_of(comparable.key_text, comparable.type, *other, typmod);
+	op->args = list_make2(left, right);
+	op->opno = opno;
+	op->opfuncid = get_opcode(opno);
+	op->inputcollid = InvalidOid;
+}
+
+static void
+wrap_array(ScalarArrayOpExpr *op)
+{
+	Oid			opno = same_type_operator(op->opno);
+	Node	   *scalar;
+	Node	   *array;
+
+	if (!OidIsValid(opno) || list_length(op->args) != 2)
+		return;
+	scalar = linitial(op->args);
+	array = lsecond(op->args);
+	if (is_column_like(scalar))
+	{
+		int32		typmod = exprTypmod(scalar);
+
+		if (exprType(array) == comparable.array)
+		{
+			if (exprTypmod(array) >= 0)
+				return;
+			array = key_of(comparable.keys_enc, comparable.array, array,
+						   typmod);
+		}
+		else if (exprType(array) == TEXTARRAYOID)
+			array = key_of(comparable.keys_text, comparable.array, array,
+						   typmod);
+		else
+			return;
+	}
+	else if (exprType(array) == comparable.array && exprTypmod(array) >= 0)
+		scalar = key_of(exprType(scalar) == comparable.type ?
+						comparable.key_enc : comparable.key_text,
+						comparable.type, scalar, exprTypmod(array));
+	else
+		return;
+
+	op->args = list_make2(scalar, array);
+	op->opno = opno;
+	op->opfuncid = get_opcode(opno);
+	op->inputcollid = InvalidOid;
+}
+
+static Node *
+key_of(Oid func, Oid result, Node *arg, int32 typmod)
+{
+	Const	   *category = makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
+									 Int32GetDatum(typmod), false, true);
+
+	return (Node *) makeFuncExpr(func, result, list_make2(arg, category),
+								 InvalidOid, InvalidOid,
+								 COERCE_EXPLICIT_CALL);
+}
+
+/*
+ * The keys themselves.  In a filter they are computed for each row, so the
+ * last one is kept.
+ */
+typedef struct CgLastKey
+{
+	int32		typmod;
+	Oid			user;
+	struct varlena *result;
+	Size		len;
+	char		value[FLEXIBLE_ARRAY_MEMBER];
+} CgLastKey;
+
+static struct varlena *
+make_key(bool encrypted, struct varlena *value, int32 typmod)
+{
+	if (encrypted)
+		return cg_search_key(value, typmod);
+	value = cg_take_text(CG_TYPE_TEXT, VARDATA_ANY(value),
+						 VARSIZE_ANY_EXHDR(value), -1, NULL);
+	return cg_search_key(value, typmod);
+}
+
+static Datum
+cached_key(FunctionCallInfo fcinfo, bool encrypted)
+{
+	struct varlena *value = PG_GETARG_VARLENA_PP(0);
+	int32		typmod = PG_GETARG_INT32(1);
+	Size		len = VARSIZE_ANY_EXHDR(value);
+	CgLastKey  *last = fcinfo->flinfo->fn_extra;
+	struct varlena *result;
+	MemoryContext context;
+
+	if (last != NULL && last->typmod == typmod && last->len == len &&
+		last->user == GetUserId() &&
+		memcmp(last->value, VARDATA_ANY(value), len) == 0)
+		PG_RETURN_POINTER(last->result);
+
+	result = make_key(encrypted, value, typmod);
+	if (last != NULL)
+	{
+		fcinfo->flinfo->fn_extra = NULL;
+		pfree(last->result);
+		pfree(last);
+	}
+	context = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	last = palloc(add_size(offsetof(CgLastKey, value), len));
+	last->typmod = typmod;
+	last->user = GetUserId();
+	last->result = palloc(VARSIZE_ANY(result));
+	memcpy(last->result, result, VARSIZE_ANY(result));
+	last->len = len;
+	memcpy(last->value, VARDATA_ANY(value), len);
+	fcinfo->flinfo->fn_extra = last;
+	MemoryContextSwitchTo(context);
+	PG_RETURN_POINTER(result);
+}
+
+/* search_key(enc_text, int4) RETURNS enc_text */
+PG_FUNCTION_INFO_V1(cipguard_search_key);
+Datum
+cipguard_search_key(PG_FUNCTION_ARGS)
+{
+	return cached_key(fcinfo, true);
+}
+
+/* search_key(text, int4) RETURNS enc_text */
+PG_FUNCTION_INFO_V1(cipguard_search_key_text);
+Datum
+cipguard_search_key_text(PG_FUNCTION_ARGS)
+{
+	return cached_key(fcinfo, false);
+}
+
+static Datum
+make_keys(FunctionCallInfo fcinfo, bool encrypted)
+{
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
+	int32		typmod = PG_GETARG_INT32(1);
+	Oid			result_type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
+					  &elems, &nulls, &n);
+	for (i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			continue;
+		elems[i] = PointerGetDatum(make_key(encrypted,
+											PG_DETOAST_DATUM_PACKED(elems[i]),
+											typmod));
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_md_array(elems, nulls, ARR_NDIM(array),
+											 ARR_DIMS(array),
+											 ARR_LBOUND(array), result_type,
+											 -1, false, TYPALIGN_INT));
+}
+
+/* search_keys(enc_text[], int4) RETURNS enc_text[] */
+PG_FUNCTION_INFO_V1(cipguard_search_keys);
+Datum
+cipguard_search_keys(PG_FUNCTION_ARGS)
+{
+	return make_keys(fcinfo, true);
+}
+
+/* search_keys(text[], int4) RETURNS enc_text[] */
+PG_FUNCTION_INFO_V1(cipguard_search_keys_text);
+Datum
+cipguard_search_keys_text(PG_FUNCTION_ARGS)
+{
+	return make_keys(fcinfo, false);
+}

@@ -1,0 +1,10 @@
+/*
+ * redact.h
+ *		Plaintext kept out of what PostgreSQL prints about statements.
+ */
+#ifndef CG_REDACT_H
+#define CG_REDACT_H
+
+extern void cg_redact_init(void);
+
+#endif							/* CG_REDACT_H */

@@ -1,0 +1,470 @@
+/*
+ * type_ops.c
+ *		Comparison of encrypted values by their equality tokens.
+ *
+ * Values of a searchable category compare by token, without any key.  The
+ * order is that of the tokens, which means nothing to a reader but is total,
+ * so that btree indexes, merge joins, UNIQUE and DISTINCT work.  Values of a
+ * random category do not compare at all.
+ *
+ * A literal arrives as "unclassified".  The planner (plan_search.c) turns it
+ * into a value of the column's category beforehand; where that did not
+ * happen, it is converted here, once per scan, and the right to search is
+ * asked for.
+ *
+ * Rights: an operator that a query spells out asks for the right to search.
+ * Support functions do not: they also serve index maintenance and foreign
+ * keys, which must work for whoever may write the row.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/sortsupport.h"
+
+#include "compat.h"
+
+#include "access.h"
+#include "bytes.h"
+#include "cipguard.h"
+#include "value.h"
+
+/* The part of a datum that comparison looks at. */
+typedef struct CgHead
+{
+	uint8		type;
+	int32		category;
+	uint16		token_version;
+	const uint8 *token;			/* NULL: not searchable */
+	struct varlena *datum;		/* the header and token, perhaps more */
+	Datum		whole;
+} CgHead;
+
+/* In fn_extra: the last value that had to be converted, and its token. */
+typedef struct CgConverted
+{
+	int32		category;		/* -1: nothing here yet */
+	uint16		token_version;
+	uint8		token[CG_TOKEN_LEN];
+	Size		len;
+	Size		allocated;
+	char		value[FLEXIBLE_ARRAY_MEMBER];
+} CgConverted;
+
+static void get_head(Datum value, CgHead *head);
+static int	compare(FunctionCallInfo fcinfo, Datum a, Datum b);
+static int	compare_heads(const CgHead *a, const CgHead *b);
+static int	compare_text(FunctionCallInfo fcinfo, Datum a, text *b);
+static void convert(FunctionCallInfo fcinfo, CgHead *head,
+					const CgHead *other);
+static CgConverted *remembered(FunctionCallInfo fcinfo, const CgHead *other,
+							   const char *value, Size len);
+static void require_rights(FunctionCallInfo fcinfo, Datum value);
+static void not_searchable(const CgHead *head);
+static Datum abbreviate(Datum original, SortSupport ssup);
+static bool never_abort(int memtupcount, SortSupport ssup);
+static int	compare_sort(Datum a, Datum b, SortSupport ssup);
+
+/* Large values are toasted; their head is fetched without the rest. */
+static void
+get_head(Datum value, CgHead *head)
+{
+	struct varlena *datum = (struct varlena *) DatumGetPointer(value);
+	const uint8 *p;
+	Size		len;
+
+	if (VARATT_IS_EXTERNAL(datum) || VARATT_IS_COMPRESSED(datum))
+		datum = pg_detoast_datum_slice(datum, 0,
+									   CG_HEADER_LEN + CG_TOKEN_LEN);
+	p = (const uint8 *) VARDATA_ANY(datum);
+	len = VARSIZE_ANY_EXHDR(datum);
+	if (len < CG_HEADER_LEN || p[0] != CG_MAGIC ||
+		((p[2] & CG_FLAG_SEARCHABLE) && len < CG_HEADER_LEN + CG_TOKEN_LEN))
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_NOT_AUTHENTIC),
+				 errmsg("encrypted value is damaged")));
+	head->type = p[3];
+	head->category = (int32) cg_get_u32(p + 4);
+	head->token_version = cg_get_u16(p + 10);
+	head->token = (p[2] & CG_FLAG_SEARCHABLE) ? p + CG_HEADER_LEN : NULL;
+	head->datum = datum;
+	head->whole = value;
+}
+
+static void
+free_head(CgHead *head)
+{
+	if ((Pointer) head->datum != DatumGetPointer(head->whole))
+		pfree(head->datum);
+}
+
+static int
+compare(FunctionCallInfo fcinfo, Datum a, Datum b)
+{
+	CgHead		ha;
+	CgHead		hb;
+	int			result;
+
+	get_head(a, &ha);
+	get_head(b, &hb);
+	if (ha.token == NULL || hb.token == NULL)
+	{
+		if (ha.token != NULL && hb.category == cg_category_unclassified())
+			convert(fcinfo, &hb, &ha);
+		else if (hb.token != NULL &&
+				 ha.category == cg_category_unclassified())
+			convert(fcinfo, &ha, &hb);
+		else
+			not_searchable(ha.token == NULL ? &ha : &hb);
+	}
+	result = compare_heads(&ha, &hb);
+	free_head(&ha);
+	free_head(&hb);
+	return result;
+}
+
+static int
+compare_heads(const CgHead *a, const CgHead *b)
+{
+	int			result;
+
+	if (a->category != b->category &&
+		cg_category_domain(a->category) != cg_category_domain(b->category))
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_NOT_COMPARABLE),
+				 errmsg("values of different categories cannot be compared"),
+				 errhint("Categories that share a token domain can.")));
+	result = memcmp(a->token, b->token, CG_TOKEN_LEN);
+	if (result == 0 && a->token_version != b->token_version)
+		result = a->token_version < b->token_version ? -1 : 1;
+	return result;
+}
+
+static int
+compare_text(FunctionCallInfo fcinfo, Datum a, text *b)
+{
+	CgHead		ha;
+	CgConverted *c;
+	int			result;
+
+	get_head(a, &ha);
+	if (ha.token == NULL)
+		not_searchable(&ha);
+	c = remembered(fcinfo, &ha, VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
+	if (c->category < 0)
+	{
+		cg_text_token(cg_category_by_id(ha.category, false),
+					  ha.token_version, c->value, c->len, c->token);
+		c->category = ha.category;
+	}
+	result = memcmp(ha.token, c->token, CG_TOKEN_LEN);
+	free_head(&ha);
+	return result;
+}
+
+/* Give an unclassified value the token it would have beside the other. */
+static void
+convert(FunctionCallInfo fcinfo, CgHead *head, const CgHead *other)
+{
+	struct varlena *whole = PG_DETOAST_DATUM_PACKED(head->whole);
+	CgConverted *c;
+
+	c = remembered(fcinfo, other, VARDATA_ANY(whole),
+				   VARSIZE_ANY_EXHDR(whole));
+	if (c->category < 0)
+	{
+		Size		len;
+		char	   *plain = cg_decrypt(whole, &len);
+
+		cg_text_token(cg_category_by_id(other->category, false),
+					  other->token_version, plain, len, c->token);
+		explicit_bzero(plain, len);
+		pfree(plain);
+		c->category = other->category;
+	}
+	if ((Pointer) whole != DatumGetPointer(head->whole))
+		pfree(whole);
+	head->category = other->category;
+	head->token_version = other->token_version;
+	head->token = c->token;
+}
+
+/*
+ * The conversion of a value for comparison with the other, from the call
+ * before if it was of the same bytes; else a fresh one of category -1, whose
+ * token the caller computes.
+ */
+static CgConverted *
+remembered(FunctionCallInfo fcinfo, const CgHead *other, const char *value,
+		   Size len)
+{
+	CgConverted *c = fcinfo->flinfo->fn_extra;
+
+	if (c != NULL && c->category == other->category &&
+		c->token_version == other->token_version && c->len == len &&
+		memcmp(c->value, value, len) == 0)
+		return c;
+
+	cg_require_search(other->category);
+	if (c == NULL || c->allocated < len)
+	{
+		Size		allocated = Max(len, 64);
+
+		c = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt,
+							   add_size(offsetof(CgConverted, value),
+										allocated));
+		c->allocated = allocated;
+		fcinfo->flinfo->fn_extra = c;
+	}
+	c->category = -1;
+	c->token_version = other->token_version;
+	c->len = len;
+	memcpy(c->value, value, len);
+	return c;
+}
+
+/*
+ * Only calls that a query spells out carry an expression: index scans,
+ * grouping and the foreign-key triggers do not.  The queries of a foreign key
+ * run as the table's owner and do spell it out; they are told by their
+ * security context.
+ */
+static void
+require_rights(FunctionCallInfo fcinfo, Datum value)
+{
+	CgHead		head;
+
+	if (fcinfo->flinfo == NULL || fcinfo->flinfo->fn_expr == NULL ||
+		InNoForceRLSOperation())
+		return;
+	get_head(value, &head);
+	if (head.token != NULL)
+		cg_require_search(head.category);
+	free_head(&head);
+}
+
+static void
+not_searchable(const CgHead *head)
+{
+	const CgCategory *c = cg_category_by_id(head->category, true);
+
+	ereport(ERROR,
+			(errcode(CG_ERRCODE_NOT_COMPARABLE),
+			 errmsg("values of category \"%s\" cannot be compared",
+					c ? NameStr(c->name) : "?"),
+			 errdetail("Equal values of this category have different ciphertexts."),
+			 errhint("Use a searchable category, see %s.",
+					 "cipguard.category")));
+}
+
+/* enc_text_eq(enc_text, enc_text) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_eq);
+Datum
+cipguard_enc_text_eq(PG_FUNCTION_ARGS)
+{
+	Datum		a = PG_GETARG_DATUM(0);
+	Datum		b = PG_GETARG_DATUM(1);
+
+	require_rights(fcinfo, a);
+	require_rights(fcinfo, b);
+	PG_RETURN_BOOL(compare(fcinfo, a, b) == 0);
+}
+
+/* enc_text_ne(enc_text, enc_text) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_ne);
+Datum
+cipguard_enc_text_ne(PG_FUNCTION_ARGS)
+{
+	Datum		a = PG_GETARG_DATUM(0);
+	Datum		b = PG_GETARG_DATUM(1);
+
+	require_rights(fcinfo, a);
+	require_rights(fcinfo, b);
+	PG_RETURN_BOOL(compare(fcinfo, a, b) != 0);
+}
+
+/* enc_text_eq(enc_text, text) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_eq_text);
+Datum
+cipguard_enc_text_eq_text(PG_FUNCTION_ARGS)
+{
+	require_rights(fcinfo, PG_GETARG_DATUM(0));
+	PG_RETURN_BOOL(compare_text(fcinfo, PG_GETARG_DATUM(0),
+								PG_GETARG_TEXT_PP(1)) == 0);
+}
+
+/* enc_text_ne(enc_text, text) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_ne_text);
+Datum
+cipguard_enc_text_ne_text(PG_FUNCTION_ARGS)
+{
+	require_rights(fcinfo, PG_GETARG_DATUM(0));
+	PG_RETURN_BOOL(compare_text(fcinfo, PG_GETARG_DATUM(0),
+								PG_GETARG_TEXT_PP(1)) != 0);
+}
+
+/* enc_text_eq(text, enc_text) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_text_eq_enc_text);
+Datum
+cipguard_text_eq_enc_text(PG_FUNCTION_ARGS)
+{
+	require_rights(fcinfo, PG_GETARG_DATUM(1));
+	PG_RETURN_BOOL(compare_text(fcinfo, PG_GETARG_DATUM(1),
+								PG_GETARG_TEXT_PP(0)) == 0);
+}
+
+/* enc_text_ne(text, enc_text) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_text_ne_enc_text);
+Datum
+cipguard_text_ne_enc_text(PG_FUNCTION_ARGS)
+{
+	require_rights(fcinfo, PG_GETARG_DATUM(1));
+	PG_RETURN_BOOL(compare_text(fcinfo, PG_GETARG_DATUM(1),
+								PG_GETARG_TEXT_PP(0)) != 0);
+}
+
+/* The four operators that a btree needs, in token order: #<# #<=# #>=# #># */
+
+/* enc_text_lt(enc_text, enc_text) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_lt);
+Datum
+cipguard_enc_text_lt(PG_FUNCTION_ARGS)
+{
+	require_rights(fcinfo, PG_GETARG_DATUM(0));
+	PG_RETURN_BOOL(compare(fcinfo, PG_GETARG_DATUM(0),
+						   PG_GETARG_DATUM(1)) < 0);
+}
+
+/* enc_text_le(enc_text, enc_text) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_le);
+Datum
+cipguard_enc_text_le(PG_FUNCTION_ARGS)
+{
+	require_rights(fcinfo, PG_GETARG_DATUM(0));
+	PG_RETURN_BOOL(compare(fcinfo, PG_GETARG_DATUM(0),
+						   PG_GETARG_DATUM(1)) <= 0);
+}
+
+/* enc_text_ge(enc_text, enc_text) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_ge);
+Datum
+cipguard_enc_text_ge(PG_FUNCTION_ARGS)
+{
+	require_rights(fcinfo, PG_GETARG_DATUM(0));
+	PG_RETURN_BOOL(compare(fcinfo, PG_GETARG_DATUM(0),
+						   PG_GETARG_DATUM(1)) >= 0);
+}
+
+/* enc_text_gt(enc_text, enc_text) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_gt);
+Datum
+cipguard_enc_text_gt(PG_FUNCTION_ARGS)
+{
+	require_rights(fcinfo, PG_GETARG_DATUM(0));
+	PG_RETURN_BOOL(compare(fcinfo, PG_GETARG_DATUM(0),
+						   PG_GETARG_DATUM(1)) > 0);
+}
+
+/* enc_text_cmp(enc_text, enc_text) RETURNS int4; btree support 1 */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_cmp);
+Datum
+cipguard_enc_text_cmp(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(compare(fcinfo, PG_GETARG_DATUM(0),
+							PG_GETARG_DATUM(1)));
+}
+
+/* enc_text_cmp(enc_text, text) RETURNS int4; btree support 1, cross-type */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_cmp_text);
+Datum
+cipguard_enc_text_cmp_text(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(compare_text(fcinfo, PG_GETARG_DATUM(0),
+								 PG_GETARG_TEXT_PP(1)));
+}
+
+/* enc_text_hash(enc_text) RETURNS int4; hash support 1 */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_hash);
+Datum
+cipguard_enc_text_hash(PG_FUNCTION_ARGS)
+{
+	CgHead		head;
+
+	get_head(PG_GETARG_DATUM(0), &head);
+	if (head.token == NULL)
+		not_searchable(&head);
+	PG_RETURN_DATUM(hash_any(head.token, CG_TOKEN_LEN));
+}
+
+/* enc_text_hash_extended(enc_text, int8) RETURNS int8; hash support 2 */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_hash_extended);
+Datum
+cipguard_enc_text_hash_extended(PG_FUNCTION_ARGS)
+{
+	CgHead		head;
+
+	get_head(PG_GETARG_DATUM(0), &head);
+	if (head.token == NULL)
+		not_searchable(&head);
+	PG_RETURN_DATUM(hash_any_extended(head.token, CG_TOKEN_LEN,
+									  PG_GETARG_INT64(1)));
+}
+
+/* enc_text_sortsupport(internal) RETURNS void; btree support 2 */
+PG_FUNCTION_INFO_V1(cipguard_enc_text_sortsupport);
+Datum
+cipguard_enc_text_sortsupport(PG_FUNCTION_ARGS)
+{
+	SortSupport ssup = (SortSupport) PG_GETARG_POINTER(0);
+
+	ssup->comparator = compare_sort;
+#if SIZEOF_DATUM >= 8
+	if (ssup->abbreviate)
+	{
+		/* Eight bytes of a MAC tell almost every pair apart. */
+		ssup->abbrev_full_comparator = compare_sort;
+		ssup->comparator = ssup_datum_unsigned_cmp;
+		ssup->abbrev_converter = abbreviate;
+		ssup->abbrev_abort = never_abort;
+	}
+#endif
+	PG_RETURN_VOID();
+}
+
+static Datum
+abbreviate(Datum original, SortSupport ssup)
+{
+	CgHead		head;
+	uint64		key;
+
+	get_head(original, &head);
+	if (head.token == NULL)
+		not_searchable(&head);
+	key = cg_get_u64(head.token);
+	free_head(&head);
+	return UInt64GetDatum(key);
+}
+
+static bool
+never_abort(int memtupcount, SortSupport ssup)
+{
+	return false;
+}
+
+static int
+compare_sort(Datum a, Datum b, SortSupport ssup)
+{
+	CgHead		ha;
+	CgHead		hb;
+	int			result;
+
+	get_head(a, &ha);
+	get_head(b, &hb);
+	if (ha.token == NULL || hb.token == NULL)
+		not_searchable(ha.token == NULL ? &ha : &hb);
+	result = compare_heads(&ha, &hb);
+	free_head(&ha);
+	free_head(&hb);
+	return result;
+}

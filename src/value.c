@@ -1,0 +1,241 @@
+/*
+ * value.c
+ *		The rules by which values enter a category, change it, and are shown.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "mb/pg_wchar.h"
+#include "replication/walsender.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/rls.h"
+
+#include "compat.h"
+
+#include "access.h"
+#include "armor.h"
+#include "cipguard.h"
+#include "guc.h"
+#include "keyring.h"
+#include "value.h"
+
+static struct varlena *take_armor(uint8 type, const char *armor, Size len,
+								  int32 typmod, Node *escontext);
+static int	today(void);
+
+static int32
+category_of_typmod(int32 typmod)
+{
+	return typmod < 0 ? cg_category_unclassified() : typmod;
+}
+
+struct varlena *
+cg_take_plain(uint8 type, const char *plain, Size len, int32 typmod,
+			  Node *escontext)
+{
+	const CgCategory *c = cg_category_by_id(category_of_typmod(typmod),
+											false);
+
+	/* Ciphertext that lost its way would be encrypted once more. */
+	if (type == CG_TYPE_TEXT && cg_is_armor(plain, len))
+		ereturn(escontext, NULL,
+				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
+				 errmsg("text that begins with \"%s\" cannot be encrypted",
+						CG_ARMOR_PREFIX),
+				 errdetail("The prefix marks values that are encrypted already.")));
+
+	if (c->validator != CG_VALID_NONE)
+	{
+		CgVerdict	verdict = cg_judge_text(c, plain, len);
+
+		if (!cg_verdict_ok(verdict))
+			ereturn(escontext, NULL,
+					(errcode(CG_ERRCODE_INVALID_VALUE),
+					 errmsg("invalid value for category \"%s\": %s",
+							NameStr(c->name), cg_verdict_word(verdict)),
+					 errhint("%s tells the verdict on a value without storing it.",
+							 "cipguard.validate(value, category)")));
+	}
+	return cg_encrypt(c, type, plain, len);
+}
+
+struct varlena *
+cg_take_text(uint8 type, const char *text, Size len, int32 typmod,
+			 Node *escontext)
+{
+	if (cg_is_armor(text, len))
+		return take_armor(type, text, len, typmod, escontext);
+	return cg_take_plain(type, text, len, typmod, escontext);
+}
+
+static struct varlena *
+take_armor(uint8 type, const char *armor, Size len, int32 typmod,
+		   Node *escontext)
+{
+	uint8	   *data = palloc(len);
+	size_t		data_len = 0;
+	struct varlena *result;
+
+	if (cg_armor_decode(armor, len, data, len, &data_len) != CG_OK)
+		ereturn(escontext, NULL,
+				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
+				 errmsg("malformed armor of an encrypted value"),
+				 errhint("It was cut or changed on its way; text that is no armor must not begin with \"%s\".",
+						 CG_ARMOR_PREFIX)));
+	result = cg_take_datum(type, data, data_len, typmod, escontext);
+	pfree(data);
+	return result;
+}
+
+struct varlena *
+cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
+			  Node *escontext)
+{
+	CgEnvelope	env;
+	struct varlena *result;
+	bool		unknown;
+
+	if (cg_envelope_parse(data, len, &env) != CG_OK || env.type != type)
+		ereturn(escontext, NULL,
+				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
+				 errmsg("malformed encrypted value")));
+
+	result = palloc(VARHDRSZ + len);
+	SET_VARSIZE(result, VARHDRSZ + len);
+	memcpy(VARDATA(result), data, len);
+
+	/*
+	 * While a dump is restored, tables may be filled before the keys are. The
+	 * value is then taken unseen; reading it will tell.  A key that is here
+	 * judges it even then.
+	 */
+	cg_keyring_refresh();
+	unknown = cg_keyring_cipher((int32) env.category, env.dek_version,
+								env.suite, true) == NULL;
+	if (!(unknown && !check_function_bodies) && !cg_authentic(&env))
+		ereturn(escontext, NULL,
+				(errcode(CG_ERRCODE_NOT_AUTHENTIC),
+				 errmsg("encrypted value is damaged or was not written by this key"),
+				 errhint("Values can be brought from another database only together with its keys, by dump and restore.")));
+
+	if (typmod >= 0 && (int32) env.category != typmod)
+		return cg_recode(result, typmod);
+	return result;
+}
+
+struct varlena *
+cg_recode(struct varlena *datum, int32 typmod)
+{
+	CgEnvelope	env;
+	struct varlena *result;
+	char	   *plain;
+	Size		len;
+
+	if (typmod < 0)
+		return datum;
+	cg_parse(datum, &env);
+	if ((int32) env.category == typmod)
+		return datum;
+	if ((int32) env.category != cg_category_unclassified() &&
+		cg_access_level((int32) env.category, InvalidOid) < CG_LEVEL_READ)
+	{
+		const CgCategory *c = cg_category_by_id((int32) env.category, true);
+
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to move a value out of category \"%s\"",
+						c ? NameStr(c->name) : "?"),
+				 errhint("An officer can allow it with %s.",
+						 "cipguard.grant_access(..., 'read')")));
+	}
+	plain = cg_decrypt(datum, &len);
+	result = cg_take_plain(env.type, plain, len, typmod, NULL);
+	explicit_bzero(plain, len);
+	pfree(plain);
+	return result;
+}
+
+struct varlena *
+cg_search_key(struct varlena *datum, int32 typmod)
+{
+	CgEnvelope	env;
+	const CgCategory *c;
+	int32		domain;
+	struct varlena *result;
+	char	   *plain;
+	Size		len;
+
+	cg_require_search(typmod);
+	cg_parse(datum, &env);
+	if ((int32) env.category == typmod)
+		return datum;
+
+	c = cg_category_by_id(typmod, false);
+	domain = c->domain;
+	if ((int32) env.category != cg_category_unclassified())
+	{
+		cg_require_search((int32) env.category);
+		c = cg_category_by_id((int32) env.category, false);
+		if (env.token == NULL || c->domain != domain)
+			ereport(ERROR,
+					(errcode(CG_ERRCODE_NOT_COMPARABLE),
+					 errmsg("values of different categories cannot be compared"),
+					 errhint("Categories that share a token domain can.")));
+		return datum;
+	}
+
+	/* Not validated: what no column can hold simply is not found. */
+	plain = cg_decrypt(datum, &len);
+	result = cg_encrypt(cg_category_by_id(typmod, false), env.type, plain,
+						len);
+	explicit_bzero(plain, len);
+	pfree(plain);
+	return result;
+}
+
+/*
+ * Ciphertext always, never a mask, wherever a value may be on its way into
+ * storage: pg_dump sets row_security off, a walsender feeds replicas, and
+ * cg_armor_depth marks EXPLAIN and the audit writer.
+ */
+bool
+cg_shows_plain(int32 category)
+{
+	return cg_armor_depth == 0 && cg_output == CG_OUTPUT_AUTO &&
+		row_security && !am_walsender &&
+		cg_access_level(category, InvalidOid) == CG_LEVEL_READ;
+}
+
+CgVerdict
+cg_judge_text(const CgCategory *category, const char *plain, Size len)
+{
+	char	   *utf8 = pg_server_to_any(plain, len, PG_UTF8);
+
+	if (utf8 != plain)
+		len = strlen(utf8);
+	return cg_validate(category->validator, utf8, len, today());
+}
+
+/* Today in the session's time zone, as year * 10000 + month * 100 + day. */
+static int
+today(void)
+{
+	static TimestampTz computed_at = 0;
+	static int	result = 0;
+
+	if (computed_at != GetCurrentTransactionStartTimestamp())
+	{
+		int			year;
+		int			month;
+		int			day;
+
+		j2date(GetSQLCurrentDate() + POSTGRES_EPOCH_JDATE,
+			   &year, &month, &day);
+		result = year * 10000 + month * 100 + day;
+		computed_at = GetCurrentTransactionStartTimestamp();
+	}
+	return result;
+}

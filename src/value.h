@@ -1,0 +1,50 @@
+/*
+ * value.h
+ *		The rules by which values enter a category, change it, and are shown.
+ */
+#ifndef CG_VALUE_H
+#define CG_VALUE_H
+
+#include "crypt.h"
+
+/*
+ * Validate and encrypt text under the category that typmod names; -1 means
+ * unclassified.  Returns NULL after a soft error.  Errors:
+ * CG_ERRCODE_INVALID_VALUE, and what cg_encrypt() raises.
+ */
+extern struct varlena *cg_take_plain(uint8 type, const char *plain, Size len,
+									 int32 typmod, Node *escontext);
+
+/* The same of text that may be armor, which is then kept as it is. */
+extern struct varlena *cg_take_text(uint8 type, const char *text, Size len,
+									int32 typmod, Node *escontext);
+
+/*
+ * Accept ciphertext as it is: structure, type, category and authenticity are
+ * checked, the bytes kept.  Returns NULL after a soft error.
+ */
+extern struct varlena *cg_take_datum(uint8 type, const uint8 *data, Size len,
+									 int32 typmod, Node *escontext);
+
+/*
+ * Bring a value under the category of a column.  A value that was just typed
+ * in (unclassified) may go anywhere; one that belongs to another category
+ * only for whoever may read it, or else plaintext could be moved to where
+ * one may read.
+ */
+extern struct varlena *cg_recode(struct varlena *datum, int32 typmod);
+
+/*
+ * A value made comparable with a column of that category: what a query
+ * compares with.  Raises 42501 without the right to search.
+ */
+extern struct varlena *cg_search_key(struct varlena *datum, int32 typmod);
+
+/* May the current user see plaintext of the category here and now? */
+extern bool cg_shows_plain(int32 category);
+
+/* Verdict of a category's validator on text in the server's encoding. */
+extern CgVerdict cg_judge_text(const CgCategory *category, const char *plain,
+							   Size len);
+
+#endif							/* CG_VALUE_H */

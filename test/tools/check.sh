@@ -1,0 +1,207 @@
+#!/bin/bash
+# check.sh: `make check`: build, and run every test in private servers
+#
+# A test is a unit program (test/unit), a pg_regress file (test/sql), an
+# isolation spec (test/specs) or a TAP script (test/t).  Unit programs run
+# twice, as built for production and with sanitizers; pg_regress runs twice, in
+# a plain server and in one that preloads cipguard, against the same expected
+# files.  Last line: "N passed, N failed".  A skipped test is neither.
+#
+# TAP scripts get what `make installcheck` of PostgreSQL's own tree gives them.
+#
+# UNIT=0, REGRESS=0, ISOLATION=0 or TAP=0 leaves a kind out; TESTS='a b' runs only
+# the tests of these names.
+. "$(dirname "$0")/private_server.sh"
+
+stage "$@"
+
+began=$SECONDS
+logs=$work/logs
+passed=0 failed=0 skipped=0 failures=()
+mkdir -p "$logs"
+
+pass() { passed=$((passed + 1)); echo "ok      $1"; }
+fail() { failed=$((failed + 1)); failures+=("$1"); echo "FAILED  $1"; }
+skip() { skipped=$((skipped + 1)); echo "skipped $1 ($2)"; }
+
+# shellcheck disable=SC2329 # called by the trap
+finish() {
+	local rc=$? f
+	# An error of this script itself is a failure too.
+	[ "$rc" = 0 ] || fail "check.sh stopped early, exit status $rc"
+	echo
+	for f in ${failures[@]+"${failures[@]}"}; do echo "FAILED  $f"; done
+	[ "$failed" = 0 ] || echo "logs: tmp_check/logs"
+	[ "$skipped" = 0 ] || echo "$skipped skipped"
+	echo "took $((SECONDS - began)) s"
+	[ $((passed + failed)) -gt 0 ] || failed=1
+	echo "$passed passed, $failed failed"
+	[ "$failed" = 0 ]
+	exit
+}
+trap finish EXIT
+
+excerpt() { # FILE LINES: a part of a log, indented
+	[ ! -s "$1" ] || head -"$2" "$1" | sed 's/^/        /'
+}
+
+wanted() { [ -z "${TESTS:-}" ] || [[ " $TESTS " == *" $1 "* ]]; }
+
+# The outcome of a TAP stream: pass, fail, or skip and the reason.
+tap_result() { # LOG STATUS
+	awk -v status="$2" '
+		/^ok /		{ n++ }
+		/^not ok /	{ n++; if (!/# TODO/) bad++ }
+		/^1\.\.[0-9]+/	{ plan = substr($1, 4); seen = 1
+			if (match($0, /# *[Ss][Kk][Ii][Pp]/)) reason = substr($0, RSTART + RLENGTH + 1) }
+		END {
+			if (seen && plan == 0 && status == 0) print "skip " reason
+			else if (seen && plan == n && !bad && status == 0) print "pass"
+			else print "fail"
+		}' "$1"
+}
+
+tap_report() { # NAME LOG STATUS
+	local r
+	r=$(tap_result "$2" "$3")
+	case $r in
+		pass) pass "$1" ;;
+		skip*) skip "$1" "${r#skip }" ;;
+		*) fail "$1"; { grep -v '^ok ' "$2" || true; } | tail -40 | sed 's/^/        /' ;;
+	esac
+}
+
+# The files that use no server interface.
+pure_sources() { grep -L '"postgres\.h"' src/*.c || true; }
+
+unit() { # LABEL FLAG...: build all unit programs and run them
+	local label=$1 dir=$work/unit.$1 name f log rc libs
+	shift
+	mkdir -p "$dir"
+	libs=$(pkg-config --libs libcrypto 2> /dev/null || echo -lcrypto)
+	# shellcheck disable=SC2086,SC2046 # lists of words
+	pure_sources | xargs -P "$(nproc)" -I{} sh -c \
+		'gcc -std=gnu99 -Wall -g -Isrc "$@" -c "{}" -o "$0/$(basename "{}" .c).o"' "$dir" "$@" \
+		> "$logs/unit.$label.build" 2>&1 || true
+	for f in test/unit/test_*.c; do
+		name=$(basename "$f" .c)
+		log=$logs/$name.$label rc=0
+		[ -e "$f" ] && wanted "$name" || continue
+		# shellcheck disable=SC2086 # a list of words
+		gcc -std=gnu99 -Wall -g -Isrc -Itest/unit "$@" "$f" "$dir"/*.o $libs -lm -o "$dir/$name" \
+			> "$log" 2>&1 || {
+			cat "$logs/unit.$label.build" >> "$log"
+			fail "unit/$name ($label: does not build)"
+			excerpt "$log" 40
+			continue
+		}
+		timeout 300 "$dir/$name" > "$log" 2>&1 || rc=$?
+		tap_report "unit/$name ($label)" "$log" "$rc"
+	done
+}
+
+units() {
+	unit plain -O2
+	if echo 'int main(void) { return 0; }' |
+		gcc -fsanitize=address,undefined -x c -o "$work/sanitized" - 2> /dev/null && "$work/sanitized"; then
+		unit sanitized -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+	else
+		skip 'unit (sanitized)' 'this compiler has no sanitizers'
+	fi
+}
+
+# pg_regress and pg_isolation_regress print a line a test: "test NAME ... ok"
+# before PostgreSQL 16, "ok 1 - NAME" since.
+regress_ok() { # OUTPUT NAME
+	grep -Eq "^(test|    ) *$2 +\.\.\. ok\b|^ok [0-9]+ +[-+] $2 " "$1"
+}
+
+regress() { # PROGRAM LABEL TEST...
+	local program=$1 label=$2 out=$logs/$2 t
+	shift 2
+	[ $# -gt 0 ] || return 0
+	[ -x "$program" ] || { skip "$label" "${program##*/} is not installed"; return 0; }
+	mkdir -p "$out"
+	# Expected files are looked for below the output directory first.
+	ln -s "$work/src/expected" "$out/expected"
+	"$program" --bindir="$bindir" --inputdir=test --outputdir="$out" --encoding=UTF8 --no-locale \
+		--dbname="regression_${label%%-*}" "$@" > "$out/output" 2>&1 || true
+	for t; do
+		if regress_ok "$out/output" "$t"; then pass "$label/$t"; else fail "$label/$t"; fi
+	done
+	rm "$out/expected"
+	if [ -s "$out/regression.diffs" ]; then
+		excerpt "$out/regression.diffs" 100
+	elif [ "$failed" != 0 ]; then
+		grep -Ev '^(ok|test .* ok)' "$out/output" | tail -20 | sed 's/^/        /'
+	fi
+	cp "$PGDATA.log" "$out/server.log"
+}
+
+names() { # DIR SUFFIX: names of the tests, setup first
+	local f n list=()
+	for f in "$1"/*"$2"; do
+		n=$(basename "$f" "$2")
+		[ -e "$f" ] && { wanted "$n" || [ "$n" = setup ]; } || continue
+		if [ "$n" = setup ]; then list=("$n" ${list[@]+"${list[@]}"}); else list+=("$n"); fi
+	done
+	echo ${list[@]+"${list[@]}"}
+}
+
+tap_scripts() {
+	local f name jobs=0 root
+	root=$(realpath "$(dirname "$("$PG_CONFIG" --pgxs)")/..")
+	export PG_REGRESS=$root/test/regress/pg_regress PERL5LIB=$root/test/perl:$work/src/test/t
+	export PG_TEST_PORT_DIR=$work/ports top_builddir=$root/..
+	unset PGHOST PGPORT PGUSER PGDATA PGDATABASE PGCLIENTENCODING
+	[ -e "$root/test/perl/PostgreSQL/Test/Cluster.pm" ] || { skip tap 'PostgreSQL::Test::Cluster is not installed'; return; }
+	for f in test/t/*.pl; do
+		name=$(basename "$f" .pl)
+		[ -e "$f" ] && wanted "$name" || continue
+		[ "$jobs" -lt "$(nproc)" ] || { wait -n || true; jobs=$((jobs - 1)); }
+		tap_script "$f" "$name" &
+		jobs=$((jobs + 1))
+	done
+	wait
+	for f in test/t/*.pl; do
+		name=$(basename "$f" .pl)
+		[ ! -e "$logs/tap.$name/status" ] ||
+			tap_report "tap/$name" "$logs/tap.$name/output" "$(cat "$logs/tap.$name/status")"
+	done
+}
+
+tap_script() { # FILE NAME: one script, in directories of its own
+	local dir=$work/tap.$2 log=$logs/tap.$2 rc=0
+	mkdir -p "$dir" "$log"
+	TESTDIR=$dir TESTDATADIR=$dir/tmp_check TESTLOGDIR=$log PGPORT=65432 TMPDIR=$work \
+		timeout 900 perl "$1" > "$log/output" 2> "$log/errors" < /dev/null || rc=$?
+	# Diagnostics belong below the test they are about, but only the order of
+	# one stream is known.
+	cat "$log/errors" >> "$log/output"
+	[ ! -d "$dir/tmp_check/log" ] || cp -r "$dir/tmp_check/log/." "$log/"
+	# PostgreSQL::Test::Cluster keeps the data of failed tests; nobody will look.
+	rm -rf "$dir"
+	echo "$rc" > "$log/status"
+}
+
+echo "cipguard check: $("$PG_CONFIG" --version), $(openssl version 2> /dev/null || echo OpenSSL), $(gcc --version | head -1), user $(id -un)"
+build || { cp "$work"/*.log "$logs"; fail build; tail -60 "$work/build.log"; exit 0; }
+
+[ "${UNIT:-1}" = 0 ] || units
+
+regress_dir=$(dirname "$("$PG_CONFIG" --pgxs)")/../test
+# shellcheck disable=SC2046 # lists of words
+if [ "${REGRESS:-1}" != 0 ] && [ -n "$(names test/sql .sql)" ]; then
+	start_server plain
+	regress "$regress_dir/regress/pg_regress" plain $(names test/sql .sql)
+	stop_server plain
+fi
+start_server preloaded "shared_preload_libraries = 'cipguard'"
+# shellcheck disable=SC2046
+[ "${REGRESS:-1}" = 0 ] || regress "$regress_dir/regress/pg_regress" preloaded $(names test/sql .sql)
+# shellcheck disable=SC2046
+[ "${ISOLATION:-1}" = 0 ] ||
+	regress "$regress_dir/isolation/pg_isolation_regress" isolation $(names test/specs .spec)
+stop_server preloaded
+
+[ "${TAP:-1}" = 0 ] || tap_scripts
