@@ -164,6 +164,8 @@ cg_require_search(int32 category)
 	if (cg_access_level(category, InvalidOid) >= CG_LEVEL_SEARCH)
 		return;
 	c = cg_category_by_id(category, true);
+	if (c != NULL && !c->searchable)
+		return;					/* comparing will say that it cannot */
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to compare values of category \"%s\"",
@@ -386,6 +388,9 @@ cipguard_guard_grant(PG_FUNCTION_ARGS)
 		(void) heap_getattr(old, COL_REVOKED_AT, desc, &isnull);
 		if (!isnull)
 			return PointerGetDatum(NULL);	/* was revoked before */
+		(void) heap_getattr(tuple, COL_REVOKED_AT, desc, &isnull);
+		if (isnull)
+			return PointerGetDatum(NULL);	/* not a revocation */
 	}
 
 	who_col = insert ? COL_GRANTED_BY : COL_REVOKED_BY;

@@ -209,8 +209,11 @@ revoke_defaults(Oid relid, const char *name)
 {
 	Oid			argtype = OIDOID;
 	Datum		arg = ObjectIdGetDatum(relid);
+	SPITupleTable *grantees;
+	uint64		n;
 	uint64		i;
 
+	/* Not read-only: that would not see the new table. */
 	if (SPI_execute_with_args("SELECT DISTINCT CASE"
 							  " WHEN a.grantee OPERATOR(pg_catalog.=) 0"
 							  " THEN 'PUBLIC' ELSE pg_catalog.quote_ident("
@@ -219,15 +222,12 @@ revoke_defaults(Oid relid, const char *name)
 							  " pg_catalog.aclexplode(c.relacl) a"
 							  " WHERE c.oid OPERATOR(pg_catalog.=) $1 AND"
 							  " a.grantee OPERATOR(pg_catalog.<>) c.relowner",
-							  1, &argtype, &arg, NULL, true, 0) != SPI_OK_SELECT)
+							  1, &argtype, &arg, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read privileges of table \"%s\"", name);
-	for (i = 0; i < SPI_processed; i++)
-	{
-		SPITupleTable *grantees = SPI_tuptable;
-
+	grantees = SPI_tuptable;
+	n = SPI_processed;
+	for (i = 0; i < n; i++)
 		cg_owner_execute("REVOKE ALL ON TABLE cipguard.%s FROM %s CASCADE",
 						 name, SPI_getvalue(grantees->vals[i],
 											grantees->tupdesc, 1));
-		SPI_tuptable = grantees;
-	}
 }

@@ -8,9 +8,9 @@
  *
  * The partition of the month and its indexes are opened at the first event of
  * a transaction, under the top transaction's resource owner, and closed before
- * commit; that saves a tenth of the cost of a bulk write.  A partition made
- * in the same subtransaction is closed after each event instead: a rollback to
- * a savepoint would pull it from under us.
+ * commit; that saves a tenth of the cost of a bulk write.  A partition or index
+ * made in a subtransaction of this very transaction is closed after each event
+ * instead: a rollback to a savepoint would pull it from under us.
  *
  * Order of the log is (xid, seq): within one transaction seq, taken from a
  * cached sequence, grows with time; gaps mean nothing.  There are no columns
@@ -32,7 +32,6 @@
 #include "commands/sequence.h"
 #include "executor/spi.h"
 #include "libpq/libpq.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
 #include "utils/builtins.h"
@@ -56,7 +55,6 @@
 #include "guc.h"
 
 #define MAX_INDEXES			16
-#define MAX_CLAIM_LEN		256 /* application user and purpose, in bytes */
 
 /* Columns of cipguard.audit_event, in the order of sql/parts/50_audit.sql. */
 enum
@@ -107,7 +105,9 @@ enum
 typedef struct Writer
 {
 	Relation	heap;			/* NULL when closed */
-	bool		busy;			/* inside an insertion */
+	bool		busy;			/* being opened, or inside an insertion */
+	bool		stale;			/* changed since it was opened */
+	bool		transient;		/* made in this subtransaction: see banner */
 	CgMonth		month;
 	int			indexes;
 	Relation	index[MAX_INDEXES];
@@ -129,6 +129,7 @@ static void role_changed(Datum arg, SysCacheIdentifier cacheid, uint32 hash);
 static void xact_ended(XactEvent event, void *arg);
 static void subxact_ended(SubXactEvent event, SubTransactionId subid,
 						  SubTransactionId parent, void *arg);
+static Relation open_partition(void);
 static void open_writer(TimestampTz now);
 static void close_writer(void);
 static void insert_event(Datum *values, bool *nulls);
@@ -150,8 +151,13 @@ static const char *const object_names[CG_AUDIT_OBJECTS] = {
 static Oid	objects[CG_AUDIT_OBJECTS];
 static CgOnce *pending = NULL;
 static Writer writer;
+static Oid	partition = InvalidOid; /* of partition_month, known good */
+static TimestampTz partition_month = 0;
+static TimestampTz prepared = 0;	/* month whose successor was made ... */
+static bool prepared_now = false;	/* ... by this transaction */
 static Session session;
 static bool role_valid = false;
+static bool registered = false;
 
 void
 cg_audit_store_init(void)
@@ -160,6 +166,7 @@ cg_audit_store_init(void)
 	CacheRegisterSyscacheCallback(AUTHOID, role_changed, (Datum) 0);
 	RegisterXactCallback(xact_ended, NULL);
 	RegisterSubXactCallback(subxact_ended, NULL);
+	registered = true;
 }
 
 static void
@@ -170,6 +177,11 @@ relation_changed(Datum arg, Oid relid)
 	for (i = 0; i < CG_AUDIT_OBJECTS; i++)
 		if (!OidIsValid(relid) || relid == objects[i])
 			objects[i] = InvalidOid;
+	if (!OidIsValid(relid) || relid == partition)
+		partition = InvalidOid;
+	if (writer.heap != NULL &&
+		(!OidIsValid(relid) || relid == RelationGetRelid(writer.heap)))
+		writer.stale = true;
 }
 
 static void
@@ -265,6 +277,9 @@ xact_ended(XactEvent event, void *arg)
 				once->done = (event == XACT_EVENT_COMMIT);
 			}
 			pending = NULL;
+			if (prepared_now && event != XACT_EVENT_COMMIT)
+				prepared = 0;
+			prepared_now = false;
 			writer.heap = NULL; /* released by its resource owner */
 			writer.busy = false;
 			break;
@@ -295,8 +310,13 @@ subxact_ended(SubXactEvent event, SubTransactionId subid,
 			once->subid = parent;
 		p = &once->next;
 	}
-	if (event == SUBXACT_EVENT_ABORT_SUB && writer.busy)
-		close_writer();
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		if (prepared_now)
+			prepared = 0;
+		if (writer.busy)
+			close_writer();
+	}
 }
 
 /* ---------- acting as the owner ---------- */
@@ -366,11 +386,38 @@ cg_owner_execute(const char *format,...)
 
 /* ---------- the partition of the month ---------- */
 
+/*
+ * Open and lock the partition of writer.month.  Its OID is cached from one
+ * transaction to the next; it can be dropped or detached until it is locked.
+ */
+static Relation
+open_partition(void)
+{
+	for (;;)
+	{
+		Oid			oid = partition;
+		Relation	rel;
+
+		if (!OidIsValid(oid) || partition_month != writer.month.lower)
+		{
+			oid = cg_audit_partition(&writer.month);
+			partition = oid;
+			partition_month = writer.month.lower;
+		}
+		rel = try_relation_open(oid, RowExclusiveLock);
+		if (rel != NULL && rel->rd_rel->relispartition)
+			return rel;
+		if (rel != NULL)
+			relation_close(rel, RowExclusiveLock);
+		partition = InvalidOid;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
 /* Point the writer at the partition for an event of this moment. */
 static void
 open_writer(TimestampTz now)
 {
-	static TimestampTz prepared = 0;	/* month whose successor was made */
 	MemoryContext context;
 	ResourceOwner owner;
 	List	   *oids;
@@ -378,7 +425,8 @@ open_writer(TimestampTz now)
 
 	if (writer.heap != NULL)
 	{
-		if (now >= writer.month.lower && now < writer.month.upper)
+		if (!writer.stale && now >= writer.month.lower &&
+			now < writer.month.upper)
 			return;
 		close_writer();
 	}
@@ -392,14 +440,17 @@ open_writer(TimestampTz now)
 		cg_month_of(now, 1, &next);
 		cg_audit_partition_ahead(&next);
 		prepared = writer.month.lower;
+		prepared_now = true;
 	}
 
 	owner = CurrentResourceOwner;
 	CurrentResourceOwner = TopTransactionResourceOwner;
 	context = MemoryContextSwitchTo(TopTransactionContext);
-	writer.heap = table_open(cg_audit_partition(&writer.month),
-							 RowExclusiveLock);
+	writer.busy = true;
+	writer.stale = false;
 	writer.indexes = 0;
+	writer.heap = open_partition();
+	writer.transient = writer.heap->rd_createSubid > TopSubTransactionId;
 	if (RelationGetNumberOfAttributes(writer.heap) != EV_COLUMNS)
 		elog(ERROR, "partition \"%s\" of the audit log has %d columns",
 			 RelationGetRelationName(writer.heap),
@@ -408,8 +459,12 @@ open_writer(TimestampTz now)
 	foreach(lc, oids)
 	{
 		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
-		IndexInfo  *info = BuildIndexInfo(index);
+		IndexInfo  *info;
 
+		writer.index[writer.indexes++] = index;
+		info = writer.info[writer.indexes - 1] = BuildIndexInfo(index);
+		if (index->rd_createSubid > TopSubTransactionId)
+			writer.transient = true;
 		if (writer.indexes == MAX_INDEXES || info->ii_Expressions != NIL ||
 			info->ii_Predicate != NIL || info->ii_ExclusionOps != NULL)
 			ereport(ERROR,
@@ -417,13 +472,11 @@ open_writer(TimestampTz now)
 					 errmsg("index \"%s\" does not suit the audit log",
 							RelationGetRelationName(index)),
 					 errdetail("There can be at most %d indexes, on plain columns only.",
-							   MAX_INDEXES),
+							   MAX_INDEXES - 1),
 					 errhint("Drop the index.")));
-		writer.index[writer.indexes] = index;
-		writer.info[writer.indexes] = info;
-		writer.indexes++;
 	}
 	list_free(oids);
+	writer.busy = false;
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 }
@@ -485,7 +538,7 @@ insert_event(Datum *values, bool *nulls)
 	heap_freetuple(tuple);
 	writer.busy = false;
 
-	if (writer.heap->rd_createSubid > TopSubTransactionId)
+	if (writer.transient)
 		close_writer();
 }
 
@@ -495,6 +548,9 @@ cg_audit_write(const CgAuditEvent *event)
 	Datum		values[EV_COLUMNS];
 	bool		nulls[EV_COLUMNS];
 	TimestampTz now = GetCurrentTimestamp();
+
+	if (!registered)
+		elog(ERROR, "the audit modules were not initialized");
 
 	memset(nulls, 0, sizeof(nulls));
 	values[EV_SESSION] = Int64GetDatum(current_session());
@@ -642,19 +698,14 @@ current_role_name(void)
 	return PointerGetDatum(name);
 }
 
-/* What the session claims about itself, clipped; false when it says nothing. */
+/* What the session claims about itself; false when it says nothing. */
 static bool
 claim(const char *setting, Datum *value)
 {
-	int			len;
-
 	*value = (Datum) 0;
 	if (setting == NULL || setting[0] == '\0')
 		return false;
-	len = (int) strlen(setting);
-	if (len > MAX_CLAIM_LEN)
-		len = pg_mbcliplen(setting, len, MAX_CLAIM_LEN);
-	*value = PointerGetDatum(cstring_to_text_with_len(setting, len));
+	*value = CStringGetTextDatum(setting);
 	return true;
 }
 

@@ -15,7 +15,7 @@
 #include "key_provider.h"
 #include "label.h"
 #include "plan_search.h"
-#include "redact.h"
+#include "utility.h"
 
 PG_MODULE_MAGIC;
 
@@ -31,7 +31,7 @@ _PG_init(void)
 	cg_access_init();
 	cg_label_init();
 	cg_plan_search_init();
-	cg_redact_init();
+	cg_utility_init();
 
 	if (process_shared_preload_libraries_in_progress)
 		cg_kek_fetch_at_start();

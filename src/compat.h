@@ -123,6 +123,17 @@ cg_vacuum_delay_point(void)
 #endif
 }
 
+/* 16 moved permissions out of range table entries. */
+#if PG_VERSION_NUM >= 160000
+#define CG_CHECK_PERMS_PARAMS \
+	List *rangeTable, List *rtePermInfos, bool ereport_on_violation
+#define CG_CHECK_PERMS_ARGS rangeTable, rtePermInfos, ereport_on_violation
+#else
+#define CG_CHECK_PERMS_PARAMS \
+	List *rangeTable, bool ereport_on_violation
+#define CG_CHECK_PERMS_ARGS rangeTable, ereport_on_violation
+#endif
+
 /* 19 hands the planner the state of an EXPLAIN. */
 #if PG_VERSION_NUM >= 190000
 #define CG_PLANNER_PARAMS \

@@ -35,7 +35,7 @@ static bool update(CgHmac *hmac, const void *data, size_t len);
 static bool finish(CgHmac *hmac, uint8_t *mac);
 static size_t block_count(size_t len);
 
-CgHmac	   *
+CgHmac *
 cg_hmac_new(const uint8_t *key, size_t key_len)
 {
 	CgHmac	   *hmac = OPENSSL_zalloc(sizeof(CgHmac));

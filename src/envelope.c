@@ -13,6 +13,11 @@
  * secrets, the token is computed even if the padding is wrong, and in a time
  * that does not tell how long the text is.  The other forms authenticate the
  * padding before they look at it.
+ *
+ * The token of the compact form does not cover the amount of padding: who
+ * knows a text, and thus its key stream, can shorten the padding of its datum.
+ * It still opens to the same text and has the same token, so nothing may rely
+ * on equal values being equal bytes.
  */
 #include <string.h>
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "ident_cn.h"
+#include "regions_cn.h"
 
 #define BIRTH_YEAR_MIN	1850
 
@@ -29,6 +30,33 @@ typedef struct ValidatorEntry
 	size_t		max;			/* code points worth reading */
 	JudgeFunction judge;
 } ValidatorEntry;
+
+/* ASCII in the alphabet of GB 32100: the value and one, or 0. */
+static const unsigned char uscc_value[0x80] = {
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0, 0, 0, 0, 0,
+	0, 11, 12, 13, 14, 15, 16, 17, 18, 0, 19, 20, 21, 22, 23, 0,
+	24, 25, 26, 0, 27, 28, 0, 29, 30, 31, 0, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+};
+
+/* ASCII in e-mail addresses: 1 in the local part, 2 in the domain. */
+#define EMAIL_LOCAL		1
+#define EMAIL_DOMAIN	2
+
+static const unsigned char email_class[0x80] = {
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 1, 0, 1, 1, 1, 1, 1, 0, 0, 0, 1, 0, 3, 0, 1,
+	3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 1, 0, 1,
+	0, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+	3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 1, 1,
+	1, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+	3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 0
+};
 
 static CgVerdict judge_mobile(const uint32_t *c, size_t n, int today);
 static CgVerdict judge_email(const uint32_t *c, size_t n, int today);
@@ -137,12 +165,6 @@ cg_verdict_word(CgVerdict verdict)
 	return "format";
 }
 
-CgForm
-cg_validator_form(CgValidator v)
-{
-	return (size_t) v < N_VALIDATORS ? validators[v].form : CG_FORM_LINE;
-}
-
 CgVerdict
 cg_validate(CgValidator v, const char *text, size_t len, int today)
 {
@@ -204,17 +226,15 @@ judge_mobile(const uint32_t *c, size_t n, int today)
 }
 
 /*
- * What may stand in either part of an address, apart from the dot.  The star,
+ * What may stand in one part of an address, apart from the dot.  The star,
  * which the standard allows, is missing: it comes from a mask written back.
  */
 static bool
-is_email_char(uint32_t c, bool domain)
+is_email_char(uint32_t c, int part)
 {
 	if (c >= 0x80)
 		return c != CG_UTF8_INVALID && !cg_is_blank(c);
-	if (is_digit(c) || is_upper(c) || c - 'a' < 26 || c == '-')
-		return true;
-	return !domain && c != 0 && strchr("!#$%&'+/=?^_`{|}~", (int) c) != NULL;
+	return (email_class[c] & part) != 0;
 }
 
 static size_t
@@ -251,7 +271,8 @@ judge_email(const uint32_t *c, size_t n, int today)
 				return CG_V_FORMAT;
 			at = i;
 		}
-		else if (c[i] != '.' && !is_email_char(c[i], at < n))
+		else if (c[i] != '.' && !is_email_char(c[i], at < n ? EMAIL_DOMAIN :
+											   EMAIL_LOCAL))
 			return CG_V_CHARSET;
 	}
 	if (at == 0 || at == n)
@@ -356,23 +377,24 @@ judge_resident_id(const uint32_t *c, size_t n, int today)
 
 	if (n != 15 && n != 18)
 		return CG_V_LENGTH;
-	for (i = 0; i < n; i++)
+	if (!all_digits(c, n == 18 ? 17 : 15) ||
+		(n == 18 && !is_digit(c[17]) && c[17] != 'X'))
 	{
-		if (c[i] >= 0x80)
-			return CG_V_CHARSET;
+		for (i = 0; i < n; i++)
+		{
+			if (c[i] >= 0x80)
+				return CG_V_CHARSET;
+		}
+		return CG_V_FORMAT;
 	}
 	if (n == 15)
 	{
-		if (!all_digits(c, 15))
-			return CG_V_FORMAT;
 		if (!is_province(number(c, 2)))
 			return CG_V_PROVINCE;
 		return judge_birth(1900 + number(c + 6, 2), number(c + 8, 2),
 						   number(c + 10, 2), today);
 	}
 
-	if (!all_digits(c, 17) || (!is_digit(c[17]) && c[17] != 'X'))
-		return CG_V_FORMAT;
 	if (!is_province(number(c[0] == '9' ? c + 1 : c, 2)))
 		return CG_V_PROVINCE;
 	verdict = judge_birth(number(c + 6, 4), number(c + 10, 2),
@@ -387,6 +409,8 @@ judge_resident_id(const uint32_t *c, size_t n, int today)
 static CgVerdict
 judge_bank_card(const uint32_t *c, size_t n, int today)
 {
+	/* a digit doubled, and 9 taken off what has two digits then */
+	static const unsigned char doubled[] = {0, 2, 4, 6, 8, 1, 3, 5, 7, 9};
 	unsigned	sum = 0;
 	size_t		i;
 
@@ -401,9 +425,7 @@ judge_bank_card(const uint32_t *c, size_t n, int today)
 	{
 		unsigned	digit = c[n - 1 - i] - '0';
 
-		if (i % 2 == 1)
-			digit = digit < 5 ? digit * 2 : digit * 2 - 9;
-		sum += digit;
+		sum += i % 2 == 1 ? doubled[digit] : digit;
 	}
 	return sum % 10 == 0 ? CG_V_OK : CG_V_OK_LUHN_SOFT;
 }
@@ -411,7 +433,6 @@ judge_bank_card(const uint32_t *c, size_t n, int today)
 static CgVerdict
 judge_uscc(const uint32_t *c, size_t n, int today)
 {
-	static const char alphabet[] = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 	static const unsigned char weights[] =
 	{1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28};
 	static const unsigned char org_weights[] = {3, 7, 9, 10, 5, 8, 4, 2};
@@ -424,14 +445,9 @@ judge_uscc(const uint32_t *c, size_t n, int today)
 		return CG_V_LENGTH;
 	for (i = 0; i < 18; i++)
 	{
-		const char *at;
-
-		if (c[i] == 0 || c[i] >= 0x80)
+		if (c[i] >= 0x80 || uscc_value[c[i]] == 0)
 			return CG_V_CHARSET;
-		at = strchr(alphabet, (int) c[i]);
-		if (at == NULL)
-			return CG_V_CHARSET;
-		value[i] = (unsigned) (at - alphabet);
+		value[i] = uscc_value[c[i]] - 1;
 	}
 	if (!all_digits(c + 2, 6))
 		return CG_V_REGION;
@@ -499,9 +515,7 @@ judge_plate(const uint32_t *c, size_t n, int today)
 			!is_digit(c[i]) && !is_plate_letter(c[i]))
 			return CG_V_CHARSET;
 	}
-	if (!is_one_of(c[0], "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙"
-				   "陕吉闽贵粤青藏川宁琼") ||
-		!is_plate_letter(c[1]))
+	if (!is_one_of(c[0], cg_plate_provinces) || !is_plate_letter(c[1]))
 		return CG_V_FORMAT;
 	for (i = 2; i + 1 < n; i++)
 	{
@@ -509,7 +523,7 @@ judge_plate(const uint32_t *c, size_t n, int today)
 			return CG_V_FORMAT;
 	}
 	if (n == 7)
-		return c[6] < 0x80 || is_one_of(c[6], "挂学警港澳") ? CG_V_OK :
+		return c[6] < 0x80 || is_one_of(c[6], cg_plate_uses) ? CG_V_OK :
 			CG_V_FORMAT;
 	if (is_energy_letter(c[2]) && all_digits(c + 4, 4))
 		return CG_V_OK;

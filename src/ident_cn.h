@@ -60,10 +60,10 @@ extern CgVerdict cg_validate(CgValidator v, const char *text, size_t len,
 /* A value of more code points than this is too long, whatever it is. */
 #define CG_IDENT_MAX	254
 
-/* The form of cg_collect() in which a validator reads its text. */
-extern CgForm cg_validator_form(CgValidator v);
-
-/* As cg_validate(), of n code points collected already. */
+/*
+ * As cg_validate(), of n code points collected already: as CG_FORM_LINE for
+ * e-mail and date, as CG_FORM_CODE for all others.
+ */
 extern CgVerdict cg_judge(CgValidator v, const uint32_t *c, size_t n,
 						  int today);
 

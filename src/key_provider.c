@@ -33,6 +33,7 @@ static void fetch_kek(uint8 *key);
 static int	read_command(char *text);
 static int	read_file(char *text);
 static void parse_kek(char *text, int len, uint8 *key);
+static bool is_blank(char c);
 static int	hex_digit(char c);
 static int	base64_digit(char c);
 
@@ -227,9 +228,9 @@ parse_kek(char *text, int len, uint8 *key)
 	int			i;
 
 	text[len] = '\0';
-	while (len > 0 && strchr(" \t\r\n", start[len - 1]) != NULL)
+	while (len > 0 && is_blank(start[len - 1]))
 		start[--len] = '\0';
-	while (len > 0 && strchr(" \t\r\n", *start) != NULL)
+	while (len > 0 && is_blank(*start))
 	{
 		start++;
 		len--;
@@ -295,6 +296,12 @@ parse_kek(char *text, int len, uint8 *key)
 				 errdetail("It must be 64 hexadecimal digits or base64 of 32 bytes, and nothing else."),
 				 errhint("Make one with: %s", "openssl rand -hex 32")));
 	}
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 static int

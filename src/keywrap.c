@@ -8,6 +8,7 @@
  */
 #include <limits.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -58,6 +59,7 @@ cg_key_unwrap(const uint8_t kek[CG_KEK_LEN],
 	if (cap < len - 8)
 		return CG_E_SPACE;
 
+	ERR_set_mark();				/* leave no error for others to find */
 	ctx = wrap_context(kek, 0);
 	key = OPENSSL_malloc(len);
 	if (ctx != NULL && key != NULL)
@@ -75,6 +77,7 @@ cg_key_unwrap(const uint8_t kek[CG_KEK_LEN],
 	}
 	OPENSSL_clear_free(key, len);
 	EVP_CIPHER_CTX_free(ctx);
+	ERR_pop_to_mark();
 	return status;
 }
 

@@ -17,6 +17,7 @@
 #include "catalog/pg_seclabel.h"
 #include "catalog/pg_type.h"
 #include "commands/seclabel.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -24,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
 
@@ -90,6 +92,38 @@ cg_is_encrypted_type(Oid typid)
 		type->typnamespace == cg_schema_oid();
 	ReleaseSysCache(tuple);
 	return result;
+}
+
+bool
+cg_holds_encrypted(Oid typid)
+{
+	TupleDesc	desc;
+	bool		result = false;
+	int			i;
+
+	check_stack_depth();
+	if (!OidIsValid(typid))
+		return false;
+	typid = getBaseType(typid);
+	if (cg_is_encrypted_type(typid) ||
+		cg_holds_encrypted(get_element_type(typid)))
+		return true;
+	if (get_typtype(typid) != TYPTYPE_COMPOSITE)
+		return false;
+	desc = lookup_rowtype_tupdesc(typid, -1);
+	for (i = 0; i < desc->natts && !result; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			result = cg_holds_encrypted(TupleDescAttr(desc, i)->atttypid);
+	ReleaseTupleDesc(desc);
+	return result;
+}
+
+/* holds_encrypted(type oid) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_holds_encrypted);
+Datum
+cipguard_holds_encrypted(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(cg_holds_encrypted(PG_GETARG_OID(0)));
 }
 
 const CgCategory *

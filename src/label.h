@@ -26,6 +26,9 @@ extern AttrNumber cg_subject_column(Oid relid);
 /* True if typid is an encrypted type or a domain over one; false if invalid. */
 extern bool cg_is_encrypted_type(Oid typid);
 
+/* The same of anything in it: elements, fields, base types. */
+extern bool cg_holds_encrypted(Oid typid);
+
 extern void cg_label_init(void);
 
 #endif							/* CG_LABEL_H */

@@ -375,31 +375,34 @@ match_place(const char *places, const char *end, char mark,
 	const char *p = places;
 	size_t		best = 0;
 
-	while (p < end)
+	if (len < 3)
+		return 0;
+	while (p < end && (p = memchr(p, mark, (size_t) (end - p))) != NULL)
 	{
 		size_t		n = 0;
-		char		kind = *p++;
 
+		p++;
+		if (end - p < 3 || memcmp(p, text, 3) != 0)
+			continue;			/* not even the first character */
 		while (p + n < end && p[n] != '@' && p[n] != ',')
 			n++;
-		if (kind == mark && n > best && n <= len && memcmp(p, text, n) == 0)
+		if (n > best && n <= len && memcmp(p, text, n) == 0)
 		{
 			best = n;
 			*behind = p + n;
 		}
-		p += n;
 	}
 	return best;
 }
 
 /*
  * How many bytes of text are province, prefecture and county.  A province in
- * short form alone is none: 山东路 and 北京东路 are streets in other places.
+ * short form alone is none: many a street is named after a province or city.
  */
 static size_t
 region_length(const char *text, size_t len)
 {
-	static const char district[] = "市辖区";
+	const size_t district = strlen(cg_city_district);
 	const CgProvince *province = NULL;
 	const char *places;
 	const char *end;
@@ -423,7 +426,7 @@ region_length(const char *text, size_t len)
 	full = len >= n && memcmp(text, province->name, n) == 0;
 	pos = full ? n : province->short_len;
 
-	/* Forms that ask for province and city make it 北京市北京市朝阳区. */
+	/* Forms that ask for province and city make of it the same name twice. */
 	if (province->municipality)
 	{
 		if (len - pos >= n && memcmp(text + pos, province->name, n) == 0)
@@ -431,9 +434,9 @@ region_length(const char *text, size_t len)
 			pos += n;
 			full = true;
 		}
-		else if (len - pos >= sizeof(district) - 1 &&
-				 memcmp(text + pos, district, sizeof(district) - 1) == 0)
-			pos += sizeof(district) - 1;
+		else if (len - pos >= district &&
+				 memcmp(text + pos, cg_city_district, district) == 0)
+			pos += district;
 	}
 
 	places = province->places;

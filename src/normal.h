@@ -18,9 +18,9 @@ typedef enum CgNormalizer
 	CG_NORM_NAME,				/* blanks removed between Han characters, runs
 								 * of blanks elsewhere made one, trimmed,
 								 * middle-dot variants made U+00B7 */
-	CG_NORM_PHONE,				/* full-width folded, digits only; +86, 0086 or
-								 * 86 before a Chinese mobile removed, +86 or
-								 * 0086 before a landline made 0; any other
+	CG_NORM_PHONE,				/* full-width folded, digits only; +86, 0086
+								 * or 86 before a Chinese mobile removed, +86
+								 * or 0086 before a landline made 0; any other
 								 * international number begins "+", written
 								 * "+" or "00".  Text without a digit takes
 								 * the form of CODE. */

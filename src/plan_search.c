@@ -15,8 +15,10 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -26,6 +28,7 @@
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -49,7 +52,9 @@ typedef struct CgComparable
 	Oid			keys_text;		/* search_keys(text[], int4) */
 } CgComparable;
 
+static bool check_permissions(CG_CHECK_PERMS_PARAMS);
 static PlannedStmt *plan_search(CG_PLANNER_PARAMS);
+static bool has_comparable_column(Oid relid);
 static bool load_comparable(void);
 static void forget_comparable(Datum arg, int cacheid, uint32 hashvalue);
 static bool wrap_walker(Node *node, void *context);
@@ -59,6 +64,7 @@ static Oid	same_type_operator(Oid opno);
 static Node *key_of(Oid func, Oid result, Node *arg, int32 typmod);
 
 static planner_hook_type prev_planner = NULL;
+static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static CgComparable comparable;
 
 void
@@ -69,6 +75,47 @@ cg_plan_search_init(void)
 	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_comparable, (Datum) 0);
 	prev_planner = planner_hook;
 	planner_hook = plan_search;
+	prev_check_perms = ExecutorCheckPerms_hook;
+	ExecutorCheckPerms_hook = check_permissions;
+}
+
+/*
+ * A new foreign key is first checked by one join, with the rights of whoever
+ * adds it; PostgreSQL asks here, without an error, whether those suffice.
+ * They may not suffice to compare.  Answering no makes it check row by row,
+ * as the owner of the table.
+ */
+static bool
+check_permissions(CG_CHECK_PERMS_PARAMS)
+{
+	ListCell   *lc;
+
+	if (!ereport_on_violation && load_comparable())
+		foreach(lc, rangeTable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+			if (rte->rtekind == RTE_RELATION &&
+				has_comparable_column(rte->relid))
+				return false;
+		}
+	return prev_check_perms == NULL ||
+		prev_check_perms(CG_CHECK_PERMS_ARGS);
+}
+
+static bool
+has_comparable_column(Oid relid)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		found = false;
+	int			i;
+
+	for (i = 0; i < desc->natts && !found; i++)
+		found = !TupleDescAttr(desc, i)->attisdropped &&
+			getBaseType(TupleDescAttr(desc, i)->atttypid) == comparable.type;
+	relation_close(rel, AccessShareLock);
+	return found;
 }
 
 /*

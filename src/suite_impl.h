@@ -77,9 +77,9 @@ extern CgStatus cg_gcm_open(CgGcm *gcm, const uint8_t *key,
 /* AES-256-CTR, the IV being the first counter block.  In place is fine. */
 typedef struct CgCtr CgCtr;
 
-extern CgCtr * cg_ctr_new(const uint8_t key[CG_KEY_LEN]);
-extern void cg_ctr_free(CgCtr * ctr);
-extern CgStatus cg_ctr_run(CgCtr * ctr, const uint8_t *iv,
+extern CgCtr *cg_ctr_new(const uint8_t key[CG_KEY_LEN]);
+extern void cg_ctr_free(CgCtr *ctr);
+extern CgStatus cg_ctr_run(CgCtr *ctr, const uint8_t *iv,
 						   const uint8_t *in, size_t len, uint8_t *out);
 
 /* XAES-256-GCM under its own key, not a DEK. */

@@ -5,6 +5,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "commands/copyfrom_internal.h"
+#include "commands/copy.h"
 #include "mb/pg_wchar.h"
 #include "replication/walsender.h"
 #include "utils/builtins.h"
@@ -24,6 +26,8 @@
 
 static struct varlena *take_armor(uint8 type, const char *armor, Size len,
 								  int32 typmod, Node *escontext);
+static void hide_copy_line(void);
+static void copy_place(void *arg);
 static int	today(void);
 
 static int32
@@ -52,12 +56,16 @@ cg_take_plain(uint8 type, const char *plain, Size len, int32 typmod,
 		CgVerdict	verdict = cg_judge_text(c, plain, len);
 
 		if (!cg_verdict_ok(verdict))
+		{
+			if (!cg_soft_errors(escontext))
+				hide_copy_line();
 			ereturn(escontext, NULL,
 					(errcode(CG_ERRCODE_INVALID_VALUE),
 					 errmsg("invalid value for category \"%s\": %s",
 							NameStr(c->name), cg_verdict_word(verdict)),
 					 errhint("%s tells the verdict on a value without storing it.",
 							 "cipguard.validate(value, category)")));
+		}
 	}
 	return cg_encrypt(c, type, plain, len);
 }
@@ -217,6 +225,35 @@ cg_judge_text(const CgCategory *category, const char *plain, Size len)
 	if (utf8 != plain)
 		len = strlen(utf8);
 	return cg_validate(category->validator, utf8, len, today());
+}
+
+/*
+ * COPY adds the refused value to the error, as context.  An error about
+ * personal data tells the place instead.
+ */
+static void
+hide_copy_line(void)
+{
+	if (error_context_stack != NULL &&
+		error_context_stack->callback == CopyFromErrorCallback)
+	{
+		static ErrorContextCallback place;
+
+		place.callback = copy_place;
+		place.arg = error_context_stack->arg;
+		place.previous = error_context_stack->previous;
+		error_context_stack = &place;
+	}
+}
+
+static void
+copy_place(void *arg)
+{
+	CopyFromState cstate = (CopyFromState) arg;
+
+	errcontext("COPY %s, line " UINT64_FORMAT ", column %s",
+			   cstate->cur_relname, (uint64) cstate->cur_lineno,
+			   cstate->cur_attname ? cstate->cur_attname : "?");
 }
 
 /* Today in the session's time zone, as year * 10000 + month * 100 + day. */

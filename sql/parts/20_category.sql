@@ -73,6 +73,19 @@ INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normaliz
 	('birth_date', 2, false, 'year', 'date', 'none', 'random', 'aes-random', 'birth_date', 16, 'date of birth', true),
 	('plate', 2, false, 'plate', 'plate', 'code', 'searchable', 'aes-searchable', 'plate', 16, 'licence plate (GA 36)', true);
 
+CREATE FUNCTION cipguard.check_attribute(attribute text, value text, valid boolean, allowed text) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF valid IS NOT TRUE THEN
+		RAISE EXCEPTION 'invalid % of a category: %', attribute, coalesce(quote_literal(value), 'null')
+			USING ERRCODE = 'invalid_parameter_value', HINT = allowed;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION cipguard.check_attribute(text, text, boolean, text) IS 'raises, with what is allowed as hint, unless valid';
+
 CREATE FUNCTION cipguard.add_category(
 	category text,
 	mode text DEFAULT 'random',
@@ -91,6 +104,23 @@ AS $$
 DECLARE
 	made integer;
 BEGIN
+	PERFORM cipguard.check_attribute('name', add_category.category, add_category.category ~ '^[a-z][a-z0-9_]{0,62}$',
+		'A lower-case letter, then lower-case letters, digits and underscores, at most 63.');
+	PERFORM cipguard.check_attribute('mode', add_category.mode, add_category.mode = ANY (ARRAY['random', 'searchable']),
+		'random or searchable');
+	PERFORM cipguard.check_attribute('mask', add_category.mask, cipguard.known_masker(add_category.mask),
+		col_description('cipguard.category'::regclass, 5));
+	PERFORM cipguard.check_attribute('validator', add_category.validator, cipguard.known_validator(add_category.validator),
+		col_description('cipguard.category'::regclass, 6));
+	PERFORM cipguard.check_attribute('normalizer', add_category.normalizer, cipguard.known_normalizer(add_category.normalizer),
+		col_description('cipguard.category'::regclass, 7));
+	PERFORM cipguard.check_attribute('level', add_category.level::text, add_category.level BETWEEN 1 AND 4, '1 to 4');
+	PERFORM cipguard.check_attribute('pad', add_category.pad::text, add_category.pad BETWEEN 1 AND 255, '1 to 255 bytes');
+	PERFORM cipguard.check_attribute('sensitive', add_category.sensitive::text, add_category.sensitive IS NOT NULL, 'true or false');
+	IF EXISTS (SELECT FROM cipguard.category c WHERE c.name = add_category.category) THEN
+		RAISE EXCEPTION 'category "%" already exists', add_category.category
+			USING ERRCODE = 'duplicate_object';
+	END IF;
 	INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normalizer, mode, suite, token_domain, pad, description)
 		VALUES (add_category.category, add_category.level::smallint, add_category.sensitive, add_category.mask,
 			add_category.validator, add_category.normalizer, add_category.mode,

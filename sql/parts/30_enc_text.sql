@@ -49,6 +49,11 @@ CREATE TYPE cipguard.enc_text (
 );
 COMMENT ON TYPE cipguard.enc_text IS 'encrypted text; the type modifier names the category';
 
+CREATE FUNCTION cipguard.holds_encrypted(type oid) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'cipguard_holds_encrypted'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.holds_encrypted(oid) IS 'whether values of a type are encrypted or hold encrypted elements or fields';
+
 -- Casts.  From plain types implicit, since drivers send text and varchar; to
 -- plain types explicit, so that no assignment stores plaintext unawares.
 CREATE FUNCTION cipguard.enc_text(cipguard.enc_text, integer, boolean) RETURNS cipguard.enc_text

@@ -18,7 +18,8 @@ COMMENT ON COLUMN cipguard.access_grant.relation IS 'the grant opens this table 
 COMMENT ON COLUMN cipguard.access_grant.purpose IS 'counts only while cipguard.purpose has this value; null: always';
 COMMENT ON COLUMN cipguard.access_grant.granted_by IS 'login role of the officer';
 REVOKE ALL ON TABLE cipguard.access_grant FROM PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('cipguard.access_grant', '');
+-- A grant to a role that is gone must not become one to whoever gets its OID.
+SELECT pg_catalog.pg_extension_config_dump('cipguard.access_grant', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = grantee)');
 SELECT pg_catalog.pg_extension_config_dump('cipguard.access_grant_id_seq', '');
 
 CREATE FUNCTION cipguard.guard_grant() RETURNS trigger

@@ -45,7 +45,7 @@ CREATE TABLE cipguard.masking_view (
 COMMENT ON TABLE cipguard.masking_view IS 'masking views that follow their tables';
 COMMENT ON COLUMN cipguard.masking_view.acl IS 'rights on the view while it is being rebuilt';
 REVOKE ALL ON TABLE cipguard.masking_view FROM PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('cipguard.masking_view', '');
+SELECT pg_catalog.pg_extension_config_dump('cipguard.masking_view', 'WHERE view IS NOT NULL');
 
 CREATE FUNCTION cipguard.create_masking_view(relation regclass, view_name name DEFAULT NULL) RETURNS regclass
 	AS 'MODULE_PATHNAME', 'cipguard_create_masking_view'
@@ -104,7 +104,9 @@ BEGIN
 	FOR found IN
 		SELECT a.attname, r.relname
 		FROM pg_event_trigger_ddl_commands() d
-			JOIN pg_class r ON d.classid = 'pg_class'::regclass AND r.oid = d.objid
+			JOIN pg_class r ON CASE d.classid
+				WHEN 'pg_class'::regclass THEN r.oid = d.objid
+				WHEN 'pg_type'::regclass THEN r.reltype = d.objid END
 			JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 			JOIN pg_type t ON t.oid = a.atttypid
 			JOIN pg_type e ON e.oid = CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN t.typelem ELSE t.oid END
@@ -127,17 +129,17 @@ BEGIN
 				HINT = 'Name the category, for example: cipguard.enc_text(''mobile'').';
 	END LOOP;
 
-	-- Statistics that keep values: most common elements of arrays, extended
-	-- statistics of lists or expressions.
+	-- Statistics that keep values: of arrays and composites that hold
+	-- encrypted values, extended statistics of lists or expressions.
 	FOR found IN
 		SELECT r.oid::regclass AS relation, a.attname, r.relkind
 		FROM pg_event_trigger_ddl_commands() d
 			JOIN pg_class r ON d.classid = 'pg_class'::regclass AND r.oid = d.objid
 			JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-			JOIN pg_type t ON t.oid = a.atttypid AND t.typelem <> 0 AND t.typlen = -1
-			JOIN pg_type e ON e.oid = t.typelem
+			JOIN pg_type t ON t.oid = a.atttypid AND (t.typtype <> 'b' OR t.typcategory = 'A')
 		WHERE r.relkind = ANY (ARRAY['r', 'p', 'f', 'm']::"char"[])
-			AND coalesce(a.attstattarget, -1) <> 0 AND e.typname LIKE 'enc\_%' AND e.typnamespace = 'cipguard'::regnamespace
+			AND coalesce(a.attstattarget, -1) <> 0 AND t.typanalyze <> 'cipguard.enc_typanalyze'::regproc
+			AND cipguard.holds_encrypted(t.oid)
 	LOOP
 		EXECUTE format('ALTER %s %s ALTER COLUMN %I SET STATISTICS 0',
 			CASE found.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END,

@@ -28,7 +28,8 @@ BEGIN
 	PERFORM cipguard.init();
 EXCEPTION WHEN SQLSTATE 'ZC001' OR SQLSTATE 'ZC002' OR SQLSTATE 'ZC003' THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
-	RAISE NOTICE 'no keys were made: %', message
+	-- Notices are not shown while an extension is being created.
+	RAISE WARNING 'no keys were made: %', message
 		USING HINT = 'Set cipguard.kek_command or cipguard.kek_file, then call cipguard.init().';
 END
 $$;

@@ -52,6 +52,9 @@ SELECT cipguard.audit_table('client');
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON client TO regress_cipguard_clerk;
 SET ROLE regress_cipguard_clerk;
 INSERT INTO client VALUES (1, 'Li', '13800138000', 'Nanjing Road 1', NULL), (2, 'Wang', NULL, NULL, '');
+SET cipguard.output = 'armor';
+SELECT mobile AS stored FROM client WHERE id = 1 \gset
+RESET cipguard.output;
 UPDATE client SET name = 'Li Na', note = 'x' WHERE id = 1;
 UPDATE client SET address = 'Nanjing Road 2' WHERE id = 1;
 UPDATE client SET name = name WHERE id = 2;
@@ -62,12 +65,9 @@ RESET ROLE;
 SELECT * FROM events();
 -- nothing of a protected value in any byte of the log
 SELECT count(*) FROM cipguard.audit_event
-	WHERE position('Nanjing' IN convert_from(coalesce(old, '') || coalesce(new, ''), 'LATIN1')) > 0
-		OR position('13800138000' IN convert_from(coalesce(old, '') || coalesce(new, ''), 'LATIN1')) > 0;
--- the protected values are what was stored
-SELECT count(*) AS decrypts FROM cipguard.audit_log
-	WHERE relation = 'audit_test.client' AND action = 'INSERT' AND before IS NULL
-		AND (after ->> 'mobile')::cipguard.enc_text = '13800138000'::cipguard.enc_text('mobile');
+	WHERE encode(coalesce(old, '') || coalesce(new, ''), 'escape') ~ 'Nanjing|13800138000';
+-- an encrypted value is in the log as it was stored
+SELECT count(*) FROM cipguard.audit_log WHERE relation = 'audit_test.client' AND after ->> 'mobile' = :'stored';
 SELECT action, count(*) FROM cipguard.audit_log
 	WHERE relation = 'audit_test.client' AND subject = cipguard.subject_tag('1') GROUP BY action ORDER BY action;
 SELECT action, count(*) FROM cipguard.audit_log
@@ -83,11 +83,8 @@ SET LOCAL cipguard.app_user = 'zhang.san';
 SET LOCAL cipguard.purpose = 'contract';
 INSERT INTO client (id) VALUES (1);
 COMMIT;
--- a claim is clipped, and stays a claim
-SELECT set_config('cipguard.app_user', repeat('x', 1000), false) IS NULL;
 INSERT INTO client (id) VALUES (2);
-RESET cipguard.app_user;
-SELECT length(app_user), app_user = 'zhang.san' AS claimed, app_verified, purpose FROM cipguard.audit_log
+SELECT app_user, app_verified, purpose FROM cipguard.audit_log
 	WHERE relation = 'audit_test.client' AND app_user IS NOT NULL ORDER BY seq;
 -- session_user can be spoofed, the login role cannot; the pooler's client changes
 SET SESSION AUTHORIZATION regress_cipguard_clerk;
@@ -137,7 +134,7 @@ SAVEPOINT a;
 DELETE FROM client WHERE id = 4;
 ROLLBACK TO a;
 COMMIT;
-SELECT count(*) FROM cipguard.audit_session WHERE pid = pg_backend_pid() AND backend_start > now() - interval '1 minute' AND xid::text::bigint > 0;
+SELECT count(*) FROM cipguard.audit_session WHERE pid = pg_backend_pid();
 DELETE FROM client WHERE id = 4;
 DELETE FROM client WHERE id = 3;
 SELECT e.action, e.login_role IS NOT NULL AS known FROM cipguard.audit_log e
@@ -382,7 +379,9 @@ SELECT * FROM cipguard.audit_log;
 SELECT * FROM cipguard.audit_event;
 INSERT INTO cipguard.audit_session SELECT * FROM cipguard.audit_session;
 SELECT nextval('cipguard.audit_event_seq');
+BEGIN;
 LOCK TABLE cipguard.audit_event;
+ROLLBACK;
 DROP TABLE cipguard.audit_event;
 ALTER TABLE cipguard.audit_event DISABLE TRIGGER ALL;
 CREATE TABLE cipguard.audit_event_209901 (a int);
@@ -428,7 +427,7 @@ RESET ROLE;
 SELECT action, who, after FROM events();
 
 -- 12. Attacks by a superuser: every statement is refused, too
-SELECT sqlstate_of(s) FROM unnest(ARRAY[
+SELECT replace(sqlstate_of(s), to_char(now() AT TIME ZONE 'UTC', 'YYYYMM'), 'YYYYMM') AS refused FROM unnest(ARRAY[
 	'INSERT INTO cipguard.audit_event SELECT * FROM cipguard.audit_event',
 	'INSERT INTO cipguard.audit_event SELECT * FROM cipguard.audit_event WHERE false',
 	'UPDATE cipguard.audit_event SET cur_role = ''x''',
@@ -443,7 +442,7 @@ SELECT sqlstate_of(s) FROM unnest(ARRAY[
 	format('DELETE FROM cipguard.audit_event_%s', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')),
 	format('TRUNCATE cipguard.audit_event_%s', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')),
 	format('UPDATE cipguard.audit_event_%s SET cmd = 1', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM'))
-	]) s WHERE length(replace(sqlstate_of(s), to_char(now() AT TIME ZONE 'UTC', 'YYYYMM'), 'YYYYMM')) > 0;
+	]) s;
 COPY cipguard.audit_session FROM stdin;
 \.
 -- replication roles do not silence the triggers
@@ -470,7 +469,7 @@ SAVEPOINT s;
 ALTER TABLE cipguard.audit_session RENAME TO hidden;
 INSERT INTO broken VALUES (1, NULL);
 ROLLBACK TO s;
-CREATE INDEX odd ON cipguard.audit_event ((relid + 1));
+CREATE INDEX odd ON cipguard.audit_event ((cmd + 1));
 INSERT INTO broken VALUES (1, NULL);
 ROLLBACK;
 SELECT count(*) FROM broken;
@@ -490,6 +489,7 @@ SELECT count(*) >= 3 AS months,
 BEGIN;
 SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMM') AS this \gset
 ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO regress_cipguard_clerk;
+ALTER EXTENSION cipguard DROP TABLE cipguard.audit_event_:this;
 DROP TABLE cipguard.audit_event_:this;
 SET LOCAL timezone = 'Asia/Shanghai';
 SET LOCAL datestyle = 'German';
@@ -502,25 +502,34 @@ INSERT INTO client (id) VALUES (102);
 SELECT has_table_privilege('cipguard.audit_event_' || :'this', 'SELECT');
 RESET ROLE;
 SELECT after FROM events();
-SAVEPOINT t;
+ROLLBACK;
+-- one that a rollback to a savepoint takes away
+BEGIN;
+ALTER EXTENSION cipguard DROP TABLE cipguard.audit_event_:this;
 DROP TABLE cipguard.audit_event_:this;
 SAVEPOINT u;
-INSERT INTO client (id) VALUES (103);
+INSERT INTO client (id) VALUES (103), (104);
 ROLLBACK TO u;
-INSERT INTO client (id) VALUES (104);
-ROLLBACK TO t;
 INSERT INTO client (id) VALUES (105);
 SELECT after FROM events();
-ROLLBACK;
+-- an index made meanwhile gets its entries
+CREATE UNIQUE INDEX extra ON cipguard.audit_event_:this (seq);
 INSERT INTO client (id) VALUES (106);
-SELECT count(*) FROM cipguard.audit_log WHERE relation = 'audit_test.client' AND after ->> 'id' = '106';
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_bitmapscan = off;
+SELECT count(*) FROM cipguard.audit_event_:this WHERE seq >= (SELECT max(seq) FROM cipguard.audit_event);
+SELECT after FROM events();
+ROLLBACK;
+INSERT INTO client (id) VALUES (107);
+SELECT after FROM events();
 -- a table of that name that is no partition gets nothing
 BEGIN;
 ALTER TABLE cipguard.audit_event DETACH PARTITION cipguard.audit_event_:this;
-SELECT replace(sqlstate_of('INSERT INTO audit_test.client (id) VALUES (107)'), :'this', 'YYYYMM');
+SELECT replace(sqlstate_of('INSERT INTO audit_test.client (id) VALUES (108)'), :'this', 'YYYYMM');
 ROLLBACK;
 
 -- 15. Nobody writes without us: the extension stays while tables are audited
+\set VERBOSITY terse
 DROP EXTENSION cipguard;
 
 RESET search_path;

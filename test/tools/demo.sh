@@ -22,13 +22,11 @@ bash test/demo/run.sh || rc=$?
 
 if [ -n "${KEEP:-}" ] && [ "$KEEP" != 0 ]; then
 	touch "$work/keep"
-	as=''
-	[ "$(stat -c %u "$CIPGUARD_TOP")" = "$(id -u)" ] || [ "$(id -un)" != postgres ] || as='as root or postgres, '
 	cat <<-END
 
 		The server is up.
-		  connect (${as}any directory):  $bindir/psql -h $PGHOST -p $PGPORT -U $PGUSER $PGDATABASE
-		  stop and remove it:  $CIPGUARD_TOP/test/tools/private_server.sh stop $work
+		  connect:          $bindir/psql -h $PGHOST -p $PGPORT -U $PGUSER $PGDATABASE
+		  stop and remove:  $CIPGUARD_TOP/test/tools/private_server.sh stop $work
 	END
 else
 	stop_server demo

@@ -123,7 +123,6 @@ need "postgresql-client-$version" test -x "$bindir/psql"
 need gcc command -v gcc
 need libc6-dev test -e /usr/include/stdio.h
 need make command -v make
-need pkg-config command -v pkg-config
 need libssl-dev header openssl/evp.h
 need libkrb5-dev header gssapi/gssapi.h
 need perl perl -MTest::More -e 1

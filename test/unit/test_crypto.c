@@ -3,6 +3,7 @@
  *		Published vectors for digest, keywrap and the AES suites, and the edges
  *		of their interfaces.
  */
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "digest.h"
@@ -499,6 +500,7 @@ test_keywrap_edges(void)
 	cg_key_wrap(kek, key, sizeof(key), wrapped, sizeof(wrapped), &n);
 	ok(cg_key_unwrap(other, wrapped, n, out, CG_KEY_LEN, &n) == CG_E_AUTH &&
 	   all_zero(out, CG_KEY_LEN), "other KEK");
+	ok(ERR_peek_error() == 0, "no error is left in libcrypto's queue");
 	for (i = 0; i < sizeof(wrapped) * 8; i++)
 	{
 		wrapped[i / 8] ^= (uint8_t) (1 << i % 8);

@@ -26,7 +26,8 @@ static const Pair pairs[] = {
 	{CG_MASK_STARS, " a c\xE3\x80\x80", "***"},
 	{CG_MASK_STARS, "", ""},
 	{CG_MASK_STARS, "\xE3\x80\x80 \xEF\xBB\xBF", ""},
-	{CG_MASK_STARS, "一二三四五六七八九十一二三四五六七八", "****************"},
+	{CG_MASK_STARS, "一二三四五六七八九十一二三四五六七八",
+	"****************"},
 	{CG_MASK_STARS, "\xFF\xC3", "**"},
 
 	{CG_MASK_NAME, "欧阳娜娜", "欧阳**"},
@@ -88,7 +89,8 @@ static const Pair pairs[] = {
 	{CG_MASK_ADDRESS, "浙江省杭州市幸福社区1号", "浙江省杭州市****"},
 	{CG_MASK_ADDRESS, "广东省东莞市虎门镇", "广东省东莞市****"},
 	{CG_MASK_ADDRESS, "海南省文昌市文城镇", "海南省文昌市****"},
-	{CG_MASK_ADDRESS, "香港特别行政区湾仔区轩尼诗道", "香港特别行政区湾仔区****"},
+	{CG_MASK_ADDRESS, "香港特别行政区湾仔区轩尼诗道",
+	"香港特别行政区湾仔区****"},
 	{CG_MASK_ADDRESS, "台湾省台北市大安区忠孝东路", "台湾省台北市大安区****"},
 	{CG_MASK_ADDRESS, "上海市", "上海市****"},
 	{CG_MASK_ADDRESS, "上海", "****"},
@@ -477,7 +479,8 @@ check_hidden(void)
 static void
 check_large(void)
 {
-	static const char *const units[] = {"1", "张", "\xFF", " ", "上海市", "a@b."};
+	static const char *const units[] =
+	{"1", "张", "\xFF", " ", "上海市", "a@b."};
 	size_t		len = 3 << 20;
 	char	   *text = malloc(len);
 	char	   *out = malloc(CG_MASK_BOUND(len));

@@ -1,5 +1,5 @@
 /*
- * redact.c
+ * utility.c
  *		Plaintext kept out of what PostgreSQL prints about statements.
  *
  * EXPLAIN prints constants through their output functions; while it runs,
@@ -10,9 +10,9 @@
 #include "tcop/utility.h"
 
 #include "crypt.h"
-#include "redact.h"
+#include "utility.h"
 
-static void redact_utility(PlannedStmt *pstmt, const char *query_string,
+static void around_utility(PlannedStmt *pstmt, const char *query_string,
 						   bool read_only_tree,
 						   ProcessUtilityContext context,
 						   ParamListInfo params, QueryEnvironment *env,
@@ -21,14 +21,14 @@ static void redact_utility(PlannedStmt *pstmt, const char *query_string,
 static ProcessUtility_hook_type prev_utility = NULL;
 
 void
-cg_redact_init(void)
+cg_utility_init(void)
 {
 	prev_utility = ProcessUtility_hook;
-	ProcessUtility_hook = redact_utility;
+	ProcessUtility_hook = around_utility;
 }
 
 static void
-redact_utility(PlannedStmt *pstmt, const char *query_string,
+around_utility(PlannedStmt *pstmt, const char *query_string,
 			   bool read_only_tree, ProcessUtilityContext context,
 			   ParamListInfo params, QueryEnvironment *env,
 			   DestReceiver *dest, QueryCompletion *qc)

@@ -1,0 +1,37 @@
+-- What a database administrator does for the tables of data.sql: roles,
+-- ordinary rights, one label for each column that is to be masked but stays
+-- plain, one call for each masking view and for each audited table.
+\set ON_ERROR_STOP on
+
+-- Four people. Roles belong to the cluster and may be left from another run.
+SELECT format('CREATE ROLE %I LOGIN', name) AS command
+	FROM unnest('{demo_clerk,demo_manager,demo_auditor,demo_officer}'::text[]) AS name
+	WHERE to_regrole(name) IS NULL
+	\gexec
+GRANT cipguard_auditor TO demo_auditor;
+GRANT cipguard_officer TO demo_officer;
+
+-- PostgreSQL writes the text of a failing statement to the server log. Values
+-- in it are not the extension's to hide, so the text is not written.
+SELECT format('ALTER ROLE %I IN DATABASE %I SET log_min_error_statement = panic', name, current_database()) AS command
+	FROM unnest('{demo_clerk,demo_manager,demo_auditor}'::text[]) AS name
+	\gexec
+
+-- A plain column that is masked, and the columns that say whom a row is about.
+SECURITY LABEL FOR cipguard ON COLUMN demo.contract.site_contact IS 'name';
+SECURITY LABEL FOR cipguard ON COLUMN demo.client.id IS 'subject';
+SECURITY LABEL FOR cipguard ON COLUMN demo.contract.client_id IS 'subject of client';
+
+SELECT cipguard.create_masking_view('demo.client');
+SELECT cipguard.create_masking_view('demo.contract');
+SELECT cipguard.audit_table('demo.client');
+SELECT cipguard.audit_table('demo.contract');
+
+-- Ordinary rights. The clerk sees the client table through its masking view;
+-- the two columns of the table itself are for finding a caller by number.
+GRANT USAGE ON SCHEMA demo TO demo_clerk, demo_manager, demo_auditor;
+GRANT SELECT ON demo.client_masked, demo.contract_masked TO demo_clerk, demo_manager, demo_auditor;
+GRANT INSERT, SELECT (id, mobile) ON demo.client TO demo_clerk;
+GRANT UPDATE ON demo.client_masked TO demo_clerk;
+GRANT SELECT, INSERT, UPDATE ON demo.client, demo.contract TO demo_manager;
+GRANT SELECT ON demo.client, demo.contract TO demo_auditor;

@@ -1,0 +1,395 @@
+#!/bin/bash
+#
+# run.sh
+#		The demonstration: one client table, encrypted, masked and audited.
+#
+# Runs against the server that PGHOST, PGPORT, PGUSER (a superuser) and
+# PGDATABASE name and whose files are below PGDATA; "make demo" provides one.
+# What no person wants to read goes to CIPGUARD_DEMO_LOG, if that is set.
+# Everything printed is for a person to read.  Each claim is checked: the first
+# word of its line is "yes" or "NO", and with one "NO" the script exits with 1.
+#
+# Leaves behind: schema demo, database ${PGDATABASE}_restored, roles demo_*.
+
+set -u -o pipefail
+cd "$(dirname "$0")" || exit 1
+: "${PGHOST:?}" "${PGPORT:?}" "${PGUSER:?}" "${PGDATABASE:?}" "${PGDATA:?}"
+
+export PGOPTIONS='-c client_min_messages=warning' PGCLIENTENCODING=UTF8
+unset PGAPPNAME
+restored=${PGDATABASE}_restored
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+log=${CIPGUARD_DEMO_LOG:-$tmp/log}
+server_log=$PGDATA.log
+[ -f "$server_log" ] || server_log=/dev/null
+said=0
+wrong=0
+
+# Values of the client whose traces are looked for; they occur nowhere else.
+# The same kinds of values, other ones, go into a table without protection.
+id=10001
+name='端木验真'
+mobile='16888004273'
+new_mobile='16888009137'
+email='canary.731@example.com'
+resident_id='319999198704217338'
+uscc='91319999MA731173X1'
+address='上海市浦东新区沐潮街731号27层'
+secrets=("$name" "$mobile" "$new_mobile" "$email" "$resident_id" "$uscc" "$address")
+plain=('端木对照' '16888005842' 'control.842@example.com' '319999198704217354' '91319999MA8421842L' '上海市浦东新区沐潮街842号16层')
+
+# ---------------------------------------------------------------- printing
+
+heading()
+{
+	printf '\n== %s\n\n' "$1"
+}
+
+say()
+{
+	printf '%s\n' "$*" | fold -s -w 96 | sed 's/ *$//'
+}
+
+# claim TEXT COMMAND...: the command decides.
+claim()
+{
+	local text=$1
+
+	shift
+	said=$((said + 1))
+	if "$@"; then
+		printf '   yes  %s\n' "$text"
+	else
+		printf '   NO   %s\n' "$text"
+		wrong=$((wrong + 1))
+	fi
+}
+
+stop()
+{
+	printf '\n%s\n' "The demonstration cannot go on: $*"
+	exit 1
+}
+
+# sql ROLE STATEMENT [psql option...]: show the statement and its result, with
+# ciphertext cut short.  The full result is left in $out; the exit status is that
+# of psql.
+sql()
+{
+	local role=$1 statement=$2 status line prompt
+
+	shift 2
+	[ "$role" = "$PGUSER" ] && prompt="$role=# " || prompt="$role=> "
+	while IFS= read -r line; do
+		printf '%s%s\n' "$prompt" "${line//$'\t'/    }"
+		prompt=$(printf '%*s' ${#prompt} '')
+	done <<<"$statement"
+	out=$(psql -Xq -v ON_ERROR_STOP=1 -P footer=off "$@" -U "$role" -c "$statement" 2>&1)
+	status=$?
+	[ -z "$out" ] || printf '%s\n' "$out" |
+		sed -E 's/(cip1:[A-Za-z0-9_-]{24})[A-Za-z0-9_-]+/\1.../g; s/-{80,}/-----/; s/[[:space:]]+$//'
+	echo
+	return $status
+}
+
+# ask ROLE STATEMENT [psql option...]: the bare result.
+ask()
+{
+	local role=$1 statement=$2
+
+	shift 2
+	psql -XqAt -v ON_ERROR_STOP=1 "$@" -U "$role" -c "$statement" 2>&1
+}
+
+# ------------------------------------------------------------------ checks
+
+equal()
+{
+	[ "$1" = "$2" ]
+}
+
+differ()
+{
+	[ "$1" != "$2" ]
+}
+
+# holds TEXT STRING..., lacks TEXT STRING...: all of them, none of them.
+holds()
+{
+	local text=$1 s
+
+	shift
+	for s in "$@"; do
+		[[ $text == *"$s"* ]] || return 1
+	done
+}
+
+lacks()
+{
+	local text=$1 s
+
+	shift
+	for s in "$@"; do
+		[[ $text != *"$s"* ]] || return 1
+	done
+}
+
+# How often each of the values occurs in files and directories, as bytes.
+occurrences()
+{
+	local -a values=()
+
+	while [ "$1" != -- ]; do
+		values+=(-e "$1")
+		shift
+	done
+	shift
+	LC_ALL=C grep -raohF "${values[@]}" -- "$@" 2>>"$tmp/grep" | wc -l
+}
+
+# Do all values occur?  Counting them together could hide that one does not.
+all_occur()
+{
+	local -a values=()
+	local v
+
+	while [ "$1" != -- ]; do
+		values+=("$1")
+		shift
+	done
+	shift
+	for v in "${values[@]}"; do
+		LC_ALL=C grep -raqF -e "$v" -- "$@" 2>>"$tmp/grep" || return 1
+	done
+}
+
+none_occur()
+{
+	[ "$(occurrences "$@")" -eq 0 ]
+}
+
+# A piece of a file around the last occurrence of a byte sequence.
+piece()
+{
+	local file=$1 pattern=$2 at
+
+	at=$(LC_ALL=C grep -obUaP -e "$pattern" -- "$file" | tail -1 | cut -d: -f1)
+	tail -c +"$((${at:-0} + 1))" -- "$file" | head -c 96 | od -A d -t x1z | sed '$d; s/^/   /'
+}
+
+# -------------------------------------------------------------------- demo
+
+[ -r "$PGDATA/PG_VERSION" ] || stop "the files below $PGDATA cannot be read."
+started=$(ask "$PGUSER" 'SELECT now()::timestamptz(0)')
+psql -Xq -d postgres -c "DROP DATABASE IF EXISTS \"$restored\"" &&
+	psql -Xq -c 'DROP SCHEMA IF EXISTS demo CASCADE' || exit 1
+
+echo 'cipguard: a client table that is encrypted, masked and audited'
+say "$(ask "$PGUSER" "SELECT split_part(version(), ' on ', 1) || ', database ' || current_database() || ', encoding ' || pg_encoding_to_char(encoding)
+	FROM pg_database WHERE datname = current_database()")"
+
+heading '1. Install, and make the tables'
+
+sql "$PGUSER" 'CREATE EXTENSION IF NOT EXISTS cipguard CASCADE;' || stop 'the extension could not be installed.'
+sql "$PGUSER" "SELECT kind, count(*), min(state) AS state FROM cipguard.key_status GROUP BY kind ORDER BY kind;"
+say 'The keys were made at once and are stored wrapped by the key-encryption key, which is outside the database.' \
+	'A column is encrypted by its type, which names the kind of personal data:'
+echo
+sed -n '/^CREATE TABLE demo.client (/,/^);/p' data.sql | sed 's/^/   /'
+echo
+psql -Xq -v clients=10000 -v contracts=30000 -f data.sql || stop 'data.sql did not run.'
+sql "$PGUSER" "SELECT (SELECT count(*) FROM demo.client) AS clients, (SELECT count(*) FROM demo.contract) AS contracts,
+	(SELECT sum(amount) FROM demo.contract) AS amount;"
+say 'The rows are synthetic (data.sql): resident IDs and credit codes have right check digits but regions that do' \
+	'not exist, mobile numbers have network codes that were never assigned.'
+
+heading '2. Protect them'
+
+say 'The administrator labels plain columns, makes masking views and switches auditing on:'
+echo
+sed -n -e '/^SECURITY LABEL/p' -e '/^SELECT cipguard/p' protect.sql | sed 's/^/   /'
+echo
+psql -Xq -f protect.sql >"$log" 2>&1 || { tail -3 "$log"; stop 'protect.sql did not run.'; }
+say 'Another person, the officer, says who may search or read what:'
+echo
+sed -n '/^SELECT cipguard/p' grants.sql | sed 's/^/   /'
+echo
+ask demo_officer "SELECT count(cipguard.revoke_access(id)) FROM cipguard.access_grants WHERE grantee::text LIKE 'demo\\_%'" >/dev/null
+psql -Xq -U demo_officer -f grants.sql >>"$log" 2>&1 || { tail -3 "$log"; stop 'grants.sql did not run.'; }
+ask demo_officer "SELECT cipguard.grant_access('demo_officer', 'name')" >"$tmp/out"
+claim 'the officer cannot give himself access' grep -q 'cannot grant access to yourself' "$tmp/out"
+
+heading '3. What a thief of files finds'
+
+say "The manager enters client $id. A table without protection gets a row of the same kind, to show that the search" \
+	'below does find what is there.'
+echo
+sql demo_manager "INSERT INTO demo.client (id, kind, company, contact, mobile, email, resident_id, birth_date, uscc, address, client_since)
+	VALUES ($id, 'company', '上海汀澜水务有限公司', '$name', '$mobile', '$email',
+		'$resident_id', '1987-04-21', '$uscc', '$address', '2025-03-01');" || stop 'the client could not be entered.'
+psql -Xq -v ON_ERROR_STOP=1 -c 'CREATE TABLE demo.unprotected (id integer, contact text, mobile text, email text, resident_id text, uscc text, address text)' \
+	-c "INSERT INTO demo.unprotected VALUES (1, '${plain[0]}', '${plain[1]}', '${plain[2]}', '${plain[3]}', '${plain[4]}', '${plain[5]}')" \
+	-c CHECKPOINT || stop 'the control table could not be made.'
+client_file=$PGDATA/$(ask "$PGUSER" "SELECT pg_relation_filepath('demo.client')")
+control_file=$PGDATA/$(ask "$PGUSER" "SELECT pg_relation_filepath('demo.unprotected')")
+echo 'A piece of the file of the unprotected table:'
+piece "$control_file" "${plain[1]}"
+echo 'A piece of the file of demo.client:'
+piece "$client_file" '\xc1\x02\x01\x01'
+echo
+all=$(du -smL "$PGDATA" | cut -f1)
+claim 'all six values of the control row are in the file of the unprotected table' all_occur "${plain[@]}" -- "$control_file"
+claim 'and in the data directory with its write-ahead log' all_occur "${plain[@]}" -- "$PGDATA"
+claim "no value of client $id is in the file of demo.client" none_occur "${secrets[@]}" -- "$client_file"
+claim "nor anywhere in the data directory: $all MB, write-ahead log included" none_occur "${secrets[@]}" -- "$PGDATA"
+
+heading '4. Three people, one query'
+
+query="SELECT contact, mobile, email, resident_id, birth_date, uscc, address
+	FROM demo.client_masked WHERE id = $id;"
+sql demo_clerk "$query" -x
+clerk=$out
+sql demo_manager "$query" -x
+manager=$out
+sql demo_auditor "$query" -x
+auditor=$out
+claim 'the clerk sees masks, and in full only the credit code, which is public' \
+	eval 'holds "$clerk" "$uscc" "168****4273" && lacks "$clerk" "$name" "$mobile" "$email" "$resident_id" "$address"'
+claim 'the sales manager sees what was granted, and the resident ID masked' \
+	eval 'holds "$manager" "$name" "$mobile" "$email" "$uscc" "$address" && lacks "$manager" "$resident_id" "1987-04-21"'
+claim 'the auditor sees masks only' lacks "$auditor" "${secrets[@]}" '1987-04-21'
+claim 'the three results differ' \
+	eval 'differ "$clerk" "$manager" && differ "$clerk" "$auditor" && differ "$manager" "$auditor"'
+echo
+say 'The table itself gives ciphertext to whoever has no grant, the superuser included:'
+echo
+sql "$PGUSER" "SELECT contact, mobile FROM demo.client WHERE id = $id;" -x
+claim 'the superuser sees ciphertext' eval 'holds "$out" "cip1:" && lacks "$out" "$name" "$mobile"'
+out=$(ask demo_clerk "SELECT mobile::text FROM demo.client WHERE id = $id")
+claim 'the clerk cannot cast it to text' eval 'holds "$out" "permission denied" && lacks "$out" "$mobile"'
+out=$(ask demo_clerk "SELECT site_contact FROM demo.contract_masked WHERE site_contact IS NOT NULL ORDER BY id LIMIT 1")
+claim "a plain column with a label is masked as well: site_contact reads \"$out\"" holds "$out" '*'
+
+heading '5. Find a client by phone number'
+
+say 'The clerk may search mobile numbers, not read them. A caller gives his number:'
+echo
+sql demo_clerk "EXPLAIN (COSTS OFF) SELECT id FROM demo.client WHERE mobile = '$mobile';" -At
+claim 'the unique index on the encrypted column is used' holds "$out" 'client_mobile_key'
+claim 'the plan does not show the number' lacks "$out" "$mobile"
+echo
+sql demo_clerk "SELECT m.id, m.company, m.contact, m.mobile
+	FROM demo.client c JOIN demo.client_masked m USING (id)
+	WHERE c.mobile = '+86 168 8800 4273';"
+claim 'found, though written in another way, and still masked' eval 'holds "$out" "$id" "168****4273" && lacks "$out" "$mobile"'
+out=$(ask demo_auditor "SELECT id FROM demo.client WHERE mobile = '$mobile'")
+claim 'the auditor, who may not search, is refused' holds "$out" 'permission denied'
+
+heading '6. A change, and its trace'
+
+sql demo_manager "BEGIN;
+SET LOCAL cipguard.purpose = 'contract';
+UPDATE demo.client SET mobile = '$new_mobile', remark = '来电变更手机号' WHERE mobile = '$mobile';
+COMMIT;"
+claim 'the manager changed the number' equal "$(ask demo_manager "SELECT mobile FROM demo.client WHERE id = $id")" "$new_mobile"
+echo
+trace="FROM cipguard.audit_log
+	WHERE relation = 'demo.client' AND subject = cipguard.subject_tag('$id') AND ts >= '$started'"
+sql demo_auditor "SELECT action, login_role, cur_role, purpose, changed, before, after
+	$trace
+	ORDER BY xid, seq;" -x
+claim 'the log has both events: INSERT and UPDATE' \
+	equal "$(ask demo_auditor "SELECT string_agg(action, ' ' ORDER BY xid, seq) $trace")" 'INSERT UPDATE'
+claim 'with the user, the purpose and the changed columns' \
+	equal "$(ask demo_auditor "SELECT login_role, purpose, changed $trace AND action = 'UPDATE'")" 'demo_manager|contract|{mobile,remark}'
+claim 'with the values before and after as ciphertext, and none in plaintext' \
+	eval 'holds "$out" "cip1:" "来电变更手机号" && lacks "$out" "${secrets[@]}"'
+out=$(ask demo_manager 'SELECT count(*) FROM cipguard.audit_log')
+claim 'the manager cannot read the log' holds "$out" 'permission denied'
+out=$(ask demo_auditor 'DELETE FROM cipguard.audit_event')
+claim 'the auditor cannot change it' holds "$out" 'permission denied'
+before=$(ask "$PGUSER" 'SELECT count(*) FROM cipguard.audit_event')
+out=$(ask "$PGUSER" 'DELETE FROM cipguard.audit_event')
+claim 'nor can the superuser by a plain statement' \
+	eval 'holds "$out" ERROR && equal "$(ask "$PGUSER" "SELECT count(*) FROM cipguard.audit_event")" "$before"'
+
+heading '7. What is refused'
+
+taken=$(ask demo_manager 'SELECT mobile FROM demo.client WHERE id = 42')
+spelled="+86-${taken:0:3}-${taken:3:4}-${taken:7}"
+sql demo_clerk "INSERT INTO demo.client (id, kind, contact, mobile, client_since)
+	VALUES (10002, 'person', '试填', '$spelled', '2025-03-02');"
+status=$?
+claim 'a second client with the phone number of client 42 is refused by the unique index' \
+	eval '[ $status -ne 0 ] && holds "$out" "client_mobile_key"'
+claim 'the message does not tell the number' lacks "$out" "$taken" "$spelled"
+echo
+typo=${resident_id%?}9
+sql demo_clerk "INSERT INTO demo.client (id, kind, contact, mobile, resident_id, client_since)
+	VALUES (10002, 'person', '试填', '16888001111', '$typo', '2025-03-02');"
+status=$?
+claim 'a resident ID with a wrong check digit is refused, with the reason' \
+	eval '[ $status -ne 0 ] && holds "$out" "checksum"'
+claim 'the message does not repeat it' lacks "$out" "$typo"
+echo
+sql demo_clerk "UPDATE demo.client_masked SET mobile = '168****9137' WHERE id = $id;"
+status=$?
+claim 'a mask cannot be written back over the value' \
+	eval '[ $status -ne 0 ] && equal "$(ask demo_manager "SELECT mobile FROM demo.client WHERE id = $id")" "$new_mobile"'
+out=$(ask demo_clerk "UPDATE demo.client_masked SET remark = '已回电' WHERE id = $id RETURNING mobile || ' ' || remark")
+claim "while other columns can be changed through the view: $out" equal "$out" '168****9137 已回电'
+
+heading '8. Dump and restore'
+
+say "\$ pg_dump $PGDATABASE > dump.sql; createdb $restored; psql -d $restored -f dump.sql"
+echo
+pg_dump -f "$tmp/dump.sql" || stop 'pg_dump failed.'
+ls -l "$tmp/dump.sql" | awk '{ printf "   the dump has %.1f MB\n", $5 / 1e6 }'
+claim 'the dump holds the values of the unprotected table' all_occur "${plain[@]}" -- "$tmp/dump.sql"
+claim "and no value of client $id" none_occur "${secrets[@]}" -- "$tmp/dump.sql"
+pg_dump -U demo_manager -t demo.client -f "$tmp/manager.sql" || stop 'pg_dump failed.'
+claim 'a dump by the manager, who may read, holds none either' \
+	eval 'grep -q cip1: "$tmp/manager.sql" && none_occur "${secrets[@]}" -- "$tmp/manager.sql"'
+createdb "$restored" || stop 'createdb failed.'
+psql -Xq -v ON_ERROR_STOP=1 -d "$restored" -f "$tmp/dump.sql" >>"$log" 2>&1
+status=$?
+[ $status -eq 0 ] || tail -5 "$log"
+claim 'the dump is restored without an error' [ $status -eq 0 ]
+echo
+
+# compare TEXT ROLE QUERY STRING: the query gives the same in both databases,
+# and the string is in it.
+compare()
+{
+	local text=$1 role=$2 query=$3 string=$4 a b
+
+	a=$(psql -Xq -U "$role" -c "COPY ($query) TO STDOUT" 2>&1 | md5sum | cut -c1-16)
+	psql -Xq -d "$restored" -U "$role" -c "COPY ($query) TO STDOUT" >"$tmp/out" 2>&1
+	b=$(md5sum <"$tmp/out" | cut -c1-16)
+	claim "$text: md5 $a and $b of $(wc -l <"$tmp/out") rows" \
+		eval '[ "$a" = "$b" ] && grep -qF -e "$string" "$tmp/out"'
+}
+
+echo "   equal in $PGDATABASE and $restored?"
+compare 'ciphertext of demo.client' "$PGUSER" 'SELECT * FROM demo.client ORDER BY id' cip1:
+compare 'what the manager reads of it' demo_manager 'SELECT id, contact, mobile, email, uscc, address FROM demo.client ORDER BY id' "$name"
+compare 'what the clerk sees of it' demo_clerk 'SELECT * FROM demo.client_masked ORDER BY id' '168****9137'
+compare 'demo.contract' "$PGUSER" 'SELECT * FROM demo.contract ORDER BY id' ZX-2024
+out=$(ask demo_clerk "SELECT id FROM demo.client WHERE mobile = '$new_mobile'" -d "$restored")
+claim 'the restored client is found by phone number' equal "$out" "$id"
+
+heading '9. Once more through all files'
+
+psql -Xq -c CHECKPOINT
+all=$(du -smL "$PGDATA" | cut -f1)
+claim 'every file could be read' eval '! grep -qv "No such file" "$tmp/grep"'
+claim 'the values of the unprotected table are found' all_occur "${plain[@]}" -- "$PGDATA"
+claim "after all this, no value of client $id is in the data directory ($all MB) or the server log" none_occur "${secrets[@]}" -- "$PGDATA" "$server_log"
+
+echo
+if [ "$wrong" -ne 0 ]; then
+	echo "$wrong of $said claims do not hold."
+	exit 1
+fi
+echo "All $said claims hold: ciphertext in files, log and dump; three views of one table; lookup by phone; audited change; equal restore."

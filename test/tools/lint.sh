@@ -1,0 +1,215 @@
+#!/bin/bash
+# lint.sh: `make lint`: what a reviewer need not look for
+#
+# Each check prints what is wrong and where.  A check whose tool is missing
+# fails and names the package (`make deps-lint` installs them all).  Files that
+# git does not know yet are checked too.  Last line: "N passed, N failed".
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export LC_ALL=C
+
+pg_config=${PG_CONFIG:-pg_config}
+work=$(mktemp -d "${TMPDIR:-/tmp}/cipguard-lint.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+# All files of ours; vectors, expected results and corpora are data.
+find . \( -path ./.git -o -path ./tmp_check -o -path ./results -o -path ./output_iso -o -path ./.deps \
+	-o -path ./expected -o -path ./test/vectors -o -path ./test/fuzz/corpus \
+	-o -name 'cipguard.??????' \) -prune -o -type f \
+	\( -name '*.[chs]' -o -name '*.sql' -o -name '*.pl' -o -name '*.pm' -o -name '*.sh' -o -name '*.spec' \
+	-o -name Makefile -o -name '*.md' -o -name '*.map' -o -name '*.control' -o -path './.ci/*' \) \
+	-printf '%P\n' | grep -v '^sql/cipguard--1\.0\.sql$' | sort > "$work/files"
+# shellcheck disable=SC2329 # checks are called by their names
+c_files() { grep -E '^(src|test/(unit|fuzz|bench))/.*\.[ch]$' "$work/files" || true; }
+
+check() { # NAME COMMAND...: passes if the command succeeds and prints nothing
+	local name=$1 rc=0
+	shift
+	"$@" > "$work/out" 2>&1 < /dev/null || rc=$?
+	if [ "$rc" = 0 ] && [ ! -s "$work/out" ]; then
+		passed=$((passed + 1))
+		echo "ok      $name"
+	else
+		failed=$((failed + 1))
+		echo "FAILED  $name"
+		[ -s "$work/out" ] || echo "exit status $rc" > "$work/out"
+		head -60 "$work/out" | sed 's/^/        /'
+	fi
+}
+
+have() { command -v "$1" > /dev/null || { echo "$1 is missing, Debian package $2"; return 1; }; }
+found() { ! grep "$@"; }	# fails, and prints, if grep finds
+
+warnings() { # COMPILER FLAG...
+	local cc=$1 f bad=0
+	shift
+	have "$cc" "$cc" || return 1
+	for f in src/*.c; do
+		# The headers of the server are not ours to warn about.
+		"$cc" -fsyntax-only -std=gnu99 -fno-strict-aliasing -fwrapv -Wall -Wextra -Wmissing-prototypes \
+			-Wpointer-arith -Wdeclaration-after-statement -Wvla -Wendif-labels -Wformat=2 -Wundef -Wshadow \
+			-Wstrict-prototypes -Wold-style-definition -Wno-unused-parameter \
+			-Wno-sign-compare -Wno-missing-field-initializers -Werror "$@" \
+			-isystem "$("$pg_config" --includedir-server)" -D_GNU_SOURCE -Isrc "$f" || bad=1
+	done
+	return $bad
+}
+
+build_warnings() {
+	gcc -O2 -fsyntax-only -x c /dev/null || return 1
+	warnings gcc -O2 -Wimplicit-fallthrough=3 -Wcast-function-type -Wlogical-op -Wduplicated-cond -Wmissing-format-attribute
+}
+
+# Layers: the files of the graph and of all includes are ordered by tsort,
+# which fails on a cycle.
+include_graph() {
+	have tsort coreutils || return 1
+	grep -HoE '^#include "[a-z0-9_]+\.h"' src/*.[ch] | sed 's,^src/,,; s/:#include "/ /; s/"$//' |
+		while read -r from to; do
+			[ ! -e "src/$to" ] || echo "$from $to"
+		done > "$work/includes"
+	tsort "$work/includes" > /dev/null
+}
+
+# Pure files (those without postgres.h) may include pure files only.
+pure() {
+	local f h bad=0
+	grep -lE '#include "(postgres|fmgr|c)\.h"' src/*.[ch] | sed 's,src/,,' > "$work/impure"
+	# What includes a server header, directly or through ours, is not pure.
+	for f in src/*.[ch]; do
+		grep -oE '^#include "[^"]+"' "$f" | cut -d'"' -f2 | while read -r h; do
+			[ -e "src/$h" ] || basename "$f"
+		done
+	done | sort -u >> "$work/impure"
+	while :; do
+		awk 'NR == FNR { impure[$1]; next } ($2 in impure) && !($1 in impure) { print $1 }' \
+			"$work/impure" "$work/includes" | sort -u > "$work/more"
+		[ -s "$work/more" ] || break
+		cat "$work/more" >> "$work/impure"
+	done
+	for f in src/*.c; do
+		! grep -q '"postgres\.h"' "$f" || continue
+		! grep -qx "$(basename "$f")" "$work/impure" ||
+			{ echo "$f: includes a header of the server, but not postgres.h first"; bad=1; }
+		found -nHE '\b(ereport|elog|palloc0?|pfree|pstrdup|MemoryContext|Assert)\b *\(' "$f" || bad=1
+	done
+	# The modules that DESIGN's pure layer names.
+	for f in digest keywrap suite suite_aes suite_sm4 envelope armor normal ident_cn ident_intl mask merkle; do
+		[ ! -e "src/$f.c" ] || ! grep -qx "$f.c" "$work/impure" || { echo "src/$f.c: pure by name, yet needs the server"; bad=1; }
+	done
+	return $bad
+}
+
+include_order() { # postgres.h first in what is not pure, and never in a header
+	found -nHE '#include "postgres\.h"' src/*.h || return 1
+	awk 'FNR == 1 { seen = 0 } /^#include/ { if (!seen++ && !/postgres\.h/) first[FILENAME] = FNR
+			else if (seen > 1 && /"postgres\.h"/) { print FILENAME ":" FNR ": postgres.h is not first"; bad = 1 } }
+		END { exit bad }' src/*.c
+}
+
+symbols() {
+	local tree=$work/tree
+	mkdir "$tree"
+	tar -cf - --exclude='*.o' Makefile cipguard.control src sql test/sql test/specs 2> /dev/null | tar -xf - -C "$tree" || true
+	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -C "$tree" -j"$(nproc)" PG_CONFIG="$pg_config" > "$work/build" 2>&1 ||
+		{ tail -20 "$work/build"; return 1; }
+	# Of the objects, where each global name could clash before PostgreSQL 16,
+	# and of the library, which exports less.
+	nm -A --defined-only --extern-only "$tree"/src/*.o | sed "s,^$tree/,," |
+		awk '$3 !~ /^(cg_|cipguard_|pg_finfo_cipguard_|Pg_magic_func$|_PG_init$)/ { print $1, $3; bad = 1 } END { exit bad }' || return 1
+	nm -D --defined-only "$tree/cipguard.so" |
+		awk '$3 !~ /^(cipguard_|pg_finfo_cipguard_|Pg_magic_func$|_PG_init$)/ { print "cipguard.so:", $3; bad = 1 } END { exit bad }' || return 1
+	# Every C function that the SQL names must be there.
+	grep -ohE "'MODULE_PATHNAME', *'[a-z0-9_]+'" "$tree/sql/cipguard--1.0.sql" | cut -d"'" -f4 | sort -u > "$work/wanted"
+	nm -D --defined-only "$tree/cipguard.so" | awk '{ print $3 }' | sort > "$work/exported"
+	comm -23 "$work/wanted" "$work/exported" | sed 's/$/: named in SQL, not in the library/'
+}
+
+# Of a name in both, pg_regress would run the wrong one; and one directory
+# holds the expected files of both kinds.
+test_names() {
+	local f n
+	for f in test/sql/*.sql; do
+		n=$(basename "$f" .sql)
+		[ -e "$f" ] || continue
+		[ ! -e "sql/$n.sql" ] || echo "$f: sql/$n.sql exists"
+		[ ! -e "test/specs/$n.spec" ] || echo "$f: test/specs/$n.spec has the same name"
+		[ -e "expected/$n.out" ] || echo "$f: no expected/$n.out"
+		found -nH 'VERBOSITY verbose' "$f" || true
+	done
+	for f in test/specs/*.spec; do
+		[ ! -e "$f" ] || [ -e "expected/$(basename "$f" .spec).out" ] || echo "$f: no expected file"
+	done
+}
+
+lengths() { xargs -a "$work/files" wc -l | awk '$2 != "total" && $1 > 900 && $2 !~ /\.md$/ { print $2 ": " $1 " lines, the limit is 900" }'; }
+
+leftovers() {
+	local rc=0
+	# The two words are spelled so that this file does not hold them.
+	# shellcheck disable=SC2046 # file names without spaces
+	found -nHwE 'TO[D]O|FIX[M]E|XX[X]' $(grep -v '^test/tools/lint' "$work/files") || rc=1
+	# shellcheck disable=SC2046
+	found -nHP '[^\S\t\n ]|[ \t]+$' $(grep -E '\.(c|h|sql|pl|pm|sh)$' "$work/files") || rc=1
+	return $rc
+}
+
+# shellcheck disable=SC2046 # file names without spaces
+versions() {
+	found -nH 'PG_VERSION_NUM' $(c_files | grep -v '^src/compat\.h$')
+}
+
+# shellcheck disable=SC2046 # file names without spaces
+forbidden_c() { # comments of C++, wiping by memset, malloc, unbounded strings
+	local rc=0
+	found -nHE '(^|[^:"])//' $(c_files) || rc=1
+	found -nHE '\b(strcpy|strcat|sprintf|gets|strtok)\b *\(' $(grep -E '^src/' "$work/files") || rc=1
+	found -nHE '[^_a-z](malloc|calloc|realloc|free) *\(' $(grep -LE '#include <stdlib' $(grep '^src/.*\.c$' "$work/files")) || rc=1
+	return $rc
+}
+
+banners() {
+	local f
+	while read -r f; do
+		case $f in
+			src/*.map) ;;
+			*.c | *.h) head -2 "$f" | grep -qF " $(basename "$f")" || echo "$f: no banner with the name of the file" ;;
+			*.sh | *.pl) head -3 "$f" | grep -qF "$(basename "$f")" || [[ $f == test/t/* ]] || echo "$f: no banner with the name of the file" ;;
+		esac
+	done < "$work/files"
+}
+
+shells() {
+	have shellcheck shellcheck || return 1
+	# shellcheck disable=SC2046
+	LC_ALL=C.UTF-8 shellcheck $(grep -E '\.sh$|^\.ci/run$' "$work/files")
+}
+
+perls() {
+	local f bad=0
+	while read -r f; do
+		[[ $f == *.p[lm] ]] || continue
+		PERL5LIB=$(dirname "$("$pg_config" --pgxs)")/../test/perl:test/t perl -cw "$f" 2>&1 | grep -v 'syntax OK$' && bad=1
+	done < "$work/files"
+	return $bad
+}
+
+check 'gcc warnings' build_warnings
+check 'clang warnings' warnings clang -Wno-ignored-attributes
+check 'formatting (indent.sh)' test/tools/indent.sh --check
+check 'include graph has no cycle' include_graph
+check 'pure files need no server' pure
+check 'postgres.h first' include_order
+check 'PG_VERSION_NUM in compat.h only' versions
+check 'C that is not allowed' forbidden_c
+check 'exported symbols' symbols
+check 'SQL' perl test/tools/sql_lint.pl sql/parts
+check 'names of tests' test_names
+check 'banners' banners
+check 'file lengths' lengths
+check 'leftovers and stray spaces' leftovers
+check 'shell scripts' shells
+check 'Perl scripts' perls
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
