@@ -188,7 +188,7 @@ cg_image_add(StringInfo buf, const CgImageColumn *column,
 {
 	FmgrInfo   *convert = unconstify(FmgrInfo *, &column->convert);
 	struct varlena *v;
-	char	   *text;
+	char	   *string;
 	uint8		b[8];
 
 	if (isnull)
@@ -233,19 +233,19 @@ cg_image_add(StringInfo buf, const CgImageColumn *column,
 					return;
 			}
 		case CG_MODE_TEXT:
-			text = OutputFunctionCall(convert, value);
-			add_entry(buf, column, text, strlen(text));
+			string = OutputFunctionCall(convert, value);
+			add_entry(buf, column, string, strlen(string));
 			return;
 		case CG_MODE_DATUM:
 			v = PG_DETOAST_DATUM_PACKED(value);
 			add_entry(buf, column, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
 			return;
 		case CG_MODE_SEALED:
-			text = OutputFunctionCall(convert, value);
+			string = OutputFunctionCall(convert, value);
 			v = cg_encrypt(cg_category_by_id(column->category, false),
-						   CG_TYPE_TEXT, text, strlen(text));
+						   CG_TYPE_TEXT, string, strlen(string));
 			add_entry(buf, column, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
-			explicit_bzero(text, strlen(text));
+			explicit_bzero(string, strlen(string));
 			return;
 	}
 	elog(ERROR, "unrecognized image mode: %d", (int) column->mode);
@@ -259,15 +259,15 @@ cg_image_finish(StringInfo buf)
 }
 
 bytea *
-cg_image_note(const char *text)
+cg_image_note(const char *note)
 {
-	Size		len = strlen(text);
-	bytea	   *note = palloc(VARHDRSZ + 1 + len);
+	Size		len = strlen(note);
+	bytea	   *image = palloc(VARHDRSZ + 1 + len);
 
-	SET_VARSIZE(note, VARHDRSZ + 1 + len);
-	*(uint8 *) VARDATA(note) = CG_IMAGE_NOTE;
-	memcpy(VARDATA(note) + 1, text, len);
-	return note;
+	SET_VARSIZE(image, VARHDRSZ + 1 + len);
+	*(uint8 *) VARDATA(image) = CG_IMAGE_NOTE;
+	memcpy(VARDATA(image) + 1, note, len);
+	return image;
 }
 
 static void

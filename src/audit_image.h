@@ -73,7 +73,7 @@ extern void cg_image_begin(StringInfo buf, int64 schema_id);
 extern void cg_image_add(StringInfo buf, const CgImageColumn *column,
 						 Datum value, bool isnull);
 extern bytea *cg_image_finish(StringInfo buf);
-extern bytea *cg_image_note(const char *text);
+extern bytea *cg_image_note(const char *note);
 
 /* The schema id of a row image; false if it is a note or no image at all. */
 extern bool cg_image_open(const bytea *image, int64 *schema_id,

@@ -435,20 +435,20 @@ cg_subject_tag(const char *subject, Size len)
 bool
 cg_audit_subject(CgAuditRelation *table, Datum value, bool isnull, int64 *tag)
 {
-	char	   *text;
+	char	   *string;
 	Size		len;
 
 	if (isnull)
 		return false;
 	if (table->subject_encrypted)
-		text = cg_decrypt(PG_DETOAST_DATUM(value), &len);
+		string = cg_decrypt(PG_DETOAST_DATUM(value), &len);
 	else
 	{
-		text = OutputFunctionCall(&table->subject_output, value);
-		len = strlen(text);
+		string = OutputFunctionCall(&table->subject_output, value);
+		len = strlen(string);
 	}
-	*tag = cg_subject_tag(text, len);
+	*tag = cg_subject_tag(string, len);
 	if (table->subject_encrypted)
-		explicit_bzero(text, len);
+		explicit_bzero(string, len);
 	return true;
 }

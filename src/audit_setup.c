@@ -52,23 +52,23 @@ typedef struct TriggerKind
 	int16		type;			/* pg_trigger.tgtype */
 	const char *events;
 	const char *level;
-} TriggerKind;
+}			TriggerKind;
 
 typedef enum TriggerState
 {
 	TRIGGER_ABSENT,
 	TRIGGER_GOOD,
 	TRIGGER_WRONG				/* disabled, or not as we make it */
-} TriggerState;
+}			TriggerState;
 
 static void check_table(Oid relid, bool named);
 static List *lock_tree(Oid relid);
-static Oid	trigger_function(const TriggerKind *kind);
-static TriggerState find_trigger(Oid relid, const TriggerKind *kind,
+static Oid	trigger_function(const TriggerKind * kind);
+static TriggerState find_trigger(Oid relid, const TriggerKind * kind,
 								 bool *cloned, char **name);
 static char *sql_name(Oid relid);
-static bool ensure_trigger(Oid relid, const TriggerKind *kind);
-static bool drop_trigger(Oid relid, const TriggerKind *kind);
+static bool ensure_trigger(Oid relid, const TriggerKind * kind);
+static bool drop_trigger(Oid relid, const TriggerKind * kind);
 static void record(Oid relid, const char *note);
 
 static const TriggerKind row_trigger = {
@@ -240,7 +240,7 @@ lock_tree(Oid relid)
 }
 
 static Oid
-trigger_function(const TriggerKind *kind)
+trigger_function(const TriggerKind * kind)
 {
 	oidvector  *no_args = buildoidvector(NULL, 0);
 	Oid			oid;
@@ -262,7 +262,7 @@ trigger_function(const TriggerKind *kind)
  * table above; *name: what it is called.
  */
 static TriggerState
-find_trigger(Oid relid, const TriggerKind *kind, bool *cloned, char **name)
+find_trigger(Oid relid, const TriggerKind * kind, bool *cloned, char **name)
 {
 	Relation	rel = table_open(relid, NoLock);
 	TriggerDesc *desc = rel->trigdesc;
@@ -301,7 +301,7 @@ sql_name(Oid relid)
 
 /* True if something had to be done. */
 static bool
-ensure_trigger(Oid relid, const TriggerKind *kind)
+ensure_trigger(Oid relid, const TriggerKind * kind)
 {
 	CgOwnerScope scope;
 	char	   *name;
@@ -334,7 +334,7 @@ ensure_trigger(Oid relid, const TriggerKind *kind)
 
 /* Drop all our triggers of a kind but clones; true if there was one. */
 static bool
-drop_trigger(Oid relid, const TriggerKind *kind)
+drop_trigger(Oid relid, const TriggerKind * kind)
 {
 	bool		any = false;
 

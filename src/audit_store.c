@@ -112,7 +112,7 @@ typedef struct Writer
 	int			indexes;
 	Relation	index[MAX_INDEXES];
 	IndexInfo  *info[MAX_INDEXES];
-} Writer;
+}			Writer;
 
 /* The row of cipguard.audit_session that stands for us now. */
 typedef struct Session

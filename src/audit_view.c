@@ -47,25 +47,25 @@ typedef struct SchemaColumn
 	Oid			ioparam;
 	FmgrInfo	receive;
 	FmgrInfo	output;
-} SchemaColumn;
+}			SchemaColumn;
 
 typedef struct SchemaKey
 {
 	int64		id;
 	int64		relid;			/* widened: no padding in a hash key */
-} SchemaKey;
+}			SchemaKey;
 
 typedef struct Schema
 {
 	SchemaKey	key;
 	int			ncolumns;
 	SchemaColumn *columns;
-} Schema;
+}			Schema;
 
-static Schema *find_schema(FunctionCallInfo fcinfo, int64 id, Oid relid);
-static void load_schema(Schema *schema, MemoryContext context);
-static SchemaColumn *schema_column(Schema *schema, AttrNumber attnum);
-static void show_entry(StringInfo json, Schema *schema,
+static Schema * find_schema(FunctionCallInfo fcinfo, int64 id, Oid relid);
+static void load_schema(Schema * schema, MemoryContext context);
+static SchemaColumn * schema_column(Schema * schema, AttrNumber attnum);
+static void show_entry(StringInfo json, Schema * schema,
 					   const CgImageEntry *entry);
 static void show_hex(StringInfo json, const CgImageEntry *entry);
 
@@ -192,7 +192,7 @@ find_schema(FunctionCallInfo fcinfo, int64 id, Oid relid)
 }
 
 static void
-load_schema(Schema *schema, MemoryContext context)
+load_schema(Schema * schema, MemoryContext context)
 {
 	static const struct
 	{
@@ -275,7 +275,7 @@ load_schema(Schema *schema, MemoryContext context)
 }
 
 static SchemaColumn *
-schema_column(Schema *schema, AttrNumber attnum)
+schema_column(Schema * schema, AttrNumber attnum)
 {
 	int			i;
 
@@ -286,12 +286,12 @@ schema_column(Schema *schema, AttrNumber attnum)
 }
 
 static void
-show_entry(StringInfo json, Schema *schema, const CgImageEntry *entry)
+show_entry(StringInfo json, Schema * schema, const CgImageEntry *entry)
 {
 	SchemaColumn *column = schema_column(schema, entry->attnum);
 	StringInfoData bytes;
 	Datum		value;
-	char	   *text;
+	char	   *string;
 
 	if (column == NULL || (entry->mode == CG_MODE_SEND && !entry->isnull &&
 						   !column->usable))
@@ -323,25 +323,25 @@ show_entry(StringInfo json, Schema *schema, const CgImageEntry *entry)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 						 errmsg("invalid row image")));
-			text = OutputFunctionCall(&column->output, value);
+			string = OutputFunctionCall(&column->output, value);
 			break;
 		case CG_MODE_TEXT:
-			text = pnstrdup(entry->data, entry->len);
+			string = pnstrdup(entry->data, entry->len);
 			pg_verifymbstr(entry->data, (int) entry->len, false);
 			break;
 		default:
-			text = palloc(CG_ARMOR_LEN(entry->len) + 1);
-			text[cg_armor_encode((const uint8 *) entry->data, entry->len,
-								 text)] = '\0';
+			string = palloc(CG_ARMOR_LEN(entry->len) + 1);
+			string[cg_armor_encode((const uint8 *) entry->data, entry->len,
+								   string)] = '\0';
 			break;
 	}
-	escape_json(json, text);
+	escape_json(json, string);
 }
 
 static void
 show_hex(StringInfo json, const CgImageEntry *entry)
 {
-	char	   *text;
+	char	   *string;
 	uint64		len;
 
 	appendStringInfo(json, "\"?%d\":", entry->attnum);
@@ -352,22 +352,22 @@ show_hex(StringInfo json, const CgImageEntry *entry)
 		appendStringInfo(json, "{\"bytes\":%zu}", entry->len);
 	else if (entry->mode == CG_MODE_TEXT)
 	{
-		text = pnstrdup(entry->data, entry->len);
+		string = pnstrdup(entry->data, entry->len);
 		pg_verifymbstr(entry->data, (int) entry->len, false);
-		escape_json(json, text);
+		escape_json(json, string);
 	}
 	else if (entry->mode != CG_MODE_SEND)
 	{
-		text = palloc(CG_ARMOR_LEN(entry->len) + 1);
-		text[cg_armor_encode((const uint8 *) entry->data, entry->len,
-							 text)] = '\0';
-		escape_json(json, text);
+		string = palloc(CG_ARMOR_LEN(entry->len) + 1);
+		string[cg_armor_encode((const uint8 *) entry->data, entry->len,
+							   string)] = '\0';
+		escape_json(json, string);
 	}
 	else
 	{
-		text = palloc(entry->len * 2 + 1);
-		len = hex_encode(entry->data, entry->len, text);
-		text[len] = '\0';
-		appendStringInfo(json, "\"\\\\x%s\"", text);
+		string = palloc(entry->len * 2 + 1);
+		len = hex_encode(entry->data, entry->len, string);
+		string[len] = '\0';
+		appendStringInfo(json, "\"\\\\x%s\"", string);
 	}
 }

@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 
 #include "access.h"
+#include "audit_trigger.h"
 #include "catalog.h"
 #include "category.h"
 #include "guc.h"
@@ -32,6 +33,7 @@ _PG_init(void)
 	cg_label_init();
 	cg_plan_search_init();
 	cg_utility_init();
+	cg_audit_init();
 
 	if (process_shared_preload_libraries_in_progress)
 		cg_kek_fetch_at_start();

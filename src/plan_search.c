@@ -33,6 +33,7 @@
 
 #include "compat.h"
 
+#include "access.h"
 #include "catalog.h"
 #include "cipguard.h"
 #include "plan_search.h"
@@ -58,6 +59,8 @@ static bool has_comparable_column(Oid relid);
 static bool load_comparable(void);
 static void forget_comparable(Datum arg, int cacheid, uint32 hashvalue);
 static bool wrap_walker(Node *node, void *context);
+static bool check_sublink(Node *node, void *context);
+static bool is_column_like(Node *node);
 static void wrap_operator(OpExpr *op);
 static void wrap_array(ScalarArrayOpExpr *op);
 static Oid	same_type_operator(Oid opno);
@@ -125,11 +128,18 @@ has_comparable_column(Oid relid)
 static PlannedStmt *
 plan_search(CG_PLANNER_PARAMS)
 {
+	bool		judged = false;
+	PlannedStmt *result;
+
 	if (load_comparable() && !InNoForceRLSOperation())
-		(void) wrap_walker((Node *) parse, NULL);
+		(void) wrap_walker((Node *) parse, &judged);
 	if (prev_planner)
-		return prev_planner(CG_PLANNER_ARGS);
-	return standard_planner(CG_PLANNER_ARGS);
+		result = prev_planner(CG_PLANNER_ARGS);
+	else
+		result = standard_planner(CG_PLANNER_ARGS);
+	if (judged)
+		result->dependsOnRole = true;
+	return result;
 }
 
 static void
@@ -210,7 +220,33 @@ wrap_walker(Node *node, void *context)
 		wrap_operator((OpExpr *) node);
 	else if (IsA(node, ScalarArrayOpExpr))
 		wrap_array((ScalarArrayOpExpr *) node);
+	else if (IsA(node, SubLink))
+		(void) check_sublink(((SubLink *) node)->testexpr, context);
 	return expression_tree_walker(node, wrap_walker, context);
+}
+
+/*
+ * A hashed NOT IN asks no selectivity estimator, and calls the operator only
+ * for values that collide.  So the right to search is asked for here.
+ */
+static bool
+check_sublink(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, OpExpr) &&
+		OidIsValid(same_type_operator(((OpExpr *) node)->opno)))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((OpExpr *) node)->args)
+			if (is_column_like(lfirst(lc)))
+			{
+				*(bool *) context = true;
+				cg_require_search(exprTypmod(lfirst(lc)));
+			}
+	}
+	return expression_tree_walker(node, check_sublink, context);
 }
 
 /* The (enc, enc) operator that does what opno does; InvalidOid: not ours. */

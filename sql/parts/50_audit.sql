@@ -9,21 +9,21 @@
 -- src/audit_relation.h.
 
 CREATE FUNCTION cipguard.audit_row() RETURNS trigger
-	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'cipguard_audit_row';
 REVOKE ALL ON FUNCTION cipguard.audit_row() FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_row() IS
 	'records an inserted, updated or deleted row (made by audit_table)';
 
 CREATE FUNCTION cipguard.audit_truncate() RETURNS trigger
-	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'cipguard_audit_truncate';
 REVOKE ALL ON FUNCTION cipguard.audit_truncate() FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_truncate() IS
 	'records a TRUNCATE (made by audit_table)';
 
 CREATE FUNCTION cipguard.audit_protect() RETURNS trigger
-	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'cipguard_audit_protect';
 REVOKE ALL ON FUNCTION cipguard.audit_protect() FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_protect() IS

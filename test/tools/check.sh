@@ -65,7 +65,12 @@ tap_report() { # NAME LOG STATUS
 	case $r in
 		pass) pass "$1" ;;
 		skip*) skip "$1" "${r#skip }" ;;
-		*) fail "$1"; { grep -v '^ok ' "$2" || true; } | tail -40 | sed 's/^/        /' ;;
+		*)
+			fail "$1"
+			{ grep -v '^ok ' "$2" || true; } | tail -40 | sed 's/^/        /'
+			# A TAP script that dies says why in its own log only.
+			tail -q -n 15 "${2%/*}"/regress_log_* 2> /dev/null | cut -c1-200 | sed 's/^/        /' || true
+			;;
 	esac
 }
 
@@ -183,7 +188,7 @@ tap_script() { # NAME: one script, in directories of its own
 	echo "$rc" > "$log/status"
 }
 
-echo "cipguard check: $("$PG_CONFIG" --version), $(openssl version 2> /dev/null || echo OpenSSL), $(gcc --version | head -1), user $(id -un)"
+echo "cipguard check: $("$PG_CONFIG" --version), $(gcc --version | head -1), user $(id -un)"
 build || { cp "$work"/*.log "$logs"; fail build; tail -60 "$work/build.log"; exit 0; }
 
 [ "${UNIT:-1}" = 0 ] || units

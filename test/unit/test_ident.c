@@ -312,6 +312,10 @@ check_email_sizes(void)
 			text[i] = i % 50 == 0 ? '.' : 'b';
 		text[n] = '\0';
 		check(CG_VALID_EMAIL, text, n <= 254 ? "ok" : "length");
+
+		/* the same number of bytes in one character less */
+		memcpy(text + 2, "é", 2);
+		check(CG_VALID_EMAIL, text, n <= 254 ? "ok" : "length");
 	}
 }
 

@@ -86,6 +86,7 @@ static const Pair pairs[] = {
 	{CG_MASK_ADDRESS, "江苏省苏州市苏州工业园区星湖街", "江苏省苏州市****"},
 	{CG_MASK_ADDRESS, "江苏省苏州市阳光新区1号", "江苏省苏州市****"},
 	{CG_MASK_ADDRESS, "浙江省杭州市浦东新区1号", "浙江省杭州市****"},
+	{CG_MASK_ADDRESS, "浙江省杭州市鹿城区1号", "浙江省杭州市****"},
 	{CG_MASK_ADDRESS, "浙江省杭州市幸福社区1号", "浙江省杭州市****"},
 	{CG_MASK_ADDRESS, "广东省东莞市虎门镇", "广东省东莞市****"},
 	{CG_MASK_ADDRESS, "海南省文昌市文城镇", "海南省文昌市****"},

@@ -25,6 +25,7 @@ static const Spelling spellings[] = {
 	{CG_NORM_NAME, "John\xC2\xA0Smith", "John Smith"},
 	{CG_NORM_NAME, "Jo\xE2\x80\x8Bhn", "John"},
 	{CG_NORM_NAME, "张三 Smith", "张三 Smith"},
+	{CG_NORM_NAME, "Smith 张三", "Smith 张三"},
 	{CG_NORM_NAME, "买买提・艾力", "买买提·艾力"},
 	{CG_NORM_NAME, "买买提 • 艾力", "买买提·艾力"},
 	{CG_NORM_NAME, "买买提‧艾力", "买买提·艾力"},

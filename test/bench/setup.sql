@@ -1,0 +1,175 @@
+-- Tables, roles and helpers of the benchmark; see run.sh.
+--
+--	rows	of the large tables
+--	values	of the tables for costs per value
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+SET synchronous_commit = off;
+
+CREATE EXTENSION cipguard CASCADE;
+CREATE SCHEMA bench;
+GRANT USAGE ON SCHEMA bench TO bench_reader, bench_clerk;
+ALTER DEFAULT PRIVILEGES IN SCHEMA bench GRANT SELECT ON TABLES TO bench_reader;
+
+SELECT cipguard.grant_access('bench_reader', category, 'read')
+	FROM unnest('{name,mobile,address}'::text[]) AS category;
+
+-- Time of this server process in ns: on a CPU (user and system), and by the
+-- clock. The kernel brings the first up to date when the process is taken off
+-- the CPU, hence the short sleep.
+CREATE FUNCTION bench.clock(OUT cpu bigint, OUT wall bigint)
+	LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	stat text[];
+BEGIN
+	PERFORM pg_sleep(0.001);
+	wall := extract(epoch FROM clock_timestamp()) * 1000000000;
+	BEGIN
+		cpu := split_part(pg_read_file('/proc/self/schedstat'), ' ', 1);
+	EXCEPTION WHEN undefined_file THEN
+		-- Without that, in ticks of 10 ms.
+		stat := string_to_array(regexp_replace(pg_read_file('/proc/self/stat'), '^.*\) ', ''), ' ');
+		cpu := (stat[12]::bigint + stat[13]::bigint) * 10000000;
+	END;
+END
+$$;
+
+CREATE TABLE bench.result (
+	round integer NOT NULL,
+	series text NOT NULL,
+	variant text NOT NULL,
+	n integer NOT NULL,
+	cpu bigint NOT NULL,
+	wall bigint NOT NULL
+);
+
+CREATE PROCEDURE bench.note(round integer, series text, variant text, n integer, cpu bigint, wall bigint)
+	LANGUAGE sql
+	AS $$
+		INSERT INTO bench.result
+			SELECT note.round, note.series, note.variant, note.n, c.cpu - note.cpu, c.wall - note.wall FROM bench.clock() c
+	$$;
+
+-- Key of the peers.
+CREATE FUNCTION bench.key() RETURNS bytea
+	LANGUAGE sql IMMUTABLE
+	AS $$ SELECT '\x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'::bytea $$;
+
+-- The source of everything: mobile numbers of a network code that was never
+-- assigned, and a random initialization vector for the peers.
+CREATE TABLE bench.src (id integer NOT NULL, v text NOT NULL, iv bytea NOT NULL) WITH (autovacuum_enabled = off);
+INSERT INTO bench.src
+	SELECT i, '160' || lpad(i::text, 8, '0'), gen_random_bytes(16)
+	FROM generate_series(0, :rows - 1) i;
+
+-- Costs per value. Each table has nothing but what one function takes.
+CREATE TABLE bench.v WITH (autovacuum_enabled = off) AS
+	SELECT '160' || lpad(i::text, 8, '0') AS v FROM generate_series(0, :values - 1) i;
+CREATE TABLE bench.v_pgp WITH (autovacuum_enabled = off) AS
+	SELECT v FROM bench.v LIMIT :values / 500;
+CREATE TABLE bench.v_cbc WITH (autovacuum_enabled = off) AS
+	SELECT convert_to(v, 'UTF8') AS v, gen_random_bytes(16) AS iv FROM bench.v;
+CREATE TABLE bench.c_cbc WITH (autovacuum_enabled = off) AS
+	SELECT encrypt_iv(v, bench.key(), iv, 'aes') AS c, iv FROM bench.v_cbc;
+CREATE TABLE bench.c_pgp WITH (autovacuum_enabled = off) AS
+	SELECT pgp_sym_encrypt(v, 'passphrase') AS c FROM bench.v_pgp;
+CREATE TABLE bench.c_address (c cipguard.enc_text('address')) WITH (autovacuum_enabled = off);
+INSERT INTO bench.c_address SELECT v FROM bench.v;
+CREATE TABLE bench.c_name (c cipguard.enc_text('name')) WITH (autovacuum_enabled = off);
+INSERT INTO bench.c_name SELECT v FROM bench.v;
+CREATE TABLE bench.c_mobile (c cipguard.enc_text('mobile')) WITH (autovacuum_enabled = off);
+INSERT INTO bench.c_mobile SELECT v FROM bench.v;
+
+-- Bulk insert and scan.
+CREATE TABLE bench.ins_plain (id integer, v text) WITH (autovacuum_enabled = off);
+CREATE TABLE bench.ins_address (id integer, v cipguard.enc_text('address')) WITH (autovacuum_enabled = off);
+CREATE TABLE bench.ins_name (id integer, v cipguard.enc_text('name')) WITH (autovacuum_enabled = off);
+CREATE TABLE bench.ins_mobile (id integer, v cipguard.enc_text('mobile')) WITH (autovacuum_enabled = off);
+CREATE TABLE bench.ins_cbc (id integer, v bytea, iv bytea) WITH (autovacuum_enabled = off);
+
+-- Unique index.
+CREATE TABLE bench.look_plain (id integer, v text) WITH (autovacuum_enabled = off);
+CREATE TABLE bench.look_enc (id integer, v cipguard.enc_text('mobile')) WITH (autovacuum_enabled = off);
+INSERT INTO bench.look_plain SELECT id, v FROM bench.src;
+INSERT INTO bench.look_enc SELECT id, v FROM bench.src;
+CREATE UNIQUE INDEX look_plain_v ON bench.look_plain (v COLLATE "C");
+CREATE UNIQUE INDEX look_enc_v ON bench.look_enc (v);
+
+CREATE FUNCTION bench.look_loop(n integer) RETURNS void
+	LANGUAGE plpgsql
+AS $$
+DECLARE
+	number text;
+BEGIN
+	FOR k IN 1 .. n LOOP
+		number := '160' || lpad((k * 7919::bigint % ROWS)::text, 8, '0');
+	END LOOP;
+END
+$$;
+-- The same with a look-up in each turn; and ROWS is the number of rows.
+SELECT replace(replace(replace(pg_get_functiondef('bench.look_loop'::regproc),
+		'bench.look_loop', 'bench.' || name),
+		E'\n\tEND LOOP', format(E'\n\t\tSELECT id INTO STRICT found_id FROM bench.%I WHERE %s = number;\n\tEND LOOP', name, col)),
+		E'\tnumber text;', E'\tnumber text;\n\tfound_id integer;')
+	FROM (VALUES ('look_plain', 'v COLLATE "C"'), ('look_enc', 'v')) AS t (name, col)
+	\gexec
+SELECT replace(pg_get_functiondef(f::regproc), '% ROWS', '% ' || :rows)
+	FROM unnest('{bench.look_loop,bench.look_plain,bench.look_enc}'::text[]) AS f
+	\gexec
+
+-- Masking views: a client table with two protected columns, labelled or
+-- encrypted.
+CREATE TABLE bench.mask_plain (id integer, name text, mobile text, company text, since date, remark text)
+	WITH (autovacuum_enabled = off);
+CREATE TABLE bench.mask_enc (id integer, name cipguard.enc_text('name'), mobile cipguard.enc_text('mobile'), company text, since date, remark text)
+	WITH (autovacuum_enabled = off);
+INSERT INTO bench.mask_plain
+	SELECT id, (ARRAY['张三', '欧阳晓', '李四维', '王小二'])[1 + id % 4], v, '某某工程咨询有限公司' || id, DATE '2020-01-01' + id % 2000, '按季度对账'
+	FROM bench.src;
+INSERT INTO bench.mask_enc SELECT * FROM bench.mask_plain;
+SECURITY LABEL FOR cipguard ON COLUMN bench.mask_plain.name IS 'name';
+SECURITY LABEL FOR cipguard ON COLUMN bench.mask_plain.mobile IS 'mobile';
+SELECT cipguard.create_masking_view('bench.mask_plain');
+SELECT cipguard.create_masking_view('bench.mask_enc');
+GRANT SELECT ON bench.mask_plain_masked, bench.mask_enc_masked TO bench_reader, bench_clerk;
+
+-- Updates of a table of ten columns, with and without audit.
+CREATE TABLE bench.upd_plain (
+	id bigint PRIMARY KEY,
+	client_id integer,
+	contract_no text,
+	service text,
+	project text,
+	amount numeric(14, 2),
+	signed_on date,
+	due_on date,
+	status text,
+	remark text
+) WITH (autovacuum_enabled = off, fillfactor = 50);
+INSERT INTO bench.upd_plain
+	SELECT i, i % 1000, 'ZX-2024-' || i, '全过程工程咨询', '某市污水处理厂提标改造项目全过程工程咨询', i, DATE '2024-01-01', DATE '2025-01-01', '执行中', '首付款已到账'
+	FROM generate_series(0, :values - 1) i;
+CREATE TABLE bench.upd_audit (LIKE bench.upd_plain INCLUDING ALL) WITH (autovacuum_enabled = off, fillfactor = 50);
+INSERT INTO bench.upd_audit SELECT * FROM bench.upd_plain;
+SECURITY LABEL FOR cipguard ON COLUMN bench.upd_audit.client_id IS 'subject';
+SELECT cipguard.audit_table('bench.upd_audit');
+
+-- One row in each transaction.
+SELECT format($f$
+		CREATE PROCEDURE bench.%1$s_single(n integer, v integer)
+			LANGUAGE plpgsql
+		AS $$
+		BEGIN
+			FOR k IN 1 .. n LOOP
+				UPDATE bench.%1$s SET amount = amount + 1, remark = 'round ' || v WHERE id = (k * 7919::bigint) %% %2$s;
+				COMMIT;
+			END LOOP;
+		END
+		$$
+	$f$, name, :values)
+	FROM unnest('{upd_plain,upd_audit}'::text[]) AS name
+	\gexec
+
+VACUUM (ANALYZE);
+CHECKPOINT;

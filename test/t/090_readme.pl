@@ -1,0 +1,49 @@
+# 090_readme.pl
+#	The README's SQL examples run as written, in their order, and show what it
+#	says they show.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use CipguardTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $readme = slurp_file("$FindBin::RealBin/../../README.md");
+my @blocks = $readme =~ /^```sql\n(.*?)^```$/msg;
+cmp_ok(scalar(@blocks), '>=', 8, 'README has examples');
+
+my $node = new_cluster('readme');
+my ($out, $err, $rc) = run_as($node, undef, join("\n", @blocks));
+is($rc, 0, 'all examples run') or diag($err);
+
+like($out, qr/^1\|张\*\*\|138\*\*\*\*8000\|李\*$/m, 'the clerk sees masks');
+like($out, qr/^1\|张三丰\|13800138000\|李四$/m, 'the manager sees plaintext');
+like($out, qr/^1\|张三丰$/m, 'and finds a client by number');
+like($out, qr/^UPDATE\|public\.client\|\w+\|\{mobile\}\|cip1:/m,
+	'the auditor sees the change, with ciphertext');
+like($out, qr/Index.*Scan/, 'the index is used');
+like($out, qr/^ok\|checksum$/m, 'validation gives a verdict');
+
+# The tables of settings and errors name what there is.
+my $settings = $node->safe_psql('postgres',
+	"SELECT name FROM pg_settings WHERE name LIKE 'cipguard.%' ORDER BY 1");
+foreach my $name (split /\n/, $settings)
+{
+	like($readme, qr/^\| `\Q$name\E` \|/m, "setting $name is in the README");
+}
+my $header = slurp_file("$FindBin::RealBin/../../src/cipguard.h");
+my %state;
+$state{"$1$2$3$4$5"} = 1
+  while $header =~ /MAKE_SQLSTATE\('(.)','(.)','(.)','(.)','(.)'\)/g;
+foreach my $code (sort keys %state)
+{
+	like($readme, qr/^\| `$code` \|/m, "SQLSTATE $code is in the README");
+}
+
+$node->stop;
+done_testing();
