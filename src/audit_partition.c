@@ -26,6 +26,7 @@
 #include "pgtime.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -176,6 +177,14 @@ make_partition(const CgMonth *month)
 	cg_month_of(month->lower, 1, &next);
 
 	cg_owner_begin(&scope);
+
+	/*
+	 * No event triggers: one that writes to an audited table would want the
+	 * partition that is being made.
+	 */
+	(void) set_config_option("session_replication_role", "replica",
+							 PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+							 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	cg_owner_execute("CREATE TABLE cipguard.%s (LIKE cipguard.audit_event"

@@ -36,6 +36,7 @@
 #include "cipguard.h"
 
 static void require_trigger(FunctionCallInfo fcinfo, bool row);
+static text *copied_name(const CgAuditRelation *table);
 static void row_event(CgAuditRelation *table, TriggerData *trigdata,
 					  CgAuditEvent *event);
 static void row_event_pinned(CgAuditRelation *table, TriggerData *trigdata,
@@ -125,7 +126,7 @@ cipguard_audit_truncate(PG_FUNCTION_ARGS)
 	table = cg_audit_relation(trigdata->tg_relation);
 	event.kind = CG_EVENT_TRUNCATE;
 	event.relid = table->relid;
-	event.relname = table->relname;
+	event.relname = copied_name(table);
 	cg_audit_write(&event);
 	return PointerGetDatum(NULL);
 }
@@ -147,6 +148,14 @@ cipguard_audit_protect(PG_FUNCTION_ARGS)
 					RelationGetRelationName(trigdata->tg_relation)),
 			 errdetail("Only the audit triggers write to it.")));
 	return PointerGetDatum(NULL);
+}
+
+/* Writing can run code (a partition is made) that renews the description. */
+static text *
+copied_name(const CgAuditRelation *table)
+{
+	return (text *) DatumGetPointer(datumCopy(PointerGetDatum(table->relname),
+											  false, -1));
 }
 
 static void
@@ -184,7 +193,7 @@ row_event(CgAuditRelation *table, TriggerData *trigdata, CgAuditEvent *event)
 	int			i = table->subject - 1;
 
 	event->relid = table->relid;
-	event->relname = table->relname;
+	event->relname = copied_name(table);
 	slot_getallattrs(old);
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 	{

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
@@ -26,29 +27,109 @@
 #define NONCE_PREFIX	12
 #define STACK_TEXT		256		/* normal forms up to here need no palloc */
 
+/* What it takes to encrypt or decrypt values of one category. */
+typedef struct CgHot
+{
+	uint64		keyring;		/* cg_keyring_refresh() when this was filled */
+	uint64		categories;		/* cg_category_generation() then; 0: empty */
+	int32		category;
+	uint16		dek_version;
+	uint16		token_version;
+	int			suite;
+	CgCipher   *cipher;
+	CgToken    *token;			/* NULL: random suite */
+} CgHot;
+
+#define NUM_HOT		16
+
+static void hot_keys(CgHot *hot, int32 category, uint16 dek_version,
+					 uint16 token_version, int suite);
+static const CgHot *hot_for_open(const CgEnvelope *env);
+static const CgHot *hot_for_seal(const CgCategory *c);
 static void next_nonce(uint8 *nonce, int len);
 static void not_authentic(void);
 
 int			cg_armor_depth = 0;
+TimestampTz cg_plain_at = 0;
+
+/*
+ * Direct-mapped by category, apart for sealing and opening, since values of
+ * an older version may be read while new ones are written.
+ */
+static CgHot sealing[NUM_HOT];
+static CgHot opening[NUM_HOT];
+
+static bool
+is_hot(const CgHot *hot, int32 category, uint64 keyring)
+{
+	return hot->category == category && hot->keyring == keyring &&
+		hot->categories == cg_category_generation();
+}
+
+static void
+hot_keys(CgHot *hot, int32 category, uint16 dek_version,
+		 uint16 token_version, int suite)
+{
+	CgHot		filled = {0};
+
+	filled.keyring = cg_keyring_refresh();
+	filled.categories = cg_category_generation();
+	filled.category = category;
+	filled.dek_version = dek_version;
+	filled.token_version = token_version;
+	filled.suite = suite;
+	if (token_version != 0)
+		filled.token = cg_keyring_token(cg_category_domain(category),
+										token_version, suite, false);
+	filled.cipher = cg_keyring_cipher(category, dek_version, suite, false);
+	*hot = filled;
+}
+
+static const CgHot *
+hot_for_open(const CgEnvelope *env)
+{
+	int32		category = (int32) env->category;
+	CgHot	   *hot = &opening[category % NUM_HOT];
+
+	if (!is_hot(hot, category, cg_keyring_refresh()) ||
+		hot->dek_version != env->dek_version ||
+		hot->token_version != env->token_version || hot->suite != env->suite)
+		hot_keys(hot, category, env->dek_version, env->token_version,
+				 env->suite);
+	return hot;
+}
+
+static const CgHot *
+hot_for_seal(const CgCategory *c)
+{
+	CgHot	   *hot = &sealing[c->id % NUM_HOT];
+
+	if (!is_hot(hot, c->id, cg_keyring_refresh()))
+		hot_keys(hot, c->id, cg_keyring_current(CG_KEY_KIND_DATA, c->id),
+				 c->searchable ?
+				 cg_keyring_current(CG_KEY_KIND_TOKEN, c->domain) : 0,
+				 c->suite);
+	return hot;
+}
 
 struct varlena *
 cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 		   Size len)
 {
 	CgCategory	c = *category;	/* look-ups below may reload the cache */
+	const CgHot *hot;
 	char	   *utf8;
 	char		stack[STACK_TEXT];
 	char	   *canon = NULL;
 	size_t		canon_len = 0;
 	uint8		nonce[CG_MAX_NONCE_LEN];
 	CgSealSpec	spec;
-	CgCipher   *cipher;
-	CgToken    *token = NULL;
 	struct varlena *result;
 	Size		bound;
 	size_t		out_len = 0;
 	CgStatus	status;
 
+	cg_plain_at = GetCurrentTransactionStartTimestamp();
 	if (type == CG_TYPE_TEXT)
 	{
 		utf8 = pg_server_to_any(plain, len, PG_UTF8);
@@ -64,26 +145,23 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 				 errmsg("value is too long to encrypt"),
 				 errdetail("The limit is %zu bytes.", CG_MAX_PLAIN_LEN)));
 
-	spec.type = type;
-	spec.category = (uint32) c.id;
-	spec.pad = c.pad;
-	spec.dek_version = cg_keyring_current(CG_KEY_KIND_DATA, c.id);
-	spec.token_version = 0;
 	if (c.searchable)
 	{
-		spec.token_version = cg_keyring_current(CG_KEY_KIND_TOKEN, c.domain);
-		token = cg_keyring_token(c.domain, spec.token_version, c.suite,
-								 false);
 		canon = len <= STACK_TEXT ? stack : palloc(len);
 		canon_len = cg_normalize(c.normalizer, plain, len, canon);
 	}
 	else
 		next_nonce(nonce, cg_suite_by_id(c.suite)->nonce_len);
-	cipher = cg_keyring_cipher(c.id, spec.dek_version, c.suite, false);
 
+	hot = hot_for_seal(&c);
+	spec.type = type;
+	spec.category = (uint32) c.id;
+	spec.dek_version = hot->dek_version;
+	spec.token_version = hot->token_version;
+	spec.pad = c.pad;
 	bound = cg_envelope_bound(c.suite, len, c.pad);
 	result = palloc(VARHDRSZ + bound);
-	status = cg_envelope_seal(cipher, token, &spec,
+	status = cg_envelope_seal(hot->cipher, hot->token, &spec,
 							  (const uint8 *) plain, len,
 							  (const uint8 *) canon, canon_len, nonce,
 							  (uint8 *) VARDATA(result), bound, &out_len);
@@ -97,32 +175,30 @@ char *
 cg_decrypt(struct varlena *datum, Size *len)
 {
 	CgEnvelope	env;
-	CgCipher   *cipher;
-	CgToken    *token = NULL;
-	char	   *result;
-	char	   *server;
-	size_t		out_len = 0;
 
 	cg_parse(datum, &env);
-	cg_keyring_refresh();
-	if (env.token != NULL)
-	{
-		const CgCategory *c = cg_category_by_id((int32) env.category, false);
+	return cg_open(&env, len);
+}
 
-		token = cg_keyring_token(c->domain, env.token_version, env.suite,
-								 false);
-	}
-	cipher = cg_keyring_cipher((int32) env.category, env.dek_version,
-							   env.suite, false);
-	result = palloc(env.body_len + 1);
-	if (cg_envelope_open(cipher, token, &env, (uint8 *) result, env.body_len,
-						 &out_len) != CG_OK)
+char *
+cg_open(const CgEnvelope *env, Size *len)
+{
+	const CgHot *hot = hot_for_open(env);
+	char	   *result = palloc(env->body_len + 1);
+	size_t		out_len = 0;
+
+	cg_plain_at = GetCurrentTransactionStartTimestamp();
+	if (cg_envelope_open(hot->cipher, hot->token, env, (uint8 *) result,
+						 env->body_len, &out_len) != CG_OK)
 		not_authentic();
 	result[out_len] = '\0';
 	*len = out_len;
-	if (env.type == CG_TYPE_TEXT)
+
+	/* What was valid when it was encrypted needs no check in UTF-8. */
+	if (env->type == CG_TYPE_TEXT && GetDatabaseEncoding() != PG_UTF8)
 	{
-		server = pg_any_to_server(result, out_len, PG_UTF8);
+		char	   *server = pg_any_to_server(result, out_len, PG_UTF8);
+
 		if (server != result)
 		{
 			result = server;
@@ -143,27 +219,19 @@ cg_parse(struct varlena *datum, CgEnvelope *env)
 bool
 cg_authentic(const CgEnvelope *env)
 {
-	CgCipher   *cipher;
-	CgToken    *token = NULL;
+	const CgCategory *c = cg_category_by_id((int32) env->category, true);
+	const CgHot *hot;
 	uint8	   *plain;
 	size_t		len = 0;
 	bool		authentic;
 
-	cg_keyring_refresh();
-	if (env->token != NULL)
-	{
-		const CgCategory *c = cg_category_by_id((int32) env->category, true);
-
-		if (c == NULL || !c->searchable)
-			return false;
-		token = cg_keyring_token(c->domain, env->token_version, env->suite,
-								 false);
-	}
-	cipher = cg_keyring_cipher((int32) env->category, env->dek_version,
-							   env->suite, false);
+	if (env->token != NULL && (c == NULL || !c->searchable))
+		return false;
+	hot = hot_for_open(env);
 	plain = palloc(env->body_len + 1);
-	authentic = cg_envelope_open(cipher, token, env, plain, env->body_len,
-								 &len) == CG_OK;
+	authentic = cg_envelope_open(hot->cipher, hot->token, env, plain,
+								 env->body_len, &len) == CG_OK;
+	explicit_bzero(plain, len);
 	pfree(plain);
 	return authentic;
 }
@@ -189,6 +257,7 @@ cg_text_token(const CgCategory *category, uint16 version, const char *plain,
 	char	   *canon;
 	size_t		canon_len;
 
+	cg_plain_at = GetCurrentTransactionStartTimestamp();
 	if (utf8 != plain)
 		len = strlen(utf8);
 	cg_keyring_refresh();

@@ -7,6 +7,8 @@
 #ifndef CG_CRYPT_H
 #define CG_CRYPT_H
 
+#include "datatype/timestamp.h"
+
 #include "category.h"
 #include "envelope.h"
 
@@ -22,6 +24,9 @@ extern struct varlena *cg_encrypt(const CgCategory *category, uint8 type,
  * terminating zero.  Errors: CG_ERRCODE_NOT_AUTHENTIC, CG_ERRCODE_KEY_MISSING.
  */
 extern char *cg_decrypt(struct varlena *datum, Size *len);
+
+/* The same of a datum whose header is parsed already. */
+extern char *cg_open(const CgEnvelope *env, Size *len);
 
 /* Parse the header of a detoasted datum; raises if it is none. */
 extern void cg_parse(struct varlena *datum, CgEnvelope *env);
@@ -44,5 +49,11 @@ extern void cg_text_token(const CgCategory *category, uint16 version,
  * rights of the user: EXPLAIN and the audit writer raise it.
  */
 extern int	cg_armor_depth;
+
+/*
+ * Start of the last transaction that encrypted or decrypted a value: error
+ * reports of that transaction are redacted.
+ */
+extern TimestampTz cg_plain_at;
 
 #endif							/* CG_CRYPT_H */

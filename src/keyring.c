@@ -83,6 +83,7 @@ static void missing_key(char kind, int32 owner, int version);
 static CgWatch watch = {.relname = "data_key"};
 static uint64 loaded_generation = 0;
 static uint64 loaded_kek_generation = 0;
+static uint64 times_loaded = 0;
 static MemoryContext key_context = NULL;
 static CgKeyRow *rows = NULL;
 static int	num_rows = 0;
@@ -93,12 +94,13 @@ cg_keyring_init(void)
 	cg_watch(&watch);
 }
 
-void
+uint64
 cg_keyring_refresh(void)
 {
 	if (loaded_generation != watch.generation ||
 		loaded_kek_generation != cg_kek_generation)
 		load_rows();
+	return times_loaded;
 }
 
 uint16
@@ -220,20 +222,12 @@ cg_keyring_create_missing(void)
 static CgKeyRow *
 find_row(char kind, int32 owner, uint16 version)
 {
-	static int	last = 0;
 	int			i;
 
-	if (last < num_rows && rows[last].owner == owner &&
-		rows[last].version == version && rows[last].kind == kind &&
-		rows[last].usable)
-		return &rows[last];
 	for (i = 0; i < num_rows; i++)
 		if (rows[i].owner == owner && rows[i].version == version &&
 			rows[i].kind == kind && rows[i].usable)
-		{
-			last = i;
 			return &rows[i];
-		}
 	return NULL;
 }
 
@@ -334,6 +328,7 @@ drop_rows(void)
 	num_rows = 0;
 	rows = NULL;
 	loaded_generation = 0;
+	times_loaded++;
 	if (key_context != NULL)
 		MemoryContextReset(key_context);
 }

@@ -21,12 +21,14 @@
  */
 extern uint16 cg_keyring_current(char kind, int32 owner);
 
-/* Take note of changed keys; call before a group of look-ups. */
-extern void cg_keyring_refresh(void);
+/*
+ * Take note of changed keys; call before a group of look-ups.  Returns a
+ * number that grows whenever the contexts handed out before became invalid.
+ */
+extern uint64 cg_keyring_refresh(void);
 
 /*
- * Cached contexts, valid until the next cg_keyring_refresh() or
- * cg_keyring_current().  NULL if there is no such key and missing_ok.
+ * Cached contexts, valid while cg_keyring_refresh() returns the same.  NULL if there is no such key and missing_ok.
  * Errors: CG_ERRCODE_KEY_MISSING, CG_ERRCODE_KEK_*.
  */
 extern CgCipher *cg_keyring_cipher(int32 category, uint16 version, int suite,

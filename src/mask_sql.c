@@ -69,7 +69,7 @@ disclose(struct varlena *datum, Oid relation)
 	text	   *result;
 
 	cg_parse(datum, &env);
-	plain = cg_decrypt(datum, &len);
+	plain = cg_open(&env, &len);
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ)
 		result = cstring_to_text_with_len(plain, len);
 	else
@@ -133,7 +133,7 @@ cipguard_mask_enc_text(PG_FUNCTION_ARGS)
 	text	   *result;
 
 	cg_parse(datum, &env);
-	plain = cg_decrypt(datum, &len);
+	plain = cg_open(&env, &len);
 	result = mask_text(cg_category_by_id((int32) env.category, false), plain,
 					   len);
 	explicit_bzero(plain, len);

@@ -130,7 +130,7 @@ read_plain(struct varlena *datum, Size *len)
 						 "cipguard.mask()",
 						 "cipguard.grant_access(..., 'read')")));
 	}
-	return cg_decrypt(datum, len);
+	return cg_open(&env, len);
 }
 
 static char *
@@ -140,6 +140,6 @@ shown(struct varlena *datum)
 	Size		len;
 
 	cg_parse(datum, &env);
-	return cg_shows_plain((int32) env.category) ? cg_decrypt(datum, &len) :
+	return cg_shows_plain((int32) env.category) ? cg_open(&env, &len) :
 		cg_armor(datum);
 }

@@ -54,7 +54,7 @@ cipguard_enc_text_out(PG_FUNCTION_ARGS)
 
 	cg_parse(datum, &env);
 	if (cg_shows_plain((int32) env.category))
-		PG_RETURN_CSTRING(cg_decrypt(datum, &len));
+		PG_RETURN_CSTRING(cg_open(&env, &len));
 	PG_RETURN_CSTRING(cg_armor(datum));
 }
 
@@ -108,7 +108,7 @@ cipguard_enc_text_send(PG_FUNCTION_ARGS)
 	if (cg_shows_plain((int32) env.category))
 	{
 		Size		len;
-		char	   *plain = cg_decrypt(datum, &len);
+		char	   *plain = cg_open(&env, &len);
 
 		pq_sendtext(&buf, plain, len);
 	}

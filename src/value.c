@@ -43,6 +43,9 @@ cg_take_plain(uint8 type, const char *plain, Size len, int32 typmod,
 	const CgCategory *c = cg_category_by_id(category_of_typmod(typmod),
 											false);
 
+	/* A report of a refused value is redacted, too. */
+	cg_plain_at = GetCurrentTransactionStartTimestamp();
+
 	/* Ciphertext that lost its way would be encrypted once more. */
 	if (type == CG_TYPE_TEXT && cg_is_armor(plain, len))
 		ereturn(escontext, NULL,
@@ -159,7 +162,7 @@ cg_recode(struct varlena *datum, int32 typmod)
 				 errhint("An officer can allow it with %s.",
 						 "cipguard.grant_access(..., 'read')")));
 	}
-	plain = cg_decrypt(datum, &len);
+	plain = cg_open(&env, &len);
 	result = cg_take_plain(env.type, plain, len, typmod, NULL);
 	explicit_bzero(plain, len);
 	pfree(plain);
@@ -196,7 +199,7 @@ cg_search_key(struct varlena *datum, int32 typmod)
 	}
 
 	/* Not validated: what no column can hold simply is not found. */
-	plain = cg_decrypt(datum, &len);
+	plain = cg_open(&env, &len);
 	result = cg_encrypt(cg_category_by_id(typmod, false), env.type, plain,
 						len);
 	explicit_bzero(plain, len);

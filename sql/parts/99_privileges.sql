@@ -14,6 +14,15 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.revoke_access(bigint)
 	TO cipguard_officer;
 
+-- Both ask whether the caller owns the table.
+GRANT EXECUTE ON FUNCTION cipguard.audit_table(regclass), cipguard.unaudit_table(regclass) TO PUBLIC;
+GRANT SELECT ON TABLE cipguard.audit_log, cipguard.audited_tables TO cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.audit_image(oid, bytea),
+	cipguard.audit_columns(oid, bytea, smallint[]),
+	cipguard.subject_tag(text)
+	TO cipguard_auditor;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own: it sets row_security off.
 DO $$

@@ -28,7 +28,15 @@ if [ -z "${CIPGUARD_FRESH_INSIDE:-}" ]; then
 fi
 mount --make-rprivate /
 dir=$(mktemp -d "${CIPGUARD_FRESH_DIR:-/var/tmp}/cipguard-fresh.XXXXXX")
-trap 'cd /; umount -R "$dir"/*/proc "$dir"/*/dev "$dir"/*/tmp "$dir"/*/var/cache/apt/archives 2> /dev/null; rm -rf --one-file-system "$dir"' EXIT
+# shellcheck disable=SC2329 # called by the trap
+end() {
+	local rc=$?
+	cd /
+	umount -R "$dir"/*/proc "$dir"/*/dev "$dir"/*/tmp "$dir"/*/var/cache/apt/archives 2> /dev/null || true
+	rm -rf --one-file-system "$dir" || true
+	exit "$rc"
+}
+trap end EXIT
 
 # shellcheck disable=SC2016 # apt expands it
 apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' 'Component: main' |

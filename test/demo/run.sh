@@ -88,7 +88,7 @@ sql()
 	out=$(psql -Xq -v ON_ERROR_STOP=1 -P footer=off "$@" -U "$role" -c "$statement" 2>&1)
 	status=$?
 	[ -z "$out" ] || printf '%s\n' "$out" |
-		sed -E 's/(cip1:[A-Za-z0-9_-]{24})[A-Za-z0-9_-]+/\1.../g; s/-{80,}/-----/; s/[[:space:]]+$//'
+		sed -E 's/(cip1:[A-Za-z0-9_-]{24})[A-Za-z0-9_-]+/\1.../g; s/-{80,}/-----/; s/ *\+$//; s/[[:space:]]+$//'
 	echo
 	return $status
 }
@@ -296,7 +296,8 @@ claim 'the manager changed the number' equal "$(ask demo_manager "SELECT mobile 
 echo
 trace="FROM cipguard.audit_log
 	WHERE relation = 'demo.client' AND subject = cipguard.subject_tag('$id') AND ts >= '$started'"
-sql demo_auditor "SELECT action, login_role, cur_role, purpose, changed, before, after
+sql demo_auditor "SELECT action, login_role, cur_role, purpose, changed,
+		jsonb_pretty(before) AS before, jsonb_pretty(after) AS after
 	$trace
 	ORDER BY xid, seq;" -x
 claim 'the log has both events: INSERT and UPDATE' \
@@ -324,6 +325,9 @@ status=$?
 claim 'a second client with the phone number of client 42 is refused by the unique index' \
 	eval '[ $status -ne 0 ] && holds "$out" "client_mobile_key"'
 claim 'the message does not tell the number' lacks "$out" "$taken" "$spelled"
+out=$(ask demo_manager "INSERT INTO demo.client (id, kind, contact, mobile, client_since) VALUES (10002, 'person', '试填', '$taken', '2025-03-02')")
+claim 'nor does the one to the manager, who may read it, nor the server log' \
+	eval 'holds "$out" "client_mobile_key" && lacks "$out" "$taken" && none_occur "$taken" -- "$server_log"'
 echo
 typo=${resident_id%?}9
 sql demo_clerk "INSERT INTO demo.client (id, kind, contact, mobile, resident_id, client_since)

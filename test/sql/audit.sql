@@ -529,6 +529,19 @@ SELECT has_table_privilege('cipguard.audit_event_' || :'this', 'SELECT');
 RESET ROLE;
 SELECT after FROM events();
 ROLLBACK;
+-- an event trigger that writes to an audited table does not get in the way
+BEGIN;
+ALTER EXTENSION cipguard DROP TABLE cipguard.audit_event_:this;
+DROP TABLE cipguard.audit_event_:this;
+CREATE FUNCTION ddl_writes() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE audit_test.client SET note = 'ddl';
+END
+$$;
+CREATE EVENT TRIGGER regress_cipguard_ddl ON ddl_command_end EXECUTE FUNCTION ddl_writes();
+INSERT INTO client (id) VALUES (109);
+SELECT action, after FROM events();
+ROLLBACK;
 -- one that a rollback to a savepoint takes away
 BEGIN;
 ALTER EXTENSION cipguard DROP TABLE cipguard.audit_event_:this;

@@ -60,10 +60,14 @@ tap_result() { # LOG STATUS
 }
 
 tap_report() { # NAME LOG STATUS
-	local r
+	local r known
 	r=$(tap_result "$2" "$3")
 	case $r in
-		pass) pass "$1" ;;
+		pass)
+			# What a script expects to fail is not hidden.
+			known=$(grep -c '^not ok .*# TO[D]O' "$2" || true)
+			pass "$1$([ "$known" = 0 ] || echo " ($known known failures)")"
+			;;
 		skip*) skip "$1" "${r#skip }" ;;
 		*)
 			fail "$1"
