@@ -78,6 +78,8 @@ typedef struct CgAccessVerdict
 	TimestampTz until;			/* [from, until) */
 } CgAccessVerdict;
 
+#define NUM_RECENT	32
+
 static void load_grants(void);
 static void judge(CgAccessVerdict *verdict, TimestampTz now);
 static void membership_changed(Datum arg, int cacheid, uint32 hashvalue);
@@ -91,6 +93,7 @@ static MemoryContext grant_context = NULL;
 static CgGrant *grants = NULL;
 static int	num_grants = 0;
 static HTAB *verdicts = NULL;
+static CgAccessVerdict *recent_verdicts[NUM_RECENT];	/* in verdicts */
 
 void
 cg_access_init(void)
@@ -110,7 +113,8 @@ membership_changed(Datum arg, int cacheid, uint32 hashvalue)
 CgLevel
 cg_access_level(int32 category, Oid relation)
 {
-	static CgAccessVerdict *last = NULL;
+	CgAccessVerdict **recent;
+	CgAccessVerdict *verdict;
 	uint64		epoch = watch.generation + membership_generation +
 		cg_guc_generation;
 	TimestampTz now = GetCurrentStatementStartTimestamp();
@@ -128,8 +132,8 @@ cg_access_level(int32 category, Oid relation)
 		load_grants();
 		if (verdicts != NULL)
 			hash_destroy(verdicts);
-		last = NULL;
 		verdicts = NULL;
+		memset(recent_verdicts, 0, sizeof(recent_verdicts));
 		ctl.keysize = sizeof(CgVerdictKey);
 		ctl.entrysize = sizeof(CgAccessVerdict);
 		ctl.hcxt = CacheMemoryContext;
@@ -138,22 +142,19 @@ cg_access_level(int32 category, Oid relation)
 		verdict_epoch = epoch;
 	}
 
-	if (last == NULL || last->key.category != category ||
-		last->key.user != key.user || last->key.relation != relation)
+	recent = &recent_verdicts[(category ^ relation) % NUM_RECENT];
+	verdict = *recent;
+	if (verdict == NULL || verdict->key.category != category ||
+		verdict->key.user != key.user || verdict->key.relation != relation)
 	{
-		last = hash_search(verdicts, &key, HASH_ENTER, &found);
+		verdict = hash_search(verdicts, &key, HASH_ENTER, &found);
 		if (!found)
-			last->from = last->until = 0;
+			verdict->from = verdict->until = 0;
+		*recent = verdict;
 	}
-	if (now < last->from || now >= last->until)
-	{
-		CgAccessVerdict *mine = last;
-
-		last = NULL;			/* in case judging fails */
-		judge(mine, now);
-		last = mine;
-	}
-	return last->level;
+	if (now < verdict->from || now >= verdict->until)
+		judge(verdict, now);
+	return verdict->level;
 }
 
 void
@@ -162,6 +163,10 @@ cg_require_search(int32 category)
 	const CgCategory *c;
 
 	if (cg_access_level(category, InvalidOid) >= CG_LEVEL_SEARCH)
+		return;
+
+	/* CHECK constraints must hold while a dump is restored, too. */
+	if (!check_function_bodies && superuser())
 		return;
 	c = cg_category_by_id(category, true);
 	if (c != NULL && !c->searchable)
@@ -275,7 +280,7 @@ judge(CgAccessVerdict *verdict, TimestampTz now)
 			level = Max(level, g->level);
 		}
 	}
-	verdict->level = level;
+	verdict->level = level;		/* last, since a look-up above may fail */
 	verdict->from = from;
 	verdict->until = until;
 }

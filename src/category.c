@@ -43,6 +43,8 @@ enum
 	COL_PAD
 };
 
+#define NUM_RECENT	16			/* rows with several columns alternate */
+
 static void load_categories(void);
 static void read_row(HeapTuple tuple, TupleDesc desc, CgCategory *c);
 static char *text_column(HeapTuple tuple, TupleDesc desc, int attnum);
@@ -51,6 +53,7 @@ static char *nearest_name(const char *name);
 static CgWatch watch = {.relname = "category"};
 static uint64 loaded_generation = 0;
 static HTAB *categories = NULL;
+static const CgCategory *recent_categories[NUM_RECENT]; /* in categories */
 static MemoryContext category_context = NULL;
 
 void
@@ -94,22 +97,18 @@ cg_category_domain(int32 id)
 const CgCategory *
 cg_category_by_id(int32 id, bool missing_ok)
 {
-	static const CgCategory *last = NULL;
-	static uint64 last_generation = 0;
+	const CgCategory **recent = &recent_categories[(uint32) id % NUM_RECENT];
 	const CgCategory *c;
-
-	if (last_generation == watch.generation && last->id == id)
-		return last;
 
 	if (loaded_generation != watch.generation)
 		load_categories();
+	if (*recent != NULL && (*recent)->id == id)
+		return *recent;
+
 	c = categories == NULL ? NULL :
 		hash_search(categories, &id, HASH_FIND, NULL);
 	if (c != NULL)
-	{
-		last = c;
-		last_generation = loaded_generation;
-	}
+		*recent = c;
 	else if (!missing_ok)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_UNKNOWN_CATEGORY),
@@ -202,6 +201,7 @@ load_categories(void)
 		MemoryContextDelete(category_context);
 	category_context = context;
 	categories = table;
+	memset(recent_categories, 0, sizeof(recent_categories));
 
 	/* What changed while we read makes the next call read again. */
 	loaded_generation = generation;

@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
 #include "compat.h"
@@ -21,6 +20,7 @@
 #include "armor.h"
 #include "cipguard.h"
 #include "crypt.h"
+#include "encoding.h"
 #include "keyring.h"
 
 #define NONCE_BATCH		256
@@ -118,7 +118,6 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 {
 	CgCategory	c = *category;	/* look-ups below may reload the cache */
 	const CgHot *hot;
-	char	   *utf8;
 	char		stack[STACK_TEXT];
 	char	   *canon = NULL;
 	size_t		canon_len = 0;
@@ -131,14 +130,7 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
 	if (type == CG_TYPE_TEXT)
-	{
-		utf8 = pg_server_to_any(plain, len, PG_UTF8);
-		if (utf8 != plain)
-		{
-			plain = utf8;
-			len = strlen(utf8);
-		}
-	}
+		plain = cg_to_utf8(plain, &len);
 	if (len > CG_MAX_PLAIN_LEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -193,19 +185,7 @@ cg_open(const CgEnvelope *env, Size *len)
 		not_authentic();
 	result[out_len] = '\0';
 	*len = out_len;
-
-	/* What was valid when it was encrypted needs no check in UTF-8. */
-	if (env->type == CG_TYPE_TEXT && GetDatabaseEncoding() != PG_UTF8)
-	{
-		char	   *server = pg_any_to_server(result, out_len, PG_UTF8);
-
-		if (server != result)
-		{
-			result = server;
-			*len = strlen(server);
-		}
-	}
-	return result;
+	return env->type == CG_TYPE_TEXT ? cg_from_utf8(result, len) : result;
 }
 
 void
@@ -252,14 +232,12 @@ cg_text_token(const CgCategory *category, uint16 version, const char *plain,
 			  Size len, uint8 *token)
 {
 	CgCategory	c = *category;
-	char	   *utf8 = pg_server_to_any(plain, len, PG_UTF8);
+	const char *utf8 = cg_to_utf8(plain, &len);
 	char		stack[STACK_TEXT];
 	char	   *canon;
 	size_t		canon_len;
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
-	if (utf8 != plain)
-		len = strlen(utf8);
 	cg_keyring_refresh();
 	canon = len <= STACK_TEXT ? stack : palloc(len);
 	canon_len = cg_normalize(c.normalizer, utf8, len, canon);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/xact.h"
 #include "common/string.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
@@ -60,6 +61,36 @@ cg_kek(void)
 		kek_generation = cg_kek_generation;
 	}
 	return kek;
+}
+
+bool
+cg_kek_reachable(void)
+{
+	static TimestampTz failed_at = 0;
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool reachable = true;
+
+	if (kek_generation == cg_kek_generation)
+		return true;
+	if (failed_at == GetCurrentTransactionStartTimestamp())
+		return false;
+	PG_TRY();
+	{
+		(void) cg_kek();
+	}
+	PG_CATCH();
+	{
+		/* Fetching leaves nothing behind that a rollback would have to undo. */
+		MemoryContextSwitchTo(context);
+		if (ERRCODE_TO_CATEGORY(geterrcode()) !=
+			ERRCODE_TO_CATEGORY(CG_ERRCODE_KEK_MISSING))
+			PG_RE_THROW();
+		FlushErrorState();
+		failed_at = GetCurrentTransactionStartTimestamp();
+		reachable = false;
+	}
+	PG_END_TRY();
+	return reachable;
 }
 
 void

@@ -16,6 +16,12 @@ extern const uint8 *cg_kek(void);
 /* Is a KEK at hand or at least configured?  Never raises. */
 extern bool cg_kek_configured(void);
 
+/*
+ * Can the KEK be had?  Does not raise if it cannot, and asks a source that
+ * failed once in a transaction only.
+ */
+extern bool cg_kek_reachable(void);
+
 /* Public name of a KEK: 8 bytes derived one-way from it. */
 extern void cg_kek_id(const uint8 *kek, uint8 id[CG_KEK_ID_LEN]);
 

@@ -17,7 +17,6 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
@@ -31,6 +30,7 @@
 
 #include "access.h"
 #include "cipguard.h"
+#include "encoding.h"
 #include "value.h"
 
 static text *mask_text(const CgCategory *category, const char *plain,
@@ -42,20 +42,18 @@ static Node *trusted_call(PlannerInfo *root, FuncExpr *call);
 static text *
 mask_text(const CgCategory *category, const char *plain, Size len)
 {
-	char	   *utf8 = pg_server_to_any(plain, len, PG_UTF8);
+	const char *utf8 = cg_to_utf8(plain, &len);
 	char	   *out;
 	char	   *server;
-	size_t		out_len;
+	Size		out_len;
 	text	   *result;
 
-	if (utf8 != plain)
-		len = strlen(utf8);
 	result = palloc(VARHDRSZ + CG_MASK_BOUND(len));
 	out = VARDATA(result);
 	out_len = cg_mask(category->mask, utf8, len, out);
-	server = pg_any_to_server(out, out_len, PG_UTF8);
+	server = cg_from_utf8(out, &out_len);
 	if (server != out)
-		return cstring_to_text(server);
+		return cstring_to_text_with_len(server, out_len);
 	SET_VARSIZE(result, VARHDRSZ + out_len);
 	return result;
 }

@@ -4,30 +4,34 @@
  */
 #include "postgres.h"
 
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "commands/copyfrom_internal.h"
 #include "commands/copy.h"
-#include "mb/pg_wchar.h"
 #include "replication/walsender.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 
 #include "access.h"
 #include "armor.h"
 #include "cipguard.h"
+#include "encoding.h"
 #include "guc.h"
 #include "keyring.h"
+#include "key_provider.h"
 #include "value.h"
 
 static struct varlena *take_armor(uint8 type, const char *armor, Size len,
 								  int32 typmod, Node *escontext);
 static void hide_copy_line(void);
 static void copy_place(void *arg);
+static bool is_pg_dump(void);
 static int	today(void);
 
 static int32
@@ -119,14 +123,17 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 	memcpy(VARDATA(result), data, len);
 
 	/*
-	 * While a dump is restored, tables may be filled before the keys are. The
-	 * value is then taken unseen; reading it will tell.  A key that is here
-	 * judges it even then.
+	 * While a dump is restored, tables may be filled before the keys are, or
+	 * where the KEK is missing. The value is then taken unseen; reading it
+	 * will tell.  A key that is here judges it even then.
 	 */
 	cg_keyring_refresh();
-	unknown = cg_keyring_cipher((int32) env.category, env.dek_version,
-								env.suite, true) == NULL;
-	if (!(unknown && !check_function_bodies) && !cg_authentic(&env))
+	unknown = !check_function_bodies &&
+		(cg_category_by_id((int32) env.category, true) == NULL ||
+		 !cg_kek_reachable() ||
+		 cg_keyring_cipher((int32) env.category, env.dek_version,
+						   env.suite, true) == NULL);
+	if (!unknown && !cg_authentic(&env))
 		ereturn(escontext, NULL,
 				(errcode(CG_ERRCODE_NOT_AUTHENTIC),
 				 errmsg("encrypted value is damaged or was not written by this key"),
@@ -210,23 +217,33 @@ cg_search_key(struct varlena *datum, int32 typmod)
 /*
  * Ciphertext always, never a mask, wherever a value may be on its way into
  * storage: pg_dump sets row_security off, a walsender feeds replicas, and
- * cg_armor_depth marks EXPLAIN and the audit writer.
+ * cg_armor_depth marks EXPLAIN and the audit writer.  Grants cannot be looked
+ * up in the historic snapshot of logical decoding.
  */
 bool
 cg_shows_plain(int32 category)
 {
 	return cg_armor_depth == 0 && cg_output == CG_OUTPUT_AUTO &&
-		row_security && !am_walsender &&
+		row_security && !am_walsender && !is_pg_dump() &&
+		!HistoricSnapshotActive() &&
 		cg_access_level(category, InvalidOid) == CG_LEVEL_READ;
+}
+
+/*
+ * With --enable-row-security pg_dump is told by what else it sets: its rows
+ * must not depend on where other scans are, and it reads one snapshot.
+ */
+static bool
+is_pg_dump(void)
+{
+	return !synchronize_seqscans && XactReadOnly && IsolationUsesXactSnapshot();
 }
 
 CgVerdict
 cg_judge_text(const CgCategory *category, const char *plain, Size len)
 {
-	char	   *utf8 = pg_server_to_any(plain, len, PG_UTF8);
+	const char *utf8 = cg_to_utf8(plain, &len);
 
-	if (utf8 != plain)
-		len = strlen(utf8);
 	return cg_validate(category->validator, utf8, len, today());
 }
 

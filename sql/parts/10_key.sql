@@ -34,6 +34,12 @@ CREATE FUNCTION cipguard.init() RETURNS integer
 COMMENT ON FUNCTION cipguard.init() IS 'makes the keys that are missing and returns their number; refuses when the key-encryption key does not open the keys there are';
 REVOKE ALL ON FUNCTION cipguard.init() FROM PUBLIC;
 
+CREATE FUNCTION cipguard.restores_dump() RETURNS boolean
+	AS 'MODULE_PATHNAME', 'cipguard_restores_dump'
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cipguard.restores_dump() IS 'whether CREATE EXTENSION is part of a dump, which brings its own keys';
+REVOKE ALL ON FUNCTION cipguard.restores_dump() FROM PUBLIC;
+
 CREATE FUNCTION cipguard.kek_configured() RETURNS boolean
 	AS 'MODULE_PATHNAME', 'cipguard_kek_configured'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;

@@ -24,14 +24,12 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_auditor;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
--- is being restored brings its own: it sets row_security off.
+-- is being restored brings its own.
 DO $$
 DECLARE
 	message text;
 BEGIN
-	IF NOT pg_catalog.current_setting('row_security')::boolean THEN
-		RAISE NOTICE 'no keys were made: row_security is off, as when a dump is restored'
-			USING HINT = 'Unless the dump brings keys, call cipguard.init().';
+	IF cipguard.restores_dump() THEN
 		RETURN;
 	END IF;
 	PERFORM cipguard.init();

@@ -16,9 +16,10 @@
 # "quick" means 20000 rows and 1 round: to see that it runs, not to measure.
 #
 # Method: one server process runs all variants of a series one after another,
-# in each round beginning with another one, so that whatever else the machine
-# does falls on all of them.  The figure of a variant is the median of its
-# rounds.  The measure is the CPU time of the server process, as the kernel
+# in each pass beginning with another one, so that whatever else the machine
+# does falls on all of them.  A round has one pass over the series that write
+# and three over those that read.  The figure of a variant is the median of its
+# passes.  The measure is the CPU time of the server process, as the kernel
 # counts it; wall time stands beside it.  No parallel plans, no JIT, no
 # autovacuum of these tables, synchronous_commit off, a checkpoint before each
 # statement that writes.
@@ -62,6 +63,7 @@ progress()
 
 series=()						# names, in order of appearance
 declare -A members				# numbers of the variants of a series
+declare -A passes=([value]=3 [insert]=1 [scan]=3 [look]=3 [mask]=3 [update]=1 [single]=1)
 variants=()
 sizes=()
 roles=()
@@ -152,7 +154,7 @@ done
 
 script()
 {
-	local round s number first list i
+	local round s number list pass i
 
 	cat <<-END
 		\\set ON_ERROR_STOP on
@@ -172,14 +174,16 @@ script()
 		echo "\\warn '         round $round of $rounds'"
 		for s in "${series[@]}"; do
 			read -ra list <<<"${members[$s]}"
-			for ((i = 0; i < ${#list[@]}; i++)); do
-				number=${list[(i + round - 1) % ${#list[@]}]}
-				[ -z "${prepares[number]}" ] || printf '%s;\n' "${prepares[number]//; /;$'\n'}"
-				echo "SELECT cpu, wall FROM bench.clock() \\gset"
-				[ "${roles[number]}" = - ] || echo "SET ROLE ${roles[number]};"
-				echo "${statements[number]//ROUND/$round};"
-				[ "${roles[number]}" = - ] || echo "RESET ROLE;"
-				echo "CALL bench.note($round, '$s', '${variants[number]}', ${sizes[number]}, :cpu, :wall);"
+			for ((pass = (round - 1) * passes[$s]; pass < round * passes[$s]; pass++)); do
+				for ((i = 0; i < ${#list[@]}; i++)); do
+					number=${list[(i + pass) % ${#list[@]}]}
+					[ -z "${prepares[number]}" ] || printf '%s;\n' "${prepares[number]//; /;$'\n'}"
+					echo "SELECT cpu, wall FROM bench.clock() \\gset"
+					[ "${roles[number]}" = - ] || echo "SET ROLE ${roles[number]};"
+					echo "${statements[number]//ROUND/$round};"
+					[ "${roles[number]}" = - ] || echo "RESET ROLE;"
+					echo "CALL bench.note($round, '$s', '${variants[number]}', ${sizes[number]}, :cpu, :wall);"
+				done
 			done
 		done
 	done

@@ -1,4 +1,4 @@
--- Tables, roles and helpers of the benchmark; see run.sh.
+-- Tables and functions of the benchmark; see run.sh, which makes the roles.
 --
 --	rows	of the large tables
 --	values	of the tables for costs per value

@@ -11,6 +11,9 @@
 #
 # Leaves behind: schema demo, database ${PGDATABASE}_restored, roles demo_*.
 
+# Claims are expressions in single quotes for eval.
+# shellcheck disable=SC2016,SC2034
+
 set -u -o pipefail
 cd "$(dirname "$0")" || exit 1
 : "${PGHOST:?}" "${PGPORT:?}" "${PGUSER:?}" "${PGDATABASE:?}" "${PGDATA:?}"
@@ -349,7 +352,7 @@ heading '8. Dump and restore'
 say "\$ pg_dump $PGDATABASE > dump.sql; createdb $restored; psql -d $restored -f dump.sql"
 echo
 pg_dump -f "$tmp/dump.sql" || stop 'pg_dump failed.'
-ls -l "$tmp/dump.sql" | awk '{ printf "   the dump has %.1f MB\n", $5 / 1e6 }'
+printf '   the dump has %d kB\n' "$(($(stat -c %s "$tmp/dump.sql") / 1000))"
 claim 'the dump holds the values of the unprotected table' all_occur "${plain[@]}" -- "$tmp/dump.sql"
 claim "and no value of client $id" none_occur "${secrets[@]}" -- "$tmp/dump.sql"
 pg_dump -U demo_manager -t demo.client -f "$tmp/manager.sql" || stop 'pg_dump failed.'

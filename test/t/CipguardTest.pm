@@ -54,7 +54,8 @@ sub new_cluster
 		allows_streaming => $opt{allows_streaming} // 0,
 		extra => [ '-E', 'UTF8', '--locale=C', @{ $opt{init} // [] } ]);
 	$node->append_conf('postgresql.conf', "fsync = off\nlog_statement = none\n"
-		  . "log_min_duration_statement = -1\nautovacuum = off\n");
+		  . "log_min_duration_statement = -1\nautovacuum = off\n"
+		  . "statement_timeout = 60s\nlock_timeout = 20s\n");
 	$node->append_conf('postgresql.conf',
 		"shared_preload_libraries = 'cipguard'\n")
 	  if $opt{preload} // 1;

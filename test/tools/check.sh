@@ -182,7 +182,7 @@ tap_script() { # NAME: one script, in directories of its own
 	local dir=$work/tap.$1 log=$logs/tap.$1 rc=0
 	mkdir -p "$dir" "$log"
 	TESTDIR=$dir TESTDATADIR=$dir/tmp_check TESTLOGDIR=$log PGPORT=65432 TMPDIR=$work \
-		timeout 900 perl "test/t/$1.pl" > "$log/output" 2> "$log/errors" < /dev/null || rc=$?
+		timeout -k 20 300 perl "test/t/$1.pl" > "$log/output" 2> "$log/errors" < /dev/null || rc=$?
 	# Diagnostics belong below the test they are about, but only the order of
 	# one stream is known.
 	cat "$log/errors" >> "$log/output"
