@@ -12,10 +12,6 @@
  * readable after columns were renamed, retyped or dropped, and the table too;
  * and no image is read with a type that it was not written with.  Entries
  * repeat when two sessions meet a new state at once; they are equal.
- *
- * Labels of a partitioned table or inheritance parent count for its children:
- * a plain value must not get into the log because it was written through a
- * partition.
  */
 #include "postgres.h"
 
@@ -51,10 +47,6 @@ static void relation_changed(Datum arg, Oid relid);
 static void syscache_changed(Datum arg, SysCacheIdentifier cacheid,
 							 uint32 hash);
 static void build(CgAuditRelation *table, Relation rel);
-static void list_ancestors(Oid relid, List **ancestors);
-static bool inherited_category(CgAuditRelation *table, Relation rel,
-							   AttrNumber attnum, int32 *category);
-static AttrNumber inherited_subject(CgAuditRelation *table);
 static int64 schema_digest(CgAuditRelation *table, Relation rel);
 static bool schema_recorded(int64 id, Oid relid);
 
@@ -120,6 +112,7 @@ build(CgAuditRelation *table, Relation rel)
 	TupleDesc	desc = RelationGetDescr(rel);
 	MemoryContext context;
 	MemoryContext old;
+	List	   *ancestors;
 	Bitmapset  *key;
 	char	   *name;
 	Oid			function;
@@ -142,19 +135,10 @@ build(CgAuditRelation *table, Relation rel)
 	table->valid = true;
 	PG_TRY();
 	{
-		if (rel->rd_rel->relispartition ||
-			has_superclass(RelationGetRelid(rel)))
-		{
-			List	   *ancestors = NIL;
-
-			list_ancestors(RelationGetRelid(rel), &ancestors);
-			old = MemoryContextSwitchTo(context);
-			table->ancestors = list_copy(ancestors);
-			MemoryContextSwitchTo(old);
-		}
-
+		ancestors = cg_ancestors(RelationGetRelid(rel));
 		name = cg_audit_relation_name(RelationGetRelid(rel));
 		old = MemoryContextSwitchTo(context);
+		table->ancestors = list_copy(ancestors);
 		table->relname = cstring_to_text(name);
 		table->columns = palloc0(sizeof(CgImageColumn) * Max(desc->natts, 1));
 		MemoryContextSwitchTo(old);
@@ -170,8 +154,7 @@ build(CgAuditRelation *table, Relation rel)
 		{
 			Form_pg_attribute att = TupleDescAttr(desc, i);
 			CgImageColumn *column = &table->columns[table->ncolumns];
-			int32		category;
-			bool		protected;
+			const CgCategory *c;
 
 			if (att->attisdropped ||
 				(att->attgenerated != '\0' &&
@@ -181,14 +164,14 @@ build(CgAuditRelation *table, Relation rel)
 			column->key = table->no_key ||
 				bms_is_member(att->attnum - FirstLowInvalidHeapAttributeNumber,
 							  key);
-			protected = inherited_category(table, rel, att->attnum, &category);
-			cg_image_describe(column, att->atttypid,
-							  protected ? &category : NULL, context);
+			c = cg_column_category(RelationGetRelid(rel), att->attnum);
+			cg_image_describe(column, att->atttypid, c ? &c->id : NULL,
+							  context);
 			table->delicate |= column->delicate;
 			table->ncolumns++;
 		}
 
-		table->subject = inherited_subject(table);
+		table->subject = cg_subject_column(RelationGetRelid(rel));
 		if (table->subject != InvalidAttrNumber)
 		{
 			Oid			type = TupleDescAttr(desc,
@@ -206,80 +189,6 @@ build(CgAuditRelation *table, Relation rel)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-}
-
-/* All tables above, nearest first. */
-static void
-list_ancestors(Oid relid, List **ancestors)
-{
-	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
-	List	   *parents = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	ListCell   *lc;
-
-	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL,
-							  1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		parents = lappend_oid(parents, ((Form_pg_inherits)
-										GETSTRUCT(tuple))->inhparent);
-	systable_endscan(scan);
-	table_close(inherits, AccessShareLock);
-
-	foreach(lc, parents)
-	{
-		if (list_member_oid(*ancestors, lfirst_oid(lc)))
-			continue;
-		*ancestors = lappend_oid(*ancestors, lfirst_oid(lc));
-		list_ancestors(lfirst_oid(lc), ancestors);
-	}
-}
-
-/* Category of a column, by its own label or that of an ancestor. */
-static bool
-inherited_category(CgAuditRelation *table, Relation rel, AttrNumber attnum,
-				   int32 *category)
-{
-	const CgCategory *c = cg_column_category(RelationGetRelid(rel), attnum);
-	char	   *name = NameStr(TupleDescAttr(RelationGetDescr(rel),
-											 attnum - 1)->attname);
-	ListCell   *lc;
-
-	foreach(lc, table->ancestors)
-	{
-		AttrNumber	n;
-
-		if (c != NULL)
-			break;
-		n = get_attnum(lfirst_oid(lc), name);
-		if (n != InvalidAttrNumber)
-			c = cg_column_category(lfirst_oid(lc), n);
-	}
-	if (c == NULL)
-		return false;
-	*category = c->id;
-	return true;
-}
-
-static AttrNumber
-inherited_subject(CgAuditRelation *table)
-{
-	AttrNumber	attnum = cg_subject_column(table->relid);
-	ListCell   *lc;
-
-	foreach(lc, table->ancestors)
-	{
-		if (attnum != InvalidAttrNumber)
-			break;
-		attnum = cg_subject_column(lfirst_oid(lc));
-		if (attnum != InvalidAttrNumber)
-			attnum = get_attnum(table->relid,
-								get_attname(lfirst_oid(lc), attnum, false));
-	}
-	return attnum;
 }
 
 char *

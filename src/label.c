@@ -3,8 +3,13 @@
  *		Security labels of columns.
  *
  * The label provider checks that the category exists, except while a dump is
- * restored: rows of cipguard.category arrive after the tables.  SECURITY
- * LABEL sends no relcache invalidation of its own, so it is sent here: plans
+ * restored: rows of cipguard.category arrive after the tables.
+ *
+ * Labels of a partitioned table or inheritance parent count for its children,
+ * by column name: a value must not go unprotected because it is reached
+ * through a partition.
+ *
+ * SECURITY LABEL sends no relcache invalidation of its own, so it is sent here: plans
  * and cached policies of the table are then made anew.
  */
 #include "postgres.h"
@@ -14,6 +19,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_seclabel.h"
 #include "catalog/pg_type.h"
 #include "commands/seclabel.h"
@@ -35,6 +41,9 @@
 
 static void check_label(const ObjectAddress *object, const char *label);
 static bool is_subject_label(const char *label);
+static void add_ancestors(Oid relid, List **ancestors);
+static const CgCategory *own_category(Oid relid, AttrNumber attnum);
+static AttrNumber own_subject_column(Oid relid);
 
 void
 cg_label_init(void)
@@ -126,8 +135,68 @@ cipguard_holds_encrypted(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(cg_holds_encrypted(PG_GETARG_OID(0)));
 }
 
+List *
+cg_ancestors(Oid relid)
+{
+	List	   *result = NIL;
+
+	if (has_superclass(relid))
+		add_ancestors(relid, &result);
+	return result;
+}
+
+static void
+add_ancestors(Oid relid, List **ancestors)
+{
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+	List	   *parents = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ListCell   *lc;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL,
+							  1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		parents = lappend_oid(parents, ((Form_pg_inherits)
+										GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(inherits, AccessShareLock);
+
+	foreach(lc, parents)
+	{
+		if (list_member_oid(*ancestors, lfirst_oid(lc)))
+			continue;
+		*ancestors = lappend_oid(*ancestors, lfirst_oid(lc));
+		add_ancestors(lfirst_oid(lc), ancestors);
+	}
+}
+
 const CgCategory *
 cg_column_category(Oid relid, AttrNumber attnum)
+{
+	const CgCategory *c = own_category(relid, attnum);
+	char	   *name;
+	ListCell   *lc;
+
+	if (c != NULL || !has_superclass(relid))
+		return c;
+	name = get_attname(relid, attnum, false);
+	foreach(lc, cg_ancestors(relid))
+	{
+		AttrNumber	n = get_attnum(lfirst_oid(lc), name);
+
+		if (n != InvalidAttrNumber &&
+			(c = own_category(lfirst_oid(lc), n)) != NULL)
+			break;
+	}
+	return c;
+}
+
+static const CgCategory *
+own_category(Oid relid, AttrNumber attnum)
 {
 	ObjectAddress object;
 	char	   *label;
@@ -152,6 +221,24 @@ cg_column_category(Oid relid, AttrNumber attnum)
 
 AttrNumber
 cg_subject_column(Oid relid)
+{
+	AttrNumber	attnum = own_subject_column(relid);
+	ListCell   *lc;
+
+	if (attnum != InvalidAttrNumber || !has_superclass(relid))
+		return attnum;
+	foreach(lc, cg_ancestors(relid))
+	{
+		attnum = own_subject_column(lfirst_oid(lc));
+		if (attnum != InvalidAttrNumber)
+			return get_attnum(relid,
+							  get_attname(lfirst_oid(lc), attnum, false));
+	}
+	return InvalidAttrNumber;
+}
+
+static AttrNumber
+own_subject_column(Oid relid)
 {
 	AttrNumber	result = InvalidAttrNumber;
 	ScanKeyData key[2];

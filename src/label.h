@@ -9,16 +9,21 @@
 #ifndef CG_LABEL_H
 #define CG_LABEL_H
 
+#include "nodes/pg_list.h"
+
 #include "category.h"
 
 #define CG_LABEL_SUBJECT	"subject"
 
 /*
  * The category of a protected column: that of its encrypted type, else that
- * of its label, else NULL.  Raises CG_ERRCODE_UNKNOWN_CATEGORY when the label
+ * of its label or of the nearest ancestor's label, else NULL.  Raises CG_ERRCODE_UNKNOWN_CATEGORY when the label
  * names a category that does not exist (fail closed).
  */
 extern const CgCategory *cg_column_category(Oid relid, AttrNumber attnum);
+
+/* All tables above in the inheritance tree, nearest first. */
+extern List *cg_ancestors(Oid relid);
 
 /* Attribute number of the subject column, or InvalidAttrNumber. */
 extern AttrNumber cg_subject_column(Oid relid);

@@ -162,10 +162,15 @@ BEGIN
 				HINT = 'Leave the column out, or ask for ndistinct and dependencies only.';
 	END LOOP;
 
+	-- Labels count for the tables below, too.
 	FOR found IN
+		WITH RECURSIVE changed (relation) AS (
+			SELECT d.objid FROM pg_event_trigger_ddl_commands() d WHERE d.classid = 'pg_class'::regclass
+			UNION
+			SELECT i.inhrelid FROM pg_inherits i JOIN changed c ON i.inhparent = c.relation
+		)
 		SELECT DISTINCT m.relation
-		FROM pg_event_trigger_ddl_commands() d
-			JOIN cipguard.masking_view m ON d.classid = 'pg_class'::regclass AND m.relation = d.objid
+		FROM changed c JOIN cipguard.masking_view m ON m.relation = c.relation
 	LOOP
 		PERFORM cipguard.rebuild_masking_view(found.relation);
 	END LOOP;

@@ -130,6 +130,18 @@ ALTER TABLE narrow ADD x int;
 RESET ROLE;
 SELECT count(*) FROM cipguard.masking_view WHERE view_name = 'narrow_masked';
 
+-- Labels of a partitioned table count for its partitions, now and later.
+CREATE TABLE part (id int, contact text) PARTITION BY LIST (id);
+CREATE TABLE part1 PARTITION OF part FOR VALUES IN (1);
+INSERT INTO part VALUES (1, '张三');
+SECURITY LABEL FOR cipguard ON COLUMN part.contact IS 'name';
+SELECT cipguard.create_masking_view('part'), cipguard.create_masking_view('part1');
+SELECT p.contact, c.contact FROM part_masked p JOIN part1_masked c USING (id);
+SECURITY LABEL FOR cipguard ON COLUMN part.contact IS NULL;
+SELECT contact FROM part1_masked;
+SECURITY LABEL FOR cipguard ON COLUMN part.contact IS 'address';
+SELECT contact FROM part1_masked;
+
 RESET search_path;
 SET client_min_messages = warning;
 DROP SCHEMA regress_mask CASCADE;
