@@ -116,7 +116,7 @@ cg_access_level(int32 category, Oid relation)
 	CgAccessVerdict **recent;
 	CgAccessVerdict *verdict;
 	uint64		epoch = watch.generation + membership_generation +
-		cg_guc_generation;
+	cg_guc_generation;
 	TimestampTz now = GetCurrentStatementStartTimestamp();
 	CgVerdictKey key;
 	bool		found;

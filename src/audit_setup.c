@@ -45,39 +45,39 @@
 #define MONTHS_AHEAD	2
 
 /* Our two triggers. */
-typedef struct TriggerKind
+typedef struct CgTriggerKind
 {
 	const char *name;
 	const char *function;
 	int16		type;			/* pg_trigger.tgtype */
 	const char *events;
 	const char *level;
-}			TriggerKind;
+} CgTriggerKind;
 
-typedef enum TriggerState
+typedef enum CgTriggerState
 {
 	TRIGGER_ABSENT,
 	TRIGGER_GOOD,
 	TRIGGER_WRONG				/* disabled, or not as we make it */
-}			TriggerState;
+} CgTriggerState;
 
 static void check_table(Oid relid, bool named);
 static List *lock_tree(Oid relid);
-static Oid	trigger_function(const TriggerKind * kind);
-static TriggerState find_trigger(Oid relid, const TriggerKind * kind,
-								 bool *cloned, char **name);
+static Oid	trigger_function(const CgTriggerKind *kind);
+static CgTriggerState find_trigger(Oid relid, const CgTriggerKind *kind,
+								   bool *cloned, char **name);
 static char *sql_name(Oid relid);
-static bool ensure_trigger(Oid relid, const TriggerKind * kind);
-static bool drop_trigger(Oid relid, const TriggerKind * kind);
+static bool ensure_trigger(Oid relid, const CgTriggerKind *kind);
+static bool drop_trigger(Oid relid, const CgTriggerKind *kind);
 static void record(Oid relid, const char *note);
 
-static const TriggerKind row_trigger = {
+static const CgTriggerKind row_trigger = {
 	"cipguard_audit_row", "audit_row",
 	TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
 	TRIGGER_TYPE_DELETE,
 	"INSERT OR UPDATE OR DELETE", "ROW"
 };
-static const TriggerKind truncate_trigger = {
+static const CgTriggerKind truncate_trigger = {
 	"cipguard_audit_truncate", "audit_truncate",
 	TRIGGER_TYPE_TRUNCATE,
 	"TRUNCATE", "STATEMENT"
@@ -240,7 +240,7 @@ lock_tree(Oid relid)
 }
 
 static Oid
-trigger_function(const TriggerKind * kind)
+trigger_function(const CgTriggerKind *kind)
 {
 	oidvector  *no_args = buildoidvector(NULL, 0);
 	Oid			oid;
@@ -261,13 +261,13 @@ trigger_function(const TriggerKind * kind)
  * Look for a trigger by its function.  *cloned: it came from the partitioned
  * table above; *name: what it is called.
  */
-static TriggerState
-find_trigger(Oid relid, const TriggerKind * kind, bool *cloned, char **name)
+static CgTriggerState
+find_trigger(Oid relid, const CgTriggerKind *kind, bool *cloned, char **name)
 {
 	Relation	rel = table_open(relid, NoLock);
 	TriggerDesc *desc = rel->trigdesc;
 	Oid			function = trigger_function(kind);
-	TriggerState state = TRIGGER_ABSENT;
+	CgTriggerState state = TRIGGER_ABSENT;
 	int			i;
 
 	*cloned = false;
@@ -301,12 +301,12 @@ sql_name(Oid relid)
 
 /* True if something had to be done. */
 static bool
-ensure_trigger(Oid relid, const TriggerKind * kind)
+ensure_trigger(Oid relid, const CgTriggerKind *kind)
 {
 	CgOwnerScope scope;
 	char	   *name;
 	bool		cloned;
-	TriggerState state = find_trigger(relid, kind, &cloned, &name);
+	CgTriggerState state = find_trigger(relid, kind, &cloned, &name);
 
 	if (state == TRIGGER_GOOD)
 		return false;
@@ -334,7 +334,7 @@ ensure_trigger(Oid relid, const TriggerKind * kind)
 
 /* Drop all our triggers of a kind but clones; true if there was one. */
 static bool
-drop_trigger(Oid relid, const TriggerKind * kind)
+drop_trigger(Oid relid, const CgTriggerKind *kind)
 {
 	bool		any = false;
 

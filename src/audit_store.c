@@ -102,7 +102,7 @@ enum
 };
 
 /* The partition being written, see the banner. */
-typedef struct Writer
+typedef struct CgWriter
 {
 	Relation	heap;			/* NULL when closed */
 	bool		busy;			/* being opened, or inside an insertion */
@@ -112,17 +112,17 @@ typedef struct Writer
 	int			indexes;
 	Relation	index[MAX_INDEXES];
 	IndexInfo  *info[MAX_INDEXES];
-}			Writer;
+} CgWriter;
 
 /* The row of cipguard.audit_session that stands for us now. */
-typedef struct Session
+typedef struct CgSession
 {
 	int64		id;				/* 0 before the first */
 	Oid			table;			/* where the row is: DROP EXTENSION ends it */
 	Oid			session_user;
 	char		application[NAMEDATALEN];
 	CgOnce		once;
-} Session;
+} CgSession;
 
 static void relation_changed(Datum arg, Oid relid);
 static void role_changed(Datum arg, SysCacheIdentifier cacheid, uint32 hash);
@@ -150,12 +150,12 @@ static const char *const object_names[CG_AUDIT_OBJECTS] = {
 
 static Oid	objects[CG_AUDIT_OBJECTS];
 static CgOnce *pending = NULL;
-static Writer writer;
+static CgWriter writer;
 static Oid	partition = InvalidOid; /* of partition_month, known good */
 static TimestampTz partition_month = 0;
 static TimestampTz prepared = 0;	/* month whose successor was made ... */
 static bool prepared_now = false;	/* ... by this transaction */
-static Session session;
+static CgSession session;
 static bool role_valid = false;
 static bool registered = false;
 
@@ -595,7 +595,7 @@ current_session(void)
 		session.table != cg_audit_oid(CG_AUDIT_SESSION) ||
 		strncmp(session.application, application, NAMEDATALEN - 1) != 0)
 	{
-		Session		fresh;
+		CgSession	fresh;
 
 		cg_once_reset(&session.once);
 		memset(&fresh, 0, sizeof(fresh));

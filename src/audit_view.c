@@ -39,7 +39,7 @@
 #define MAX_VALUE_SHOWN		((Size) 1024 * 1024)
 #define MAX_IMAGE_SHOWN		((Size) 32 * 1024 * 1024)
 
-typedef struct SchemaColumn
+typedef struct CgSchemaColumn
 {
 	AttrNumber	attnum;
 	bool		usable;			/* its type is what it was */
@@ -47,25 +47,25 @@ typedef struct SchemaColumn
 	Oid			ioparam;
 	FmgrInfo	receive;
 	FmgrInfo	output;
-}			SchemaColumn;
+} CgSchemaColumn;
 
-typedef struct SchemaKey
+typedef struct CgSchemaKey
 {
 	int64		id;
 	int64		relid;			/* widened: no padding in a hash key */
-}			SchemaKey;
+} CgSchemaKey;
 
-typedef struct Schema
+typedef struct CgSchema
 {
-	SchemaKey	key;
+	CgSchemaKey key;
 	int			ncolumns;
-	SchemaColumn *columns;
-}			Schema;
+	CgSchemaColumn *columns;
+} CgSchema;
 
-static Schema * find_schema(FunctionCallInfo fcinfo, int64 id, Oid relid);
-static void load_schema(Schema * schema, MemoryContext context);
-static SchemaColumn * schema_column(Schema * schema, AttrNumber attnum);
-static void show_entry(StringInfo json, Schema * schema,
+static CgSchema *find_schema(FunctionCallInfo fcinfo, int64 id, Oid relid);
+static void load_schema(CgSchema *schema, MemoryContext context);
+static CgSchemaColumn *schema_column(CgSchema *schema, AttrNumber attnum);
+static void show_entry(StringInfo json, CgSchema *schema,
 					   const CgImageEntry *entry);
 static void show_hex(StringInfo json, const CgImageEntry *entry);
 
@@ -81,7 +81,7 @@ cipguard_audit_image(PG_FUNCTION_ARGS)
 	StringInfoData json;
 	const char *cursor;
 	int64		id;
-	Schema	   *schema;
+	CgSchema   *schema;
 	Datum		result;
 	bool		first = true;
 
@@ -121,7 +121,7 @@ cipguard_audit_columns(PG_FUNCTION_ARGS)
 	Oid			relid = PG_GETARG_OID(0);
 	bytea	   *image = PG_GETARG_BYTEA_PP(1);
 	ArrayType  *cols = PG_GETARG_ARRAYTYPE_P(2);
-	Schema	   *schema;
+	CgSchema   *schema;
 	const char *cursor;
 	int64		id;
 	Datum	   *values;
@@ -136,7 +136,7 @@ cipguard_audit_columns(PG_FUNCTION_ARGS)
 					  &n);
 	for (i = 0; i < n; i++)
 	{
-		SchemaColumn *column = schema_column(schema, DatumGetInt16(values[i]));
+		CgSchemaColumn *column = schema_column(schema, DatumGetInt16(values[i]));
 
 		values[i] = column != NULL ? CStringGetTextDatum(column->name) :
 			CStringGetTextDatum(psprintf("?%d", DatumGetInt16(values[i])));
@@ -157,20 +157,20 @@ cipguard_subject_tag(PG_FUNCTION_ARGS)
 }
 
 /* Cached for the query; without columns if the log does not know it. */
-static Schema *
+static CgSchema *
 find_schema(FunctionCallInfo fcinfo, int64 id, Oid relid)
 {
 	HTAB	   *cache = fcinfo->flinfo->fn_extra;
-	SchemaKey	key;
-	Schema	   *schema;
+	CgSchemaKey key;
+	CgSchema   *schema;
 	bool		found;
 
 	if (cache == NULL)
 	{
 		HASHCTL		ctl;
 
-		ctl.keysize = sizeof(SchemaKey);
-		ctl.entrysize = sizeof(Schema);
+		ctl.keysize = sizeof(CgSchemaKey);
+		ctl.entrysize = sizeof(CgSchema);
 		ctl.hcxt = fcinfo->flinfo->fn_mcxt;
 		cache = hash_create("cipguard audit schemas", 16, &ctl,
 							HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -181,7 +181,7 @@ find_schema(FunctionCallInfo fcinfo, int64 id, Oid relid)
 	schema = hash_search(cache, &key, HASH_FIND, NULL);
 	if (schema == NULL)
 	{
-		Schema		fresh;
+		CgSchema	fresh;
 
 		fresh.key = key;
 		load_schema(&fresh, fcinfo->flinfo->fn_mcxt);
@@ -192,7 +192,7 @@ find_schema(FunctionCallInfo fcinfo, int64 id, Oid relid)
 }
 
 static void
-load_schema(Schema * schema, MemoryContext context)
+load_schema(CgSchema *schema, MemoryContext context)
 {
 	static const struct
 	{
@@ -243,7 +243,7 @@ load_schema(Schema * schema, MemoryContext context)
 				elog(ERROR, "malformed row of cipguard.audit_schema");
 		}
 		schema->columns = MemoryContextAllocZero(context,
-												 sizeof(SchemaColumn) *
+												 sizeof(CgSchemaColumn) *
 												 Max(n[0], 1));
 		schema->ncolumns = n[0];
 		break;
@@ -254,7 +254,7 @@ load_schema(Schema * schema, MemoryContext context)
 
 	for (i = 0; i < schema->ncolumns; i++)
 	{
-		SchemaColumn *column = &schema->columns[i];
+		CgSchemaColumn *column = &schema->columns[i];
 		Oid			type = DatumGetObjectId(parts[2][i]);
 		char	   *type_name = TextDatumGetCString(parts[3][i]);
 		Oid			function;
@@ -274,8 +274,8 @@ load_schema(Schema * schema, MemoryContext context)
 	}
 }
 
-static SchemaColumn *
-schema_column(Schema * schema, AttrNumber attnum)
+static CgSchemaColumn *
+schema_column(CgSchema *schema, AttrNumber attnum)
 {
 	int			i;
 
@@ -286,9 +286,9 @@ schema_column(Schema * schema, AttrNumber attnum)
 }
 
 static void
-show_entry(StringInfo json, Schema * schema, const CgImageEntry *entry)
+show_entry(StringInfo json, CgSchema *schema, const CgImageEntry *entry)
 {
-	SchemaColumn *column = schema_column(schema, entry->attnum);
+	CgSchemaColumn *column = schema_column(schema, entry->attnum);
 	StringInfoData bytes;
 	Datum		value;
 	char	   *string;

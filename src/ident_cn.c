@@ -21,15 +21,15 @@
 
 #define BIRTH_YEAR_MIN	1850
 
-typedef CgVerdict (*JudgeFunction) (const uint32_t *c, size_t n, int today);
+typedef CgVerdict (*CgJudgeFunction) (const uint32_t *c, size_t n, int today);
 
-typedef struct ValidatorEntry
+typedef struct CgValidatorEntry
 {
 	const char *name;
 	CgForm		form;
 	size_t		max;			/* code points worth reading */
-	JudgeFunction judge;
-} ValidatorEntry;
+	CgJudgeFunction judge;
+} CgValidatorEntry;
 
 /* ASCII in the alphabet of GB 32100: the value and one, or 0. */
 static const unsigned char uscc_value[0x80] = {
@@ -66,7 +66,7 @@ static CgVerdict judge_uscc(const uint32_t *c, size_t n, int today);
 static CgVerdict judge_plate(const uint32_t *c, size_t n, int today);
 static CgVerdict judge_date(const uint32_t *c, size_t n, int today);
 
-static const ValidatorEntry validators[] = {
+static const CgValidatorEntry validators[] = {
 	[CG_VALID_NONE] = {"none", CG_FORM_LINE, 0, NULL},
 	[CG_VALID_MOBILE] = {"mobile", CG_FORM_CODE, 16, judge_mobile},
 	[CG_VALID_EMAIL] = {"email", CG_FORM_LINE, CG_IDENT_MAX, judge_email},

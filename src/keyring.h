@@ -9,8 +9,8 @@
 #include "suite.h"
 
 /* Kinds of rows in cipguard.data_key. */
-#define CG_KEY_KIND_DATA	'd'	/* owner: category id */
-#define CG_KEY_KIND_TOKEN	't'	/* owner: token domain id */
+#define CG_KEY_KIND_DATA	'd' /* owner: category id */
+#define CG_KEY_KIND_TOKEN	't' /* owner: token domain id */
 
 /* The token domain whose key makes subject tags of the audit log. */
 #define CG_DOMAIN_SUBJECT	"cipguard.subject"

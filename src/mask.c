@@ -38,13 +38,13 @@
 
 #define PLACE_MAX		48		/* code points; the longest region has 32 */
 
-typedef size_t (*MaskFunction) (const char *text, size_t len, char *out);
+typedef size_t (*CgMaskFunction) (const char *text, size_t len, char *out);
 
-typedef struct MaskerEntry
+typedef struct CgMaskerEntry
 {
 	const char *name;
-	MaskFunction mask;
-} MaskerEntry;
+	CgMaskFunction mask;
+} CgMaskerEntry;
 
 static size_t mask_stars(const char *text, size_t len, char *out);
 static size_t mask_name(const char *text, size_t len, char *out);
@@ -57,7 +57,7 @@ static size_t mask_address(const char *text, size_t len, char *out);
 static size_t mask_plate(const char *text, size_t len, char *out);
 static size_t mask_year(const char *text, size_t len, char *out);
 
-static const MaskerEntry maskers[] = {
+static const CgMaskerEntry maskers[] = {
 	[CG_MASK_STARS] = {"stars", mask_stars},
 	[CG_MASK_NAME] = {"name", mask_name},
 	[CG_MASK_MOBILE] = {"mobile", mask_mobile},

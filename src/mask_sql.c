@@ -33,9 +33,9 @@
 #include "encoding.h"
 #include "value.h"
 
-static text *mask_text(const CgCategory *category, const char *plain,
-					   Size len);
-static text *disclose(struct varlena *datum, Oid relation);
+static text * mask_text(const CgCategory *category, const char *plain,
+						Size len);
+static text * disclose(struct varlena *datum, Oid relation);
 static const CgCategory *named_category(FunctionCallInfo fcinfo, int argno);
 static Node *trusted_call(PlannerInfo *root, FuncExpr *call);
 

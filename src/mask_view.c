@@ -245,7 +245,7 @@ before_drop_extension(DropStmt *stmt)
 		return;
 	foreach(lc, stmt->objects)
 		if (strcmp(strVal(lfirst(lc)), CG_SCHEMA) == 0)
-			break;
+		break;
 	if (lc == NULL)
 		return;
 
@@ -295,7 +295,7 @@ rebuild(Oid relid)
 											  found->tupdesc, 2);
 		char	   *acl = SPI_getvalue(found->vals[i], found->tupdesc, 3);
 		char	   *name = OidIsValid(viewid) ? get_rel_name(viewid) :
-			registered;
+		registered;
 		Oid			nspid = get_rel_namespace(OidIsValid(viewid) ? viewid :
 											  relid);
 		char	   *view;

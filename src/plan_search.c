@@ -95,13 +95,13 @@ check_permissions(CG_CHECK_PERMS_PARAMS)
 
 	if (!ereport_on_violation && load_comparable())
 		foreach(lc, rangeTable)
-		{
-			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
-			if (rte->rtekind == RTE_RELATION &&
-				has_comparable_column(rte->relid))
-				return false;
-		}
+		if (rte->rtekind == RTE_RELATION &&
+			has_comparable_column(rte->relid))
+			return false;
+	}
 	return prev_check_perms == NULL ||
 		prev_check_perms(CG_CHECK_PERMS_ARGS);
 }
@@ -241,10 +241,10 @@ check_sublink(Node *node, void *context)
 
 		foreach(lc, ((OpExpr *) node)->args)
 			if (is_column_like(lfirst(lc)))
-			{
-				*(bool *) context = true;
-				cg_require_search(exprTypmod(lfirst(lc)));
-			}
+		{
+			*(bool *) context = true;
+			cg_require_search(exprTypmod(lfirst(lc)));
+		}
 	}
 	return expression_tree_walker(node, check_sublink, context);
 }

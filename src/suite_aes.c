@@ -74,39 +74,39 @@ struct CgCtr
 };
 
 /* A GCM context and the nonce prefix whose derived key it holds. */
-typedef struct XaesSide
+typedef struct CgXaesSide
 {
 	CgGcm	   *gcm;
 	bool		keyed;
 	uint8_t		prefix[XAES_PREFIX_LEN];
-} XaesSide;
+} CgXaesSide;
 
 struct CgXaes
 {
 	EVP_CIPHER_CTX *block;		/* AES-256, one block at a time */
 	uint8_t		k1[AES_BLOCK];	/* CMAC subkey */
-	XaesSide	seal;
-	XaesSide	open;
+	CgXaesSide	seal;
+	CgXaesSide	open;
 };
 
-typedef struct RandomCipher
+typedef struct CgRandomCipher
 {
 	CgCipher	base;
 	CgXaes	   *xaes;
-} RandomCipher;
+} CgRandomCipher;
 
-typedef struct SearchCipher
+typedef struct CgSearchCipher
 {
 	CgCipher	base;
 	CgCtr	   *ctr;
 	CgHmac	   *siv;
-} SearchCipher;
+} CgSearchCipher;
 
-typedef struct SearchToken
+typedef struct CgSearchToken
 {
 	CgToken		base;
 	CgHmac	   *hmac;
-} SearchToken;
+} CgSearchToken;
 
 static bool gcm_start(CgGcm *gcm, const uint8_t *key);
 static bool derive(const uint8_t *key, const char *info, uint8_t *out);
@@ -117,7 +117,7 @@ static CgStatus ctr_short(CgCtr *ctr, const uint8_t *iv,
 static void put_u64(uint8_t *p, uint64_t v);
 static bool xaes_subkey(CgXaes *xaes);
 static CgStatus xaes_derive(CgXaes *xaes, const uint8_t *prefix, uint8_t *key);
-static CgStatus xaes_run(CgXaes *xaes, XaesSide *side, const uint8_t *nonce,
+static CgStatus xaes_run(CgXaes *xaes, CgXaesSide *side, const uint8_t *nonce,
 						 const uint8_t *aad, size_t aad_len,
 						 const uint8_t *in, size_t len, uint8_t *out);
 
@@ -447,7 +447,7 @@ cg_xaes_open(CgXaes *xaes, const uint8_t *nonce,
 }
 
 static CgStatus
-xaes_run(CgXaes *xaes, XaesSide *side, const uint8_t *nonce,
+xaes_run(CgXaes *xaes, CgXaesSide *side, const uint8_t *nonce,
 		 const uint8_t *aad, size_t aad_len,
 		 const uint8_t *in, size_t len, uint8_t *out)
 {
@@ -535,7 +535,7 @@ xaes_derive(CgXaes *xaes, const uint8_t *prefix, uint8_t *key)
 static CgCipher *
 random_new(const uint8_t *dek)
 {
-	RandomCipher *self = OPENSSL_zalloc(sizeof(RandomCipher));
+	CgRandomCipher *self = OPENSSL_zalloc(sizeof(CgRandomCipher));
 	uint8_t		key[CG_KEY_LEN];
 
 	if (self == NULL)
@@ -554,10 +554,10 @@ random_new(const uint8_t *dek)
 static void
 random_free(CgCipher *cipher)
 {
-	RandomCipher *self = (RandomCipher *) cipher;
+	CgRandomCipher *self = (CgRandomCipher *) cipher;
 
 	cg_xaes_free(self->xaes);
-	OPENSSL_clear_free(self, sizeof(RandomCipher));
+	OPENSSL_clear_free(self, sizeof(CgRandomCipher));
 }
 
 static CgStatus
@@ -565,7 +565,7 @@ random_seal(CgCipher *cipher, const uint8_t *nonce,
 			const uint8_t *aad, size_t aad_len,
 			const uint8_t *in, size_t len, uint8_t *out)
 {
-	return cg_xaes_seal(((RandomCipher *) cipher)->xaes, nonce,
+	return cg_xaes_seal(((CgRandomCipher *) cipher)->xaes, nonce,
 						aad, aad_len, in, len, out);
 }
 
@@ -574,7 +574,7 @@ random_open(CgCipher *cipher, const uint8_t *nonce,
 			const uint8_t *aad, size_t aad_len,
 			const uint8_t *in, size_t len, uint8_t *out)
 {
-	return cg_xaes_open(((RandomCipher *) cipher)->xaes, nonce,
+	return cg_xaes_open(((CgRandomCipher *) cipher)->xaes, nonce,
 						aad, aad_len, in, len, out);
 }
 
@@ -583,7 +583,7 @@ random_open(CgCipher *cipher, const uint8_t *nonce,
 static CgCipher *
 search_new(const uint8_t *dek)
 {
-	SearchCipher *self = OPENSSL_zalloc(sizeof(SearchCipher));
+	CgSearchCipher *self = OPENSSL_zalloc(sizeof(CgSearchCipher));
 	uint8_t		key[CG_KEY_LEN];
 
 	if (self == NULL)
@@ -604,18 +604,18 @@ search_new(const uint8_t *dek)
 static void
 search_free(CgCipher *cipher)
 {
-	SearchCipher *self = (SearchCipher *) cipher;
+	CgSearchCipher *self = (CgSearchCipher *) cipher;
 
 	cg_ctr_free(self->ctr);
 	cg_hmac_free(self->siv);
-	OPENSSL_clear_free(self, sizeof(SearchCipher));
+	OPENSSL_clear_free(self, sizeof(CgSearchCipher));
 }
 
 static CgStatus
 search_stream(CgCipher *cipher, const uint8_t *iv,
 			  const uint8_t *in, size_t len, uint8_t *out)
 {
-	return cg_ctr_run(((SearchCipher *) cipher)->ctr, iv, in, len, out);
+	return cg_ctr_run(((CgSearchCipher *) cipher)->ctr, iv, in, len, out);
 }
 
 static CgStatus
@@ -625,7 +625,7 @@ search_siv(CgCipher *cipher, const uint8_t *aad, size_t aad_len,
 	uint8_t		mac[CG_SHA256_LEN];
 	CgStatus	status;
 
-	status = cg_hmac(((SearchCipher *) cipher)->siv, aad, aad_len, in, len,
+	status = cg_hmac(((CgSearchCipher *) cipher)->siv, aad, aad_len, in, len,
 					 mac);
 	if (status == CG_OK)
 		memcpy(iv, mac, CG_TOKEN_LEN);
@@ -635,7 +635,7 @@ search_siv(CgCipher *cipher, const uint8_t *aad, size_t aad_len,
 static CgToken *
 token_new(const uint8_t *key)
 {
-	SearchToken *self = OPENSSL_zalloc(sizeof(SearchToken));
+	CgSearchToken *self = OPENSSL_zalloc(sizeof(CgSearchToken));
 	uint8_t		sub[CG_KEY_LEN];
 
 	if (self == NULL)
@@ -654,10 +654,10 @@ token_new(const uint8_t *key)
 static void
 token_free(CgToken *token)
 {
-	SearchToken *self = (SearchToken *) token;
+	CgSearchToken *self = (CgSearchToken *) token;
 
 	cg_hmac_free(self->hmac);
-	OPENSSL_clear_free(self, sizeof(SearchToken));
+	OPENSSL_clear_free(self, sizeof(CgSearchToken));
 }
 
 static CgStatus
@@ -667,7 +667,7 @@ token_make(CgToken *token, uint8_t type, const uint8_t *canon, size_t len,
 	uint8_t		mac[CG_SHA256_LEN];
 	CgStatus	status;
 
-	status = cg_hmac(((SearchToken *) token)->hmac, &type, 1, canon, len, mac);
+	status = cg_hmac(((CgSearchToken *) token)->hmac, &type, 1, canon, len, mac);
 	if (status == CG_OK)
 		memcpy(out, mac, CG_TOKEN_LEN);
 	return status;
@@ -680,7 +680,7 @@ token_make_even(CgToken *token, uint8_t type, const uint8_t *canon, size_t len,
 	uint8_t		mac[CG_SHA256_LEN];
 	CgStatus	status;
 
-	status = cg_hmac_even(((SearchToken *) token)->hmac, &type, 1,
+	status = cg_hmac_even(((CgSearchToken *) token)->hmac, &type, 1,
 						  canon, len, len_max, mac);
 	if (status == CG_OK)
 		memcpy(out, mac, CG_TOKEN_LEN);

@@ -58,7 +58,7 @@ typedef struct CgConverted
 static void get_head(Datum value, CgHead *head);
 static int	compare(FunctionCallInfo fcinfo, Datum a, Datum b);
 static int	compare_heads(const CgHead *a, const CgHead *b);
-static int	compare_text(FunctionCallInfo fcinfo, Datum a, text *b);
+static int	compare_text(FunctionCallInfo fcinfo, Datum a, text * b);
 static void convert(FunctionCallInfo fcinfo, CgHead *head,
 					const CgHead *other);
 static CgConverted *remembered(FunctionCallInfo fcinfo, const CgHead *other,
@@ -146,7 +146,7 @@ compare_heads(const CgHead *a, const CgHead *b)
 }
 
 static int
-compare_text(FunctionCallInfo fcinfo, Datum a, text *b)
+compare_text(FunctionCallInfo fcinfo, Datum a, text * b)
 {
 	CgHead		ha;
 	CgConverted *c;

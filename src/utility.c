@@ -43,7 +43,7 @@ around_utility(PlannedStmt *pstmt, const char *query_string,
 			   DestReceiver *dest, QueryCompletion *qc)
 {
 	ProcessUtility_hook_type next = prev_utility ? prev_utility :
-		standard_ProcessUtility;
+	standard_ProcessUtility;
 
 	if (IsA(pstmt->utilityStmt, CreateExtensionStmt))
 		bodies_checked = check_function_bodies;

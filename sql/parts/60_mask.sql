@@ -67,7 +67,7 @@ DECLARE
 BEGIN
 	FOR item IN
 		SELECT x.privilege_type, x.is_grantable,
-			CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS grantee
+			CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS grantee
 		FROM aclexplode(restore_acl.acl::aclitem[]) x
 	LOOP
 		EXECUTE format('GRANT %s ON TABLE %s TO %s%s', item.privilege_type, restore_acl.view::regclass, item.grantee,

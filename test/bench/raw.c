@@ -26,7 +26,7 @@
 #define MAX_BYTES	1024
 #define PAD			16
 
-typedef struct Bench
+typedef struct CgBench
 {
 	size_t		bytes;
 	uint8_t		text[MAX_BYTES];
@@ -45,37 +45,37 @@ typedef struct Bench
 	EVP_CIPHER_CTX *block;
 	OSSL_PARAM	tag[2];
 	uint8_t		tag_bytes[16];
-} Bench;
+} CgBench;
 
-typedef void (*BenchFn) (Bench *b);
+typedef void (*CgBenchFn) (CgBench *b);
 
 static const CgSealSpec random_spec = {CG_TYPE_TEXT, 7, 1, 0, PAD};
 static const CgSealSpec search_spec = {CG_TYPE_TEXT, 7, 1, 1, PAD};
 
-static void set_up(Bench *b);
-static void make_datums(Bench *b, int suite, bool variant);
-static void run(Bench *b, const char *name, BenchFn fn);
-static double one_round(Bench *b, BenchFn fn, long n);
+static void set_up(CgBench *b);
+static void make_datums(CgBench *b, int suite, bool variant);
+static void run(CgBench *b, const char *name, CgBenchFn fn);
+static double one_round(CgBench *b, CgBenchFn fn, long n);
 static int	compare_double(const void *a, const void *b);
 static void die(const char *what);
-static void raw_gcm(Bench *b);
-static void raw_xaes(Bench *b);
-static void raw_ctr(Bench *b);
-static void raw_hmac(Bench *b);
-static void raw_hmac_ctr(Bench *b);
-static void seal_random(Bench *b);
-static void seal_random_new_prefix(Bench *b);
-static void seal_compact(Bench *b);
-static void seal_variant(Bench *b);
-static void open_same(Bench *b);
-static void open_turns(Bench *b);
-static void token(Bench *b);
+static void raw_gcm(CgBench *b);
+static void raw_xaes(CgBench *b);
+static void raw_ctr(CgBench *b);
+static void raw_hmac(CgBench *b);
+static void raw_hmac_ctr(CgBench *b);
+static void seal_random(CgBench *b);
+static void seal_random_new_prefix(CgBench *b);
+static void seal_compact(CgBench *b);
+static void seal_variant(CgBench *b);
+static void open_same(CgBench *b);
+static void open_turns(CgBench *b);
+static void token(CgBench *b);
 
 int
 main(void)
 {
 	static const size_t sizes[] = {16, 64, 1024};
-	Bench	   *b = calloc(1, sizeof(Bench));
+	CgBench    *b = calloc(1, sizeof(CgBench));
 	size_t		i;
 
 	if (b == NULL)
@@ -106,7 +106,7 @@ main(void)
 }
 
 static void
-set_up(Bench *b)
+set_up(CgBench *b)
 {
 	EVP_CIPHER *gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	EVP_CIPHER *ctr = EVP_CIPHER_fetch(NULL, "AES-256-CTR", NULL);
@@ -139,7 +139,7 @@ set_up(Bench *b)
 
 /* Two datums of the present size to be opened. */
 static void
-make_datums(Bench *b, int suite, bool variant)
+make_datums(CgBench *b, int suite, bool variant)
 {
 	bool		random = suite == CG_SUITE_AES_RANDOM;
 	size_t		len;
@@ -160,7 +160,7 @@ make_datums(Bench *b, int suite, bool variant)
 }
 
 static void
-run(Bench *b, const char *name, BenchFn fn)
+run(CgBench *b, const char *name, CgBenchFn fn)
 {
 	double		ns[ROUNDS];
 	long		n;
@@ -175,7 +175,7 @@ run(Bench *b, const char *name, BenchFn fn)
 }
 
 static double
-one_round(Bench *b, BenchFn fn, long n)
+one_round(CgBench *b, CgBenchFn fn, long n)
 {
 	struct timespec from;
 	struct timespec to;
@@ -207,7 +207,7 @@ die(const char *what)
 
 /* Same work as suite 1 does for a header of 12 bytes and padded text. */
 static void
-raw_gcm(Bench *b)
+raw_gcm(CgBench *b)
 {
 	int			n;
 
@@ -221,7 +221,7 @@ raw_gcm(Bench *b)
 }
 
 static void
-raw_xaes(Bench *b)
+raw_xaes(CgBench *b)
 {
 	uint8_t		key[32];
 	int			n;
@@ -238,7 +238,7 @@ raw_xaes(Bench *b)
 }
 
 static void
-raw_ctr(Bench *b)
+raw_ctr(CgBench *b)
 {
 	int			n;
 
@@ -248,14 +248,14 @@ raw_ctr(Bench *b)
 }
 
 static void
-raw_hmac(Bench *b)
+raw_hmac(CgBench *b)
 {
 	if (cg_hmac(b->hmac, b->text, b->bytes, NULL, 0, b->out) != CG_OK)
 		die("hmac");
 }
 
 static void
-raw_hmac_ctr(Bench *b)
+raw_hmac_ctr(CgBench *b)
 {
 	uint8_t		mac[CG_SHA256_LEN];
 	int			n;
@@ -267,7 +267,7 @@ raw_hmac_ctr(Bench *b)
 }
 
 static void
-token(Bench *b)
+token(CgBench *b)
 {
 	if (cg_token_make(b->token, CG_TYPE_TEXT, b->text, b->bytes,
 					  b->out) != CG_OK)
@@ -275,7 +275,7 @@ token(Bench *b)
 }
 
 static void
-seal_random(Bench *b)
+seal_random(CgBench *b)
 {
 	size_t		len;
 
@@ -287,14 +287,14 @@ seal_random(Bench *b)
 }
 
 static void
-seal_random_new_prefix(Bench *b)
+seal_random_new_prefix(CgBench *b)
 {
 	b->nonce[0]++;
 	seal_random(b);
 }
 
 static void
-seal_compact(Bench *b)
+seal_compact(CgBench *b)
 {
 	size_t		len;
 
@@ -305,7 +305,7 @@ seal_compact(Bench *b)
 }
 
 static void
-seal_variant(Bench *b)
+seal_variant(CgBench *b)
 {
 	size_t		len;
 
@@ -316,7 +316,7 @@ seal_variant(Bench *b)
 }
 
 static void
-open_same(Bench *b)
+open_same(CgBench *b)
 {
 	const CgEnvelope *env = &b->env[0];
 	size_t		len;
@@ -327,7 +327,7 @@ open_same(Bench *b)
 }
 
 static void
-open_turns(Bench *b)
+open_turns(CgBench *b)
 {
 	const CgEnvelope *env = &b->env[b->turn++ & 1];
 	size_t		len;

@@ -32,7 +32,7 @@ dir=$(mktemp -d "${CIPGUARD_FRESH_DIR:-/var/tmp}/cipguard-fresh.XXXXXX")
 end() {
 	local rc=$?
 	cd /
-	umount -R "$dir"/*/proc "$dir"/*/dev "$dir"/*/tmp "$dir"/*/var/cache/apt/archives 2> /dev/null || true
+	umount -R -l "$dir"/*/proc "$dir"/*/dev "$dir"/*/tmp "$dir"/*/var/cache/apt/archives 2> /dev/null || true
 	rm -rf --one-file-system "$dir" || true
 	exit "$rc"
 }
@@ -100,7 +100,8 @@ for user in root dev; do
 	rc=0
 	traces "$r" || rc=1
 	verdict "$user: no traces" "$rc"
-	umount -R "$r/proc" "$r/dev" "$r/tmp" "$r/var/cache/apt/archives"
+	# Lazily, as a test that hung may have left a process behind.
+	umount -R -l "$r/proc" "$r/dev" "$r/tmp" "$r/var/cache/apt/archives"
 	rm -rf --one-file-system "$r"
 done
 echo "$passed passed, $failed failed"

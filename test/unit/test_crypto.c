@@ -54,7 +54,7 @@ main(void)
 static void
 test_sha256(void)
 {
-	VecFile		v;
+	CgVecFile	v;
 	uint8_t		md[CG_SHA256_LEN];
 
 	vec_open(&v, "sha256.tsv");
@@ -76,7 +76,7 @@ test_sha256(void)
 static void
 test_hmac(void)
 {
-	VecFile		v;
+	CgVecFile	v;
 
 	vec_open(&v, "hmac_sha256.tsv");
 	while (vec_next(&v))
@@ -143,7 +143,7 @@ test_hmac_even(void)
 static void
 test_hkdf(void)
 {
-	VecFile		v;
+	CgVecFile	v;
 	uint8_t		out[255 * CG_SHA256_LEN + 1];
 	uint8_t		head[40];
 
@@ -180,7 +180,7 @@ test_hkdf(void)
 static void
 test_gcm(void)
 {
-	VecFile		v;
+	CgVecFile	v;
 	CgGcm	   *sealer = cg_gcm_new(true);
 	CgGcm	   *opener = cg_gcm_new(false);
 
@@ -245,7 +245,7 @@ test_gcm(void)
 static void
 test_ctr(void)
 {
-	VecFile		v;
+	CgVecFile	v;
 	uint8_t		ones[16];
 	uint8_t		zeros[256] = {0};
 	uint8_t		a[256];
@@ -306,7 +306,7 @@ test_ctr(void)
 static void
 test_xaes(void)
 {
-	VecFile		v;
+	CgVecFile	v;
 
 	vec_open(&v, "xaes256gcm.tsv");
 	while (vec_next(&v))
@@ -436,7 +436,7 @@ test_xaes_cache(void)
 static void
 test_keywrap(void)
 {
-	VecFile		v;
+	CgVecFile	v;
 
 	vec_open(&v, "aes256kwp.tsv");
 	while (vec_next(&v))

@@ -13,7 +13,7 @@
 #include "vectors.h"
 
 /* A row of golden_text.tsv. */
-typedef struct Golden
+typedef struct CgGolden
 {
 	const char *name;
 	int			suite;
@@ -29,20 +29,20 @@ typedef struct Golden
 	size_t		datum_len;
 	CgCipher   *cipher[CG_SUITE_AES_SEARCHABLE + 1];	/* the DEK */
 	CgToken    *token;
-} Golden;
+} CgGolden;
 
 /* Keys for whatever a damaged header claims. */
 static CgCipher *other_cipher[CG_SUITE_AES_SEARCHABLE + 1];
 static CgToken *other_token;
 
 static void test_golden(void);
-static void read_golden(VecFile *v, Golden *g);
-static void free_golden(Golden *g);
-static void check_opens(const Golden *g);
-static void check_seals(const Golden *g);
-static void check_bits(const Golden *g);
-static void check_lengths(const Golden *g);
-static bool refused(const Golden *g, const uint8_t *datum, size_t len);
+static void read_golden(CgVecFile *v, CgGolden *g);
+static void free_golden(CgGolden *g);
+static void check_opens(const CgGolden *g);
+static void check_seals(const CgGolden *g);
+static void check_bits(const CgGolden *g);
+static void check_lengths(const CgGolden *g);
+static bool refused(const CgGolden *g, const uint8_t *datum, size_t len);
 static void test_parse(void);
 static void test_sizes(void);
 static void test_variants(void);
@@ -82,13 +82,13 @@ main(void)
 static void
 test_golden(void)
 {
-	VecFile		v;
+	CgVecFile	v;
 	int			n = 0;
 
 	vec_open(&v, "golden_text.tsv");
 	while (vec_next(&v))
 	{
-		Golden		g;
+		CgGolden	g;
 
 		read_golden(&v, &g);
 		check_opens(&g);
@@ -102,12 +102,12 @@ test_golden(void)
 }
 
 static void
-read_golden(VecFile *v, Golden *g)
+read_golden(CgVecFile *v, CgGolden *g)
 {
 	size_t		n;
 	int			i;
 
-	memset(g, 0, sizeof(Golden));
+	memset(g, 0, sizeof(CgGolden));
 	g->name = v->field[0];
 	g->suite = atoi(v->field[1]);
 	g->dek = vec_hex(v->field[2], &n);
@@ -128,7 +128,7 @@ read_golden(VecFile *v, Golden *g)
 }
 
 static void
-free_golden(Golden *g)
+free_golden(CgGolden *g)
 {
 	int			i;
 
@@ -144,7 +144,7 @@ free_golden(Golden *g)
 }
 
 static void
-check_opens(const Golden *g)
+check_opens(const CgGolden *g)
 {
 	CgEnvelope	env;
 	uint8_t    *out = malloc(g->datum_len);
@@ -172,7 +172,7 @@ check_opens(const Golden *g)
 }
 
 static void
-check_seals(const Golden *g)
+check_seals(const CgGolden *g)
 {
 	size_t		bound = cg_envelope_bound(g->suite, g->plain_len, g->spec.pad);
 	uint8_t    *out = malloc(bound);
@@ -198,7 +198,7 @@ check_seals(const Golden *g)
 }
 
 static void
-check_bits(const Golden *g)
+check_bits(const CgGolden *g)
 {
 	uint8_t    *datum = malloc(g->datum_len);
 	size_t		opened = 0;
@@ -221,7 +221,7 @@ check_bits(const Golden *g)
 
 /* Cut at the end, cut at the start, and lengthened in several ways. */
 static void
-check_lengths(const Golden *g)
+check_lengths(const CgGolden *g)
 {
 	size_t		len = g->datum_len;
 	uint8_t    *datum;
@@ -258,7 +258,7 @@ check_lengths(const Golden *g)
  * In memory of its exact size the address sanitizer sees a read past it.
  */
 static bool
-refused(const Golden *g, const uint8_t *datum, size_t len)
+refused(const CgGolden *g, const uint8_t *datum, size_t len)
 {
 	CgEnvelope	env;
 	CgCipher   *cipher;

@@ -7,14 +7,14 @@
 
 #define TODAY	20261123
 
-typedef struct Case
+typedef struct CgCase
 {
 	CgValidator v;
 	const char *text;
 	CgVerdict	verdict;
-} Case;
+} CgCase;
 
-static const Case cases[] = {
+static const CgCase cases[] = {
 	{CG_VALID_NONE, "", CG_V_OK},
 	{CG_VALID_NONE, "\xFF", CG_V_OK},
 

@@ -14,14 +14,14 @@
 #define N_RANDOM		200000
 #define NO_TODAY		99991231
 
-typedef struct Pair
+typedef struct CgPair
 {
 	CgMasker	masker;
 	const char *text;
 	const char *mask;
-} Pair;
+} CgPair;
 
-static const Pair pairs[] = {
+static const CgPair pairs[] = {
 	{CG_MASK_STARS, "abc", "***"},
 	{CG_MASK_STARS, " a c\xE3\x80\x80", "***"},
 	{CG_MASK_STARS, "", ""},
@@ -122,7 +122,7 @@ static const Pair pairs[] = {
 };
 
 /* A section of masks.tsv and the masker it is about. */
-static const Pair sections[] = {
+static const CgPair sections[] = {
 	{CG_MASK_RESIDENT_ID, "resident_id · standard (1+1)", NULL},
 	{CG_MASK_MOBILE, "mobile", NULL},
 	{CG_MASK_BANK_CARD, "bank_card · standard (6+4)", NULL},

@@ -8,14 +8,14 @@
 
 #define N_RANDOM	300000
 
-typedef struct Spelling
+typedef struct CgSpelling
 {
 	CgNormalizer n;
 	const char *text;
 	const char *form;
-} Spelling;
+} CgSpelling;
 
-static const Spelling spellings[] = {
+static const CgSpelling spellings[] = {
 	{CG_NORM_NONE, " aＢ - ", " aＢ - "},
 
 	{CG_NORM_NAME, "张三", "张三"},
@@ -278,7 +278,7 @@ main(void)
 	check_collect();
 	for (i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++)
 	{
-		const Spelling *s = &spellings[i];
+		const CgSpelling *s = &spellings[i];
 		char		out[256];
 		char		name[300];
 		size_t		n = cg_normalize(s->n, s->text, strlen(s->text), out);

@@ -14,17 +14,17 @@
 #define VEC_MAX_FIELDS	16
 #define VEC_MAX_LINE	16384
 
-typedef struct VecFile
+typedef struct CgVecFile
 {
 	FILE	   *file;
 	int			n_fields;
 	char	   *field[VEC_MAX_FIELDS];
 	char		line[VEC_MAX_LINE];
-} VecFile;
+} CgVecFile;
 
 /* Open for vec_next; a file that is not there ends the program. */
 static inline void
-vec_open(VecFile *v, const char *name)
+vec_open(CgVecFile *v, const char *name)
 {
 	char		path[256];
 
@@ -39,7 +39,7 @@ vec_open(VecFile *v, const char *name)
 
 /* Next line that is no comment, split; false and closed at the end. */
 static inline bool
-vec_next(VecFile *v)
+vec_next(CgVecFile *v)
 {
 	while (fgets(v->line, sizeof(v->line), v->file) != NULL)
 	{
