@@ -369,9 +369,8 @@ make_key(bool encrypted, struct varlena *value, int32 typmod)
 {
 	if (encrypted)
 		return cg_search_key(value, typmod);
-	value = cg_take_text(CG_TYPE_TEXT, VARDATA_ANY(value),
-						 VARSIZE_ANY_EXHDR(value), -1, NULL);
-	return cg_search_key(value, typmod);
+	return cg_search_text(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value),
+						  typmod);
 }
 
 static Datum

@@ -214,6 +214,17 @@ cg_search_key(struct varlena *datum, int32 typmod)
 	return result;
 }
 
+struct varlena *
+cg_search_text(const char *text, Size len, int32 typmod)
+{
+	if (cg_is_armor(text, len))
+		return cg_search_key(take_armor(CG_TYPE_TEXT, text, len, -1, NULL),
+							 typmod);
+	cg_require_search(typmod);
+	return cg_encrypt(cg_category_by_id(typmod, false), CG_TYPE_TEXT, text,
+					  len);
+}
+
 /*
  * Ciphertext always, never a mask, wherever a value may be on its way into
  * storage: pg_dump sets row_security off, a walsender feeds replicas, and

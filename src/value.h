@@ -40,6 +40,10 @@ extern struct varlena *cg_recode(struct varlena *datum, int32 typmod);
  */
 extern struct varlena *cg_search_key(struct varlena *datum, int32 typmod);
 
+/* The same of text, which may be armor. */
+extern struct varlena *cg_search_text(const char *text, Size len,
+									  int32 typmod);
+
 /* May the current user see plaintext of the category here and now? */
 extern bool cg_shows_plain(int32 category);
 

@@ -104,9 +104,8 @@ BEGIN
 	FOR found IN
 		SELECT a.attname, r.relname
 		FROM pg_event_trigger_ddl_commands() d
-			JOIN pg_class r ON CASE d.classid
-				WHEN 'pg_class'::regclass THEN r.oid = d.objid
-				WHEN 'pg_type'::regclass THEN r.reltype = d.objid END
+			JOIN pg_class r ON (d.classid = 'pg_class'::regclass AND r.oid = d.objid)
+				OR (d.classid = 'pg_type'::regclass AND r.reltype = d.objid)
 			JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 			JOIN pg_type t ON t.oid = a.atttypid
 			JOIN pg_type e ON e.oid = CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN t.typelem ELSE t.oid END

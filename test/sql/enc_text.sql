@@ -176,6 +176,37 @@ SELECT count(DISTINCT test.raw(m)) FROM def;
 SELECT test.error_of('CREATE INDEX ON regress_enc.client ((mobile::text))');
 SELECT test.error_of('ALTER TABLE regress_enc.client ADD g text GENERATED ALWAYS AS (mobile::text) STORED');
 
+-- Temporary tables, cursors, functions of a definer, parallel plans: the
+-- current user decides, when the value is shown.
+CREATE TEMP TABLE scratch (v cipguard.enc_text('mobile'));
+INSERT INTO scratch SELECT mobile FROM client WHERE id = 1;
+CREATE TEMP TABLE untyped AS SELECT coalesce(mobile, mobile) AS v FROM client WHERE id = 1;
+GRANT SELECT ON scratch, untyped TO regress_cipguard_reader, regress_cipguard_clerk;
+CREATE FUNCTION peek() RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = regress_enc, pg_temp AS 'SELECT mobile::text FROM client WHERE id = 1';
+ALTER FUNCTION peek() OWNER TO regress_cipguard_reader;
+BEGIN;
+SET LOCAL ROLE regress_cipguard_reader;
+SELECT s.v, u.v FROM scratch s, untyped u;
+DECLARE c CURSOR FOR SELECT format('%s', mobile) FROM client WHERE id IN (1, 4) ORDER BY id;
+FETCH 1 FROM c;
+SET LOCAL ROLE regress_cipguard_clerk;
+SELECT format('%s', v) LIKE 'cip1:%' AS armor FROM scratch;
+SELECT peek() AS by_definer;
+COMMIT;
+CREATE TABLE big AS SELECT g AS id, mobile FROM client, generate_series(1, 3000) g WHERE client.id = 1;
+ANALYZE big;
+GRANT SELECT ON big TO regress_cipguard_reader, regress_cipguard_clerk;
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+SET ROLE regress_cipguard_reader;
+SELECT test.plan_has('SELECT count(*) FROM regress_enc.big WHERE length(mobile::text) = 11', 'Gather') AS parallel;
+SELECT count(*), count(DISTINCT format('%s', mobile)) FROM big WHERE length(mobile::text) = 11 AND mobile = '13800138000';
+SET ROLE regress_cipguard_clerk;
+SELECT test.error_of('SELECT count(*) FROM regress_enc.big WHERE length(mobile::text) = 11');
+SELECT count(*) FROM big WHERE format('%s', mobile) LIKE 'cip1:%';
+RESET ROLE;
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
+DROP TABLE scratch, untyped;
+
 -- A plain column becomes encrypted in place, and plain again for a reader.
 CREATE TABLE conv (id int, m text);
 INSERT INTO conv VALUES (1, '13800138000'), (2, NULL);
