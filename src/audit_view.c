@@ -27,7 +27,6 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "compat.h"
 
@@ -208,7 +207,6 @@ load_schema(CgSchema *schema, MemoryContext context)
 	};
 	Relation	rel = table_open(cg_audit_oid(CG_AUDIT_SCHEMA),
 								 AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -222,8 +220,10 @@ load_schema(CgSchema *schema, MemoryContext context)
 	schema->columns = NULL;
 	ScanKeyInit(&key, CG_SC_ID + 1, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum(schema->key.id));
+
+	/* No snapshot of our own: parallel mode forbids to take one. */
 	scan = systable_beginscan(rel, cg_audit_oid(CG_AUDIT_SCHEMA_INDEX), true,
-							  snapshot, 1, &key);
+							  NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		TupleDesc	desc = RelationGetDescr(rel);
@@ -249,7 +249,6 @@ load_schema(CgSchema *schema, MemoryContext context)
 		break;
 	}
 	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 
 	for (i = 0; i < schema->ncolumns; i++)

@@ -244,8 +244,15 @@ before_drop_extension(DropStmt *stmt)
 	if (stmt->removeType != OBJECT_EXTENSION)
 		return;
 	foreach(lc, stmt->objects)
-		if (strcmp(strVal(lfirst(lc)), CG_SCHEMA) == 0)
-		break;
+	{
+		const char *name = strVal(lfirst(lc));
+
+		/* pgcrypto takes us along, by CASCADE. */
+		if (strcmp(name, CG_SCHEMA) == 0 ||
+			(strcmp(name, "pgcrypto") == 0 &&
+			 stmt->behavior == DROP_CASCADE))
+			break;
+	}
 	if (lc == NULL)
 		return;
 
