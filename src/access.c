@@ -115,8 +115,8 @@ cg_access_level(int32 category, Oid relation)
 {
 	CgAccessVerdict **recent;
 	CgAccessVerdict *verdict;
-	uint64		epoch = watch.generation + membership_generation +
-	cg_guc_generation;
+	static TimestampTz heard_at = 0;
+	uint64		epoch;
 	TimestampTz now = GetCurrentStatementStartTimestamp();
 	CgVerdictKey key;
 	bool		found;
@@ -124,6 +124,18 @@ cg_access_level(int32 category, Oid relation)
 	key.user = GetUserId();
 	key.category = category;
 	key.relation = relation;
+
+	/*
+	 * PostgreSQL listens for news when it takes a lock, and a transaction
+	 * that holds one takes it no more.  A revocation must reach it all the
+	 * same, so each statement listens.
+	 */
+	if (heard_at != now)
+	{
+		heard_at = now;
+		AcceptInvalidationMessages();
+	}
+	epoch = watch.generation + membership_generation + cg_guc_generation;
 
 	if (verdict_epoch != epoch)
 	{

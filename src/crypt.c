@@ -89,7 +89,7 @@ static const CgHot *
 hot_for_open(const CgEnvelope *env)
 {
 	int32		category = (int32) env->category;
-	CgHot	   *hot = &opening[category % NUM_HOT];
+	CgHot	   *hot = &opening[env->category % NUM_HOT];	/* not trusted */
 
 	if (!is_hot(hot, category, cg_keyring_refresh()) ||
 		hot->dek_version != env->dek_version ||
@@ -102,7 +102,7 @@ hot_for_open(const CgEnvelope *env)
 static const CgHot *
 hot_for_seal(const CgCategory *c)
 {
-	CgHot	   *hot = &sealing[c->id % NUM_HOT];
+	CgHot	   *hot = &sealing[(uint32) c->id % NUM_HOT];
 
 	if (!is_hot(hot, c->id, cg_keyring_refresh()))
 		hot_keys(hot, c->id, cg_keyring_current(CG_KEY_KIND_DATA, c->id),

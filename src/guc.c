@@ -16,7 +16,9 @@
 
 static bool check_claim(char **newval, void **extra, GucSource source);
 static void assign_purpose(const char *newval, void *extra);
-static void assign_kek(const char *newval, void *extra);
+static void assign_kek_command(const char *newval, void *extra);
+static void assign_kek_file(const char *newval, void *extra);
+static void assign_kek(const char *oldval, const char *newval);
 
 char	   *cg_kek_command = NULL;
 char	   *cg_kek_file = NULL;
@@ -49,7 +51,7 @@ cg_guc_init(void)
 							   &cg_kek_command,
 							   "",
 							   PGC_SUSET, GUC_SUPERUSER_ONLY,
-							   NULL, assign_kek, NULL);
+							   NULL, assign_kek_command, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".kek_file",
 							   "File that holds the key-encryption key.",
@@ -57,7 +59,7 @@ cg_guc_init(void)
 							   &cg_kek_file,
 							   "",
 							   PGC_SUSET, GUC_SUPERUSER_ONLY,
-							   NULL, assign_kek, NULL);
+							   NULL, assign_kek_file, NULL);
 
 	DefineCustomEnumVariable(CG_SCHEMA ".output",
 							 "Form in which encrypted values are shown.",
@@ -98,7 +100,24 @@ assign_purpose(const char *newval, void *extra)
 }
 
 static void
-assign_kek(const char *newval, void *extra)
+assign_kek_command(const char *newval, void *extra)
 {
-	cg_kek_generation++;
+	assign_kek(cg_kek_command, newval);
+}
+
+static void
+assign_kek_file(const char *newval, void *extra)
+{
+	assign_kek(cg_kek_file, newval);
+}
+
+/*
+ * Reading the configuration again assigns the same values again.  The key is
+ * then kept: where it was fetched from at start may be out of reach by now.
+ */
+static void
+assign_kek(const char *oldval, const char *newval)
+{
+	if (oldval == NULL || strcmp(oldval, newval) != 0)
+		cg_kek_generation++;
 }

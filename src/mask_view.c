@@ -47,6 +47,7 @@ static void drop_view(Oid viewid);
 static void before_alter_table(AlterTableStmt *stmt);
 static void before_drop_extension(DropStmt *stmt);
 static void run(const char *sql);
+static Oid	relation_owner(Oid relid);
 static char *qualified_name(Oid relid);
 
 /* State of a call that acts with the rights of the extension. */
@@ -131,7 +132,7 @@ cipguard_create_masking_view(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		char	   *owner = GetUserNameFromId(acting.user, false);
+		char	   *owner = GetUserNameFromId(relation_owner(relid), false);
 
 		run(psprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s",
 					 qualified_name(relid), CG_ROLE_MASKER));
@@ -200,8 +201,8 @@ before_alter_table(AlterTableStmt *stmt)
 	if (!blocked)
 		return;
 	relid = RangeVarGetRelid(stmt->relation, NoLock, true);
-	if (!OidIsValid(relid))
-		return;
+	if (!OidIsValid(relid) || !cg_owns_relation(relid, GetUserId()))
+		return;					/* the statement will be refused */
 
 	begin_acting(&acting);
 	run(psprintf("SELECT view::pg_catalog.oid FROM cipguard.masking_view"
@@ -462,6 +463,16 @@ run(const char *sql)
 	if (rc < 0)
 		elog(ERROR, "could not execute \"%s\": %s", sql,
 			 SPI_result_code_string(rc));
+}
+
+static Oid
+relation_owner(Oid relid)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	Oid			owner = rel->rd_rel->relowner;
+
+	relation_close(rel, AccessShareLock);
+	return owner;
 }
 
 static char *

@@ -137,7 +137,7 @@ COMMENT ON FUNCTION cipguard.add_category(text, text, text, text, text, integer,
 REVOKE ALL ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text) FROM PUBLIC;
 
 CREATE VIEW cipguard.key_status AS
-	SELECT CASE k.kind WHEN 'd' THEN 'data key' ELSE 'token key' END AS kind,
+	SELECT CASE WHEN k.kind OPERATOR(pg_catalog.=) 'd' THEN 'data key' ELSE 'token key' END AS kind,
 		coalesce(c.name, d.token_domain, k.owner_name) AS of,
 		k.version,
 		k.state,

@@ -141,7 +141,7 @@ BEGIN
 			AND cipguard.holds_encrypted(t.oid)
 	LOOP
 		EXECUTE format('ALTER %s %s ALTER COLUMN %I SET STATISTICS 0',
-			CASE found.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END,
+			CASE WHEN found.relkind = 'm' THEN 'MATERIALIZED VIEW' WHEN found.relkind = 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END,
 			found.relation, found.attname);
 	END LOOP;
 	FOR found IN
@@ -151,8 +151,8 @@ BEGIN
 			JOIN pg_depend p ON p.classid = d.classid AND p.objid = s.oid AND p.refclassid = 'pg_class'::regclass
 			JOIN pg_attribute a ON a.attrelid = p.refobjid AND a.attnum = p.refobjsubid
 			JOIN pg_type t ON t.oid = a.atttypid
-			JOIN pg_type e ON e.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype
-				ELSE CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN t.typelem ELSE t.oid END END
+			JOIN pg_type e ON e.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype
+				WHEN t.typelem <> 0 AND t.typlen = -1 THEN t.typelem ELSE t.oid END
 		WHERE (s.stxexprs IS NOT NULL OR 'm' = ANY (s.stxkind))
 			AND e.typname LIKE 'enc\_%' AND e.typnamespace = 'cipguard'::regnamespace
 	LOOP

@@ -274,6 +274,21 @@ $broken->adjust_conf('postgresql.conf', 'cipguard.kek_command', "'cat $right'");
 $broken->restart;
 is(as($broken, undef, 'SELECT cipguard.mask(phone) FROM client'),
 	'139****5678', 'key found again: data can be read');
+
+# 11. Fetched once, at start: the source may go away, and reading the
+#     configuration again does not fetch again.
+my $away = "$dir/away";
+write_file($away, "$hex\n", 0600);
+$broken->adjust_conf('postgresql.conf', 'cipguard.kek_command', "'cat $away'");
+$broken->restart;
+unlink($away);
+is(as($broken, undef, 'SELECT cipguard.mask(phone) FROM client'),
+	'139****5678', 'the key is kept when its source is gone');
+$broken->append_conf('postgresql.conf', "work_mem = '5MB'\n");
+$broken->reload;
+ok($broken->poll_query_until('postgres', "SELECT current_setting('work_mem') = '5MB'"), 'configuration is read again');
+is(as($broken, undef, 'SELECT cipguard.mask(phone) FROM client'),
+	'139****5678', 'and the key is still there');
 unlike(slurp_file($broken->logfile), qr/(?:WARNING|ERROR|DETAIL|HINT).*secretword/,
 	'the log has no text of the command');
 unlike(slurp_file($broken->logfile), qr/\Q$hex\E/i, 'nor the key');

@@ -47,7 +47,7 @@ sub session
 sub ask
 {
 	my ($s, $sql) = @_;
-	my $out = $s->query("$sql\n;\\if :ERROR\n\\echo :SQLSTATE\n\\endif\n");
+	my $out = $s->query("$sql\n\\if :ERROR\n\\echo :SQLSTATE\n\\endif\n");
 	$out =~ s/\s+\z//;
 	return $out =~ /^cip1:/ ? 'armor' : $out;
 }
@@ -109,9 +109,17 @@ foreach my $round (1, 2)
 ask($s, 'BEGIN;');
 is(ask($s, 'EXECUTE r;'), 'armor', 'in a transaction');
 my $id = as($node, 'officer', "SELECT cipguard.grant_access('clerk', 'mobile')");
-is(ask($s, 'EXECUTE r;'), $phone, 'a grant reaches a transaction that is open');
+is($state->($s), $open, 'a grant reaches a transaction that is open and holds its locks');
 as($node, 'officer', "SELECT cipguard.revoke_access($id)");
 is(ask($s, 'EXECUTE r;'), 'armor', 'a revocation, too');
+is(ask($s, 'EXECUTE j;'), '42501', 'and the plan of a join');
+ask($s, 'ROLLBACK;');
+ask($s, 'BEGIN ISOLATION LEVEL REPEATABLE READ;');
+is(ask($s, 'EXECUTE r;'), 'armor', 'with an old snapshot');
+$id = as($node, 'officer', "SELECT cipguard.grant_access('clerk', 'mobile')");
+is(ask($s, 'EXECUTE r;'), $phone, 'a grant counts');
+as($node, 'officer', "SELECT cipguard.revoke_access($id)");
+is(ask($s, 'EXECUTE r;'), 'armor', 'and a revocation');
 ask($s, 'ROLLBACK;');
 as($node, 'officer', "BEGIN; SELECT cipguard.grant_access('clerk', 'mobile'); ROLLBACK");
 is($state->($s), $closed, 'a grant rolled back is none');
