@@ -38,6 +38,7 @@ static const unsigned char code_of_ascii[0x80] = {
 	'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', '{', '|', '}', '~', 0
 };
 
+static bool is_plain_name(const char *text, size_t len);
 static bool is_plainly_normal(CgNormalizer n, const char *text, size_t len);
 static bool is_mobile(const char *digits, size_t n);
 static size_t put_bytes(uint32_t c, const char *from, const char *to,
@@ -300,9 +301,29 @@ cg_collect(CgForm form, const char *text, size_t len, uint32_t *out,
 	return n;
 }
 
+/* Only ASCII graphics and U+4000-9FFF: no blank and no dot to normalise. */
+static bool
+is_plain_name(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *) text;
+	size_t		i = 0;
+
+	while (i < len)
+	{
+		if (s[i] > ' ' && s[i] < 0x7F)
+			i++;
+		else if (s[i] >= 0xE4 && s[i] <= 0xE9 && len - i >= 3 &&
+				 (s[i + 1] & 0xC0) == 0x80 && (s[i + 2] & 0xC0) == 0x80)
+			i += 3;
+		else
+			return false;
+	}
+	return true;
+}
+
 /*
- * Most values arrive in their normal form and in ASCII; telling that takes a
- * tenth of the time of making it.  False means nothing.
+ * Most values arrive in their normal form; telling that takes a tenth of the
+ * time of making it.  False means nothing.
  */
 static bool
 is_plainly_normal(CgNormalizer n, const char *text, size_t len)
@@ -314,7 +335,7 @@ is_plainly_normal(CgNormalizer n, const char *text, size_t len)
 		case CG_NORM_NONE:
 			return true;
 		case CG_NORM_NAME:
-			return false;
+			return is_plain_name(text, len);
 		case CG_NORM_PHONE:
 			for (i = 0; i < len; i++)
 				if (!(text[i] >= '0' && text[i] <= '9'))
