@@ -32,6 +32,7 @@
 #include "catalog.h"
 #include "category.h"
 #include "cipguard.h"
+#include "crypt.h"
 #include "guc.h"
 
 /* Columns of cipguard.access_grant, in the order of sql/parts/40_access.sql. */
@@ -85,7 +86,7 @@ static void judge(CgAccessVerdict *verdict, TimestampTz now);
 static void membership_changed(Datum arg, int cacheid, uint32 hashvalue);
 static CgLevel level_by_name(const char *name);
 
-static CgWatch watch = {.relname = "access_grant"};
+static CgWatch watch = {.relname = "access_grant", .natts = NUM_COLS};
 static uint64 membership_generation = 1;
 static uint64 loaded_epoch = 0; /* watch generation of grants[] */
 static uint64 verdict_epoch = 0;	/* sum of generations of verdicts */
@@ -183,6 +184,9 @@ cg_require_search(int32 category)
 	c = cg_category_by_id(category, true);
 	if (c != NULL && !c->searchable)
 		return;					/* comparing will say that it cannot */
+
+	/* What was compared with may stand in the statement. */
+	cg_plain_at = GetCurrentTransactionStartTimestamp();
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to compare values of category \"%s\"",
@@ -370,6 +374,12 @@ cipguard_guard_grant(PG_FUNCTION_ARGS)
 
 	grantee = DatumGetObjectId(heap_getattr(tuple, COL_GRANTEE, desc,
 											&isnull));
+	if (insert)
+		(void) cg_category_by_name(TextDatumGetCString(heap_getattr(tuple,
+																	COL_CATEGORY,
+																	desc,
+																	&isnull)),
+								   false);
 	if (insert &&
 		(is_member_of_role_nosuper(GetUserId(), grantee) ||
 		 is_member_of_role_nosuper(GetSessionUserId(), grantee) ||

@@ -15,7 +15,10 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -43,12 +46,25 @@ cg_watch(CgWatch *watch)
 Oid
 cg_schema_oid(void)
 {
-	return get_namespace_oid(CG_SCHEMA, true);
+	static Oid	ours = InvalidOid;
+	Oid			nspoid = get_namespace_oid(CG_SCHEMA, true);
+	Oid			extension;
+
+	if (!OidIsValid(nspoid) || nspoid == ours)
+		return nspoid;
+	extension = get_extension_oid(CG_SCHEMA, true);
+	if (!OidIsValid(extension) ||
+		getExtensionOfObject(NamespaceRelationId, nspoid) != extension)
+		return InvalidOid;
+	ours = nspoid;
+	return nspoid;
 }
 
 Relation
 cg_watch_open(CgWatch *watch)
 {
+	Relation	rel;
+
 	if (!OidIsValid(watch->relid))
 	{
 		Oid			nspoid = cg_schema_oid();
@@ -59,7 +75,14 @@ cg_watch_open(CgWatch *watch)
 		if (!OidIsValid(watch->relid))
 			return NULL;
 	}
-	return table_open(watch->relid, AccessShareLock);
+	rel = table_open(watch->relid, AccessShareLock);
+	if (RelationGetNumberOfAttributes(rel) != watch->natts)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s.%s\" is not as this version of the library knows it",
+						CG_SCHEMA, watch->relname),
+				 errhint("Library and extension must be of one version.")));
+	return rel;
 }
 
 /*

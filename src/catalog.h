@@ -8,12 +8,13 @@
 #include "utils/relcache.h"
 
 /*
- * One of our tables that a module caches.  The module sets relname and zeroes
- * the rest; generation grows whenever the table's contents may have changed.
+ * One of our tables that a module caches.  The module sets relname and natts,
+ * the number of columns it knows, and zeroes the rest; generation grows whenever the table's contents may have changed.
  */
 typedef struct CgWatch
 {
 	const char *relname;
+	int			natts;
 	Oid			relid;			/* InvalidOid until found */
 	uint64		generation;
 	struct CgWatch *next;
@@ -27,7 +28,11 @@ extern void cg_watch(CgWatch *watch);
  */
 extern Relation cg_watch_open(CgWatch *watch);
 
-/* The schema of the extension, InvalidOid when it is not in this database. */
+/*
+ * The schema of the extension, InvalidOid when it is not in this database.  A
+ * schema of that name that somebody else made is not it: what is in there
+ * would be trusted.
+ */
 extern Oid	cg_schema_oid(void);
 
 extern void cg_catalog_init(void);

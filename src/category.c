@@ -40,8 +40,11 @@ enum
 	COL_MODE,
 	COL_SUITE,
 	COL_TOKEN_DOMAIN,
-	COL_PAD
+	COL_PAD,
+	COL_DESCRIPTION,
+	COL_BUILTIN
 };
+#define NUM_COLS COL_BUILTIN
 
 #define NUM_RECENT	16			/* rows with several columns alternate */
 
@@ -50,7 +53,7 @@ static void read_row(HeapTuple tuple, TupleDesc desc, CgCategory *c);
 static char *text_column(HeapTuple tuple, TupleDesc desc, int attnum);
 static char *nearest_name(const char *name);
 
-static CgWatch watch = {.relname = "category"};
+static CgWatch watch = {.relname = "category", .natts = NUM_COLS};
 static uint64 loaded_generation = 0;
 static HTAB *categories = NULL;
 static const CgCategory *recent_categories[NUM_RECENT]; /* in categories */

@@ -14,7 +14,6 @@
 #include "commands/vacuum.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"

@@ -80,7 +80,7 @@ static void create_key(Relation rel, char kind, int32 owner,
 					   const char *owner_name);
 static void missing_key(char kind, int32 owner, int version);
 
-static CgWatch watch = {.relname = "data_key"};
+static CgWatch watch = {.relname = "data_key", .natts = NUM_COLS};
 static uint64 loaded_generation = 0;
 static uint64 loaded_kek_generation = 0;
 static uint64 times_loaded = 0;
@@ -452,6 +452,12 @@ missing_key(char kind, int32 owner, int version)
 	else
 		snprintf(what, sizeof(what), "data key of category number %d", owner);
 
+	if (num_rows == 0)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_KEY_MISSING),
+				 errmsg("this database has no keys yet"),
+				 errhint("Configure a key-encryption key and call %s.",
+						 "cipguard.init()")));
 	if (version == 0)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEY_MISSING),

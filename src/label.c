@@ -24,6 +24,7 @@
 #include "catalog/pg_type.h"
 #include "commands/seclabel.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -101,6 +102,20 @@ cg_is_encrypted_type(Oid typid)
 		type->typnamespace == cg_schema_oid();
 	ReleaseSysCache(tuple);
 	return result;
+}
+
+int32
+cg_expr_category(Node *expr)
+{
+	Oid			typid;
+	int32		typmod;
+
+	while (IsA(expr, RelabelType) && exprTypmod(expr) < 0)
+		expr = (Node *) ((RelabelType *) expr)->arg;
+	typid = exprType(expr);
+	typmod = exprTypmod(expr);
+	typid = getBaseTypeAndTypmod(typid, &typmod);
+	return typmod >= 0 && cg_is_encrypted_type(typid) ? typmod : -1;
 }
 
 bool

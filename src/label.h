@@ -31,6 +31,12 @@ extern AttrNumber cg_subject_column(Oid relid);
 /* True if typid is an encrypted type or a domain over one; false if invalid. */
 extern bool cg_is_encrypted_type(Oid typid);
 
+/*
+ * The category of an encrypted expression, by its type modifier or that of
+ * the domain it has; -1 if it is not encrypted or its category is open.
+ */
+extern int32 cg_expr_category(Node *expr);
+
 /* The same of anything in it: elements, fields, base types. */
 extern bool cg_holds_encrypted(Oid typid);
 

@@ -11,7 +11,8 @@
  * table could read another's values through it.  So the planner checks it: a
  * support function looks whether the value is a column of just that table,
  * and only then replaces the call by one that trusts the name.  The trusted
- * form takes an argument of type internal, which no SQL can write.
+ * form takes an argument of type cipguard.checked, of which no SQL can make a
+ * value, but which EXPLAIN can print.
  */
 #include "postgres.h"
 
@@ -25,10 +26,12 @@
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 
 #include "access.h"
+#include "catalog.h"
 #include "cipguard.h"
 #include "encoding.h"
 #include "value.h"
@@ -162,12 +165,32 @@ cipguard_disclose_enc_text(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(disclose(PG_GETARG_VARLENA_PP(0), InvalidOid));
 }
 
-/* disclose(value enc_text, relation regclass, internal) RETURNS text */
+/* disclose(value enc_text, relation regclass, checked) RETURNS text */
 PG_FUNCTION_INFO_V1(cipguard_disclose_trusted);
 Datum
 cipguard_disclose_trusted(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(disclose(PG_GETARG_VARLENA_PP(0), PG_GETARG_OID(1)));
+}
+
+/* checked_in(cstring) RETURNS checked: never */
+PG_FUNCTION_INFO_V1(cipguard_checked_in);
+Datum
+cipguard_checked_in(PG_FUNCTION_ARGS)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("only the planner makes values of type \"%s\"",
+					"cipguard.checked")));
+	PG_RETURN_NULL();
+}
+
+/* checked_out(checked) RETURNS cstring */
+PG_FUNCTION_INFO_V1(cipguard_checked_out);
+Datum
+cipguard_checked_out(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_CSTRING(pstrdup("checked"));
 }
 
 /* disclose_support(internal) RETURNS internal */
@@ -194,7 +217,7 @@ trusted_call(PlannerInfo *root, FuncExpr *call)
 	Var		   *value = (Var *) strip_implicit_coercions(linitial(call->args));
 	Const	   *relation = lsecond(call->args);
 	RangeTblEntry *rte;
-	Oid			types[3] = {exprType(linitial(call->args)), REGCLASSOID, INTERNALOID};
+	Oid			types[3] = {exprType(linitial(call->args)), REGCLASSOID, InvalidOid};
 	Oid			func;
 
 	if (list_length(call->args) != 2 || !IsA(value, Var) ||
@@ -206,15 +229,20 @@ trusted_call(PlannerInfo *root, FuncExpr *call)
 		rte->relid != DatumGetObjectId(relation->constvalue))
 		return NULL;
 
+	types[2] = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+							   CStringGetDatum("checked"),
+							   ObjectIdGetDatum(cg_schema_oid()));
+	if (!OidIsValid(types[2]))
+		return NULL;
 	func = LookupFuncName(list_make2(makeString(CG_SCHEMA),
 									 makeString("disclose")), 3, types, true);
 	if (!OidIsValid(func))
 		return NULL;
 	return (Node *) makeFuncExpr(func, TEXTOID,
 								 list_make3(linitial(call->args), relation,
-											makeConst(INTERNALOID, -1,
+											makeConst(types[2], -1,
 													  InvalidOid,
-													  sizeof(Datum),
+													  sizeof(bool),
 													  BoolGetDatum(true),
 													  false, true)),
 								 call->funccollid, call->inputcollid,

@@ -20,6 +20,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "commands/event_trigger.h"
@@ -40,13 +41,17 @@
 static char *build_query(Oid relid);
 static void add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 					   const char *relation);
-static bool shows_same_columns(Oid viewid, Oid relid);
+static bool follow_names(Oid viewid, Oid relid, const char *view);
 static void rebuild(Oid relid);
 static void define_view(const char *verb, const char *view, Oid relid);
 static void drop_view(Oid viewid);
+static void save_rights(Oid viewid);
+static void restore_rights(Oid viewid);
+static void follow_owner(Oid viewid, Oid relid);
 static void before_alter_table(AlterTableStmt *stmt);
 static void before_drop_extension(DropStmt *stmt);
 static void run(const char *sql);
+static bool is_string(Oid typid);
 static Oid	relation_owner(Oid relid);
 static char *qualified_name(Oid relid);
 
@@ -63,7 +68,8 @@ begin_acting(CgActing *acting)
 {
 	GetUserIdAndSecContext(&acting->user, &acting->context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
-						   acting->context | SECURITY_LOCAL_USERID_CHANGE);
+						   acting->context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION);
 	acting->nestlevel = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
@@ -140,8 +146,9 @@ cipguard_create_masking_view(PG_FUNCTION_ARGS)
 		run(psprintf("GRANT ALL ON TABLE %s TO %s WITH GRANT OPTION",
 					 view, quote_identifier(owner)));
 		viewid = get_relname_relid(name, nspid);
-		run(psprintf("INSERT INTO cipguard.masking_view (relation, view, view_name) VALUES (%u, %u, %s)",
-					 relid, viewid, quote_literal_cstr(name)));
+		run(psprintf("INSERT INTO cipguard.masking_view (relation, view, view_name, owner) VALUES (%u, %u, %s, %u)",
+					 relid, viewid, quote_literal_cstr(name),
+					 relation_owner(relid)));
 	}
 	end_acting(&acting);
 	PG_RETURN_OID(viewid);
@@ -185,6 +192,7 @@ before_alter_table(AlterTableStmt *stmt)
 	ListCell   *lc;
 	bool		blocked = false;
 	Oid			relid;
+	StringInfoData relids;
 	CgActing	acting;
 	SPITupleTable *found;
 	uint64		n;
@@ -204,9 +212,16 @@ before_alter_table(AlterTableStmt *stmt)
 	if (!OidIsValid(relid) || !cg_owns_relation(relid, GetUserId()))
 		return;					/* the statement will be refused */
 
+	/* The columns of partitions and children go along. */
+	initStringInfo(&relids);
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		appendStringInfo(&relids, "%s%u", relids.len > 0 ? "," : "",
+						 lfirst_oid(lc));
+
 	begin_acting(&acting);
 	run(psprintf("SELECT view::pg_catalog.oid FROM cipguard.masking_view"
-				 " WHERE relation = %u AND view IS NOT NULL", relid));
+				 " WHERE relation IN (%s) AND view IS NOT NULL",
+				 relids.data));
 	found = SPI_tuptable;
 	n = SPI_processed;
 	for (i = 0; i < n; i++)
@@ -220,16 +235,127 @@ before_alter_table(AlterTableStmt *stmt)
 	end_acting(&acting);
 }
 
-/* Drop a masking view that will be made anew; its rights are kept. */
+/*
+ * Drop a masking view that will be made anew.  Its schema and rights are
+ * kept; what cannot be kept makes it an error.
+ */
 static void
 drop_view(Oid viewid)
 {
 	char	   *view = qualified_name(viewid);
 
-	run(psprintf("UPDATE cipguard.masking_view m SET acl = c.relacl::text, view = NULL"
+	run(psprintf("SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = %u"
+				 " UNION ALL SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = %u AND rulename <> '_RETURN'"
+				 " UNION ALL SELECT FROM pg_catalog.pg_depend d"
+				 " WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = %u AND d.deptype = 'n'"
+				 " AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid AND r.ev_class = %u)"
+				 " UNION ALL SELECT FROM pg_catalog.pg_type t JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid = t.oid AND d.deptype = 'n'"
+				 " WHERE t.typrelid = %u",
+				 viewid, viewid, viewid, viewid, viewid));
+	if (SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("masking view %s must be made anew, but other objects depend on it",
+						view),
+				 errdetail("Views, functions, rules or triggers on it would be lost."),
+				 errhint("Drop them, change the table, and create them again.")));
+	save_rights(viewid);
+	run(psprintf("UPDATE cipguard.masking_view m SET view = NULL, view_schema = c.relnamespace"
 				 " FROM pg_catalog.pg_class c WHERE m.view = %u AND c.oid = m.view",
 				 viewid));
 	run(psprintf("DROP VIEW %s", view));
+}
+
+/* What was granted on a view, into the register. */
+static void
+save_rights(Oid viewid)
+{
+	run(psprintf("UPDATE cipguard.masking_view m SET"
+				 " saved_rights = (SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(g)) FROM ("
+				 "SELECT x.grantor, x.grantee, x.privilege_type AS privilege, x.is_grantable AS grantable, NULL::name AS col"
+				 " FROM pg_catalog.aclexplode(c.relacl) x"
+				 " UNION ALL SELECT x.grantor, x.grantee, x.privilege_type, x.is_grantable, a.attname"
+				 " FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x WHERE a.attrelid = c.oid AND NOT a.attisdropped) g)"
+				 " FROM pg_catalog.pg_class c WHERE m.view = %u AND c.oid = m.view",
+				 viewid));
+}
+
+/*
+ * The rights of the table's owner on the view, and those that he gave, pass
+ * to his successor.
+ */
+static void
+follow_owner(Oid viewid, Oid relid)
+{
+	Oid			owner = relation_owner(relid);
+	char	   *view = qualified_name(viewid);
+	bool		isnull;
+	Datum		old;
+
+	run(psprintf("SELECT r.oid FROM cipguard.masking_view m LEFT JOIN pg_catalog.pg_roles r ON r.oid = m.owner"
+				 " WHERE m.view = %u AND m.owner <> %u", viewid, owner));
+	if (SPI_processed == 0)
+		return;
+	old = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						&isnull);
+	if (!isnull)
+	{
+		save_rights(viewid);
+		run(psprintf("UPDATE cipguard.masking_view SET saved_rights = (SELECT pg_catalog.jsonb_agg("
+					 "CASE WHEN e ->> 'grantor' = '%u' THEN e || '{\"grantor\": %u}' ELSE e END)"
+					 " FROM pg_catalog.jsonb_array_elements(saved_rights) e WHERE e ->> 'grantee' <> '%u')"
+					 " WHERE view = %u",
+					 DatumGetObjectId(old), owner, DatumGetObjectId(old),
+					 viewid));
+		run(psprintf("REVOKE ALL ON TABLE %s FROM %s CASCADE", view,
+					 quote_identifier(GetUserNameFromId(DatumGetObjectId(old),
+														false))));
+	}
+	run(psprintf("GRANT ALL ON TABLE %s TO %s WITH GRANT OPTION", view,
+				 quote_identifier(GetUserNameFromId(owner, false))));
+	run(psprintf("UPDATE cipguard.masking_view SET owner = %u WHERE view = %u",
+				 owner, viewid));
+	restore_rights(viewid);
+}
+
+/* Grant on a view made anew what was granted on it, by whom it was granted. */
+static void
+restore_rights(Oid viewid)
+{
+	SPITupleTable *found;
+	uint64		n;
+	uint64		i;
+	Oid			user;
+	int			context;
+
+	run(psprintf("SELECT g.grantor, pg_catalog.format('GRANT %%s%%s ON TABLE %%s TO %%s%%s', g.privilege,"
+				 " CASE WHEN g.col IS NULL THEN '' ELSE pg_catalog.format(' (%%I)', g.col) END, %s,"
+				 " CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(e.rolname) END,"
+				 " CASE WHEN g.grantable AND g.grantee <> 0 THEN ' WITH GRANT OPTION' ELSE '' END)"
+				 " FROM cipguard.masking_view m,"
+				 " pg_catalog.jsonb_to_recordset(m.saved_rights) g (grantor pg_catalog.oid, grantee pg_catalog.oid, privilege text, grantable boolean, col name)"
+				 " LEFT JOIN pg_catalog.pg_roles e ON e.oid = g.grantee"
+				 " JOIN pg_catalog.pg_roles o ON o.oid = g.grantor"
+				 " WHERE m.view = %u AND (g.grantee = 0 OR e.oid IS NOT NULL) AND (g.col IS NULL OR EXISTS ("
+				 "SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = m.view AND a.attname = g.col AND NOT a.attisdropped))"
+				 " ORDER BY o.rolname <> '%s', g.grantable DESC",
+				 quote_literal_cstr(qualified_name(viewid)), viewid,
+				 CG_ROLE_MASKER));
+	found = SPI_tuptable;
+	n = SPI_processed;
+	GetUserIdAndSecContext(&user, &context);
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+		Datum		grantor = SPI_getbinval(found->vals[i], found->tupdesc, 1,
+											&isnull);
+
+		SetUserIdAndSecContext(DatumGetObjectId(grantor), context);
+		run(SPI_getvalue(found->vals[i], found->tupdesc, 2));
+		SetUserIdAndSecContext(user, context);
+	}
+	run(psprintf("UPDATE cipguard.masking_view SET saved_rights = NULL, view_schema = NULL WHERE view = %u",
+				 viewid));
 }
 
 /* Labels and grants are no dependencies: they would be left behind. */
@@ -277,9 +403,9 @@ before_drop_extension(DropStmt *stmt)
 }
 
 /*
- * Bring the view of a table up to date.  CREATE OR REPLACE keeps rights and
- * dependents; where names, types or the number of columns forbid it, the view
- * is dropped and created, and its rights are granted again.
+ * Bring the views of a table up to date.  CREATE OR REPLACE keeps rights and
+ * dependents, and so does renaming a column; where a type or the number of
+ * columns forbids it, the view is dropped and created.
  */
 static void
 rebuild(Oid relid)
@@ -288,9 +414,8 @@ rebuild(Oid relid)
 	uint64		n;
 	uint64		i;
 
-	run(psprintf("SELECT m.view::pg_catalog.oid, m.view_name, coalesce(c.relacl::text, m.acl)"
-				 " FROM cipguard.masking_view m LEFT JOIN pg_catalog.pg_class c ON c.oid = m.view"
-				 " WHERE m.relation = %u", relid));
+	run(psprintf("SELECT view::pg_catalog.oid, view_name, view_schema"
+				 " FROM cipguard.masking_view WHERE relation = %u", relid));
 	found = SPI_tuptable;
 	n = SPI_processed;
 	for (i = 0; i < n; i++)
@@ -301,42 +426,52 @@ rebuild(Oid relid)
 		Oid			viewid = isnull ? InvalidOid : DatumGetObjectId(value);
 		char	   *registered = SPI_getvalue(found->vals[i],
 											  found->tupdesc, 2);
-		char	   *acl = SPI_getvalue(found->vals[i], found->tupdesc, 3);
-		char	   *name = OidIsValid(viewid) ? get_rel_name(viewid) :
-		registered;
-		Oid			nspid = get_rel_namespace(OidIsValid(viewid) ? viewid :
-											  relid);
+		char	   *name = registered;
+		Oid			nspid;
 		char	   *view;
 
-		if (name == NULL)
-			continue;
+		if (OidIsValid(viewid))
+		{
+			name = get_rel_name(viewid);
+			nspid = get_rel_namespace(viewid);
+			if (name == NULL)
+				continue;
+		}
+		else
+			nspid = DatumGetObjectId(SPI_getbinval(found->vals[i],
+												   found->tupdesc, 3,
+												   &isnull));
 		view = quote_qualified_identifier(get_namespace_name(nspid), name);
-		if (OidIsValid(viewid) && shows_same_columns(viewid, relid))
+		if (OidIsValid(viewid) && follow_names(viewid, relid, view))
 		{
 			define_view("CREATE OR REPLACE", view, relid);
+			follow_owner(viewid, relid);
 			continue;
 		}
 		if (OidIsValid(viewid))
 			drop_view(viewid);
 		define_view("CREATE", view, relid);
 		viewid = get_relname_relid(name, nspid);
-		if (acl != NULL)
-			run(psprintf("SELECT cipguard.restore_acl(%u, %s::pg_catalog.text)",
-						 viewid, quote_literal_cstr(acl)));
-		run(psprintf("UPDATE cipguard.masking_view SET view = %u, acl = NULL"
+		run(psprintf("UPDATE cipguard.masking_view SET view = %u"
 					 " WHERE relation = %u AND view_name = %s",
 					 viewid, relid, quote_literal_cstr(registered)));
+		restore_rights(viewid);
 	}
 }
 
-/* Does the view's column list begin that of the table, by name and type? */
+/*
+ * Do the view's columns begin those of the table, by type?  Then give them
+ * the table's names.
+ */
 static bool
-shows_same_columns(Oid viewid, Oid relid)
+follow_names(Oid viewid, Oid relid, const char *view)
 {
-	Relation	view = relation_open(viewid, AccessShareLock);
+	Relation	viewrel = relation_open(viewid, AccessShareLock);
 	Relation	rel = relation_open(relid, AccessShareLock);
-	TupleDesc	vdesc = RelationGetDescr(view);
+	TupleDesc	vdesc = RelationGetDescr(viewrel);
 	TupleDesc	rdesc = RelationGetDescr(rel);
+	List	   *renames = NIL;
+	ListCell   *lc;
 	int			v = 0;
 	int			r;
 	bool		same = true;
@@ -360,13 +495,24 @@ shows_same_columns(Oid viewid, Oid relid)
 			type = TEXTARRAYOID;
 			typmod = -1;
 		}
-		same = strcmp(NameStr(ratt->attname), NameStr(vatt->attname)) == 0 &&
-			vatt->atttypid == type && vatt->atttypmod == typmod;
+		else if (is_string(type) &&
+				 cg_column_category(relid, ratt->attnum) != NULL)
+			type = getBaseTypeAndTypmod(type, &typmod);
+		same = vatt->atttypid == type && vatt->atttypmod == typmod;
+		if (strcmp(NameStr(ratt->attname), NameStr(vatt->attname)) != 0)
+			renames = lappend(renames,
+							  psprintf("ALTER VIEW %s RENAME COLUMN %s TO %s",
+									   view,
+									   quote_identifier(NameStr(vatt->attname)),
+									   quote_identifier(NameStr(ratt->attname))));
 		v++;
 	}
-	same = same && v == vdesc->natts;
+	same = same && v == vdesc->natts && list_length(renames) <= 1;
 	relation_close(rel, AccessShareLock);
-	relation_close(view, AccessShareLock);
+	relation_close(viewrel, AccessShareLock);
+	if (same)
+		foreach(lc, renames)
+			run(lfirst(lc));
 	return same;
 }
 
@@ -420,8 +566,6 @@ add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 	const CgCategory *c = cg_column_category(relid, att->attnum);
 	const char *name = quote_identifier(NameStr(att->attname));
 	const char *category;
-	char		typcategory;
-	bool		preferred;
 
 	if (c == NULL)
 	{
@@ -429,8 +573,6 @@ add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 		return;
 	}
 	category = quote_literal_cstr(NameStr(c->name));
-	get_type_category_preferred(getBaseType(att->atttypid), &typcategory,
-								&preferred);
 
 	if (cg_is_encrypted_type(att->atttypid))
 		appendStringInfo(buf, "cipguard.disclose(t.%s, %s)", name, relation);
@@ -441,12 +583,17 @@ add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 						 " FROM pg_catalog.unnest(t.%s) WITH ORDINALITY u (e, n)"
 						 " ORDER BY u.n) END",
 						 name, relation, name);
-	else if (typcategory == TYPCATEGORY_STRING)
+	else if (is_string(att->atttypid))
+	{
+		/* Of a domain the base type: a mask need not pass its CHECK. */
+		int32		typmod = att->atttypmod;
+		Oid			type = getBaseTypeAndTypmod(att->atttypid, &typmod);
+
 		appendStringInfo(buf,
 						 "cipguard.disclose(t.%s::pg_catalog.text, %s, %s)::%s",
 						 name, category, relation,
-						 format_type_with_typemod(att->atttypid,
-												  att->atttypmod));
+						 format_type_with_typemod(type, typmod));
+	}
 	else
 		appendStringInfo(buf,
 						 "CASE WHEN (SELECT cipguard.can_access(%s, 'read', %s))"
@@ -465,6 +612,16 @@ run(const char *sql)
 			 SPI_result_code_string(rc));
 }
 
+static bool
+is_string(Oid typid)
+{
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(getBaseType(typid), &category, &preferred);
+	return category == TYPCATEGORY_STRING;
+}
+
 static Oid
 relation_owner(Oid relid)
 {
@@ -478,6 +635,10 @@ relation_owner(Oid relid)
 static char *
 qualified_name(Oid relid)
 {
+	if (get_rel_name(relid) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 									  get_rel_name(relid));
 }

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -36,6 +37,7 @@
 #include "access.h"
 #include "catalog.h"
 #include "cipguard.h"
+#include "label.h"
 #include "plan_search.h"
 #include "value.h"
 
@@ -268,7 +270,7 @@ same_type_operator(Oid opno)
 static bool
 is_column_like(Node *node)
 {
-	return exprType(node) == comparable.type && exprTypmod(node) >= 0;
+	return exprType(node) == comparable.type && cg_expr_category(node) >= 0;
 }
 
 static void
@@ -287,7 +289,9 @@ wrap_operator(OpExpr *op)
 	if (is_column_like(left) == is_column_like(right))
 		return;
 	other = is_column_like(left) ? &right : &left;
-	typmod = exprTypmod(is_column_like(left) ? left : right);
+	if (IsA(op, NullIfExpr) && other == &left)
+		return;					/* its value is the left side */
+	typmod = cg_expr_category(is_column_like(left) ? left : right);
 
 	if (exprType(*other) == comparable.type)
 		*other = key_of(comparable.key_enc, comparable.type, *other, typmod);
@@ -312,7 +316,7 @@ wrap_array(ScalarArrayOpExpr *op)
 	array = lsecond(op->args);
 	if (is_column_like(scalar))
 	{
-		int32		typmod = exprTypmod(scalar);
+		int32		typmod = cg_expr_category(scalar);
 
 		if (exprType(array) == comparable.array)
 		{
@@ -345,6 +349,9 @@ key_of(Oid func, Oid result, Node *arg, int32 typmod)
 {
 	Const	   *category = makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
 									 Int32GetDatum(typmod), false, true);
+
+	/* What is compared with may stand in the statement. */
+	cg_plain_at = GetCurrentTransactionStartTimestamp();
 
 	return (Node *) makeFuncExpr(func, result, list_make2(arg, category),
 								 InvalidOid, InvalidOid,

@@ -215,6 +215,9 @@ remembered(FunctionCallInfo fcinfo, const CgHead *other, const char *value,
 	{
 		Size		allocated = Max(len, 64);
 
+		fcinfo->flinfo->fn_extra = NULL;
+		if (c != NULL)
+			pfree(c);
 		c = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt,
 							   add_size(offsetof(CgConverted, value),
 										allocated));
@@ -299,6 +302,9 @@ not_searchable(const CgHead *head)
 			 errmsg("values of category \"%s\" cannot be compared",
 					c ? NameStr(c->name) : "?"),
 			 errdetail("Equal values of this category have different ciphertexts."),
+			 head->category == cg_category_unclassified() ?
+			 errhint("Say what it is, for example: %s",
+					 "'...'::cipguard.enc_text('mobile')") :
 			 errhint("Use a searchable category, see %s.",
 					 "cipguard.category")));
 }
@@ -422,15 +428,6 @@ cipguard_enc_text_cmp(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(compare(fcinfo, PG_GETARG_DATUM(0),
 							PG_GETARG_DATUM(1)));
-}
-
-/* enc_text_cmp(enc_text, text) RETURNS int4; btree support 1, cross-type */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_cmp_text);
-Datum
-cipguard_enc_text_cmp_text(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(compare_text(fcinfo, PG_GETARG_DATUM(0),
-								 PG_GETARG_TEXT_PP(1)));
 }
 
 /* enc_text_hash(enc_text) RETURNS int4; hash support 1 */

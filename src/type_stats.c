@@ -202,10 +202,10 @@ check_node(Node *node, void *context)
 		return false;
 	if (!IsA(node, List))
 	{
-		int32		typmod = exprTypmod(node);
+		int32		category = cg_expr_category(node);
 
-		if (typmod >= 0 && cg_is_encrypted_type(exprType(node)))
-			cg_require_search(typmod);
+		if (category >= 0)
+			cg_require_search(category);
 	}
 	return expression_tree_walker(node, check_node, context);
 }

@@ -111,12 +111,15 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 {
 	CgEnvelope	env;
 	struct varlena *result;
+	const CgCategory *c;
 	bool		unknown;
 
 	if (cg_envelope_parse(data, len, &env) != CG_OK || env.type != type)
 		ereturn(escontext, NULL,
 				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
-				 errmsg("malformed encrypted value")));
+				 errmsg("malformed encrypted value"),
+				 errhint("It was cut or changed on its way; text that is no armor must not begin with \"%s\".",
+						 CG_ARMOR_PREFIX)));
 
 	result = palloc(VARHDRSZ + len);
 	SET_VARSIZE(result, VARHDRSZ + len);
@@ -128,12 +131,14 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 	 * will tell.  A key that is here judges it even then.
 	 */
 	cg_keyring_refresh();
-	unknown = !check_function_bodies &&
+	unknown = !check_function_bodies && superuser() &&
 		(cg_category_by_id((int32) env.category, true) == NULL ||
 		 !cg_kek_reachable() ||
 		 cg_keyring_cipher((int32) env.category, env.dek_version,
 						   env.suite, true) == NULL);
-	if (!unknown && !cg_authentic(&env))
+	c = cg_category_by_id((int32) env.category, true);
+	if ((!unknown && !cg_authentic(&env)) ||
+		(c != NULL && c->searchable != (env.token != NULL)))
 		ereturn(escontext, NULL,
 				(errcode(CG_ERRCODE_NOT_AUTHENTIC),
 				 errmsg("encrypted value is damaged or was not written by this key"),

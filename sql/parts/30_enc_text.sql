@@ -295,11 +295,6 @@ CREATE FUNCTION cipguard.enc_text_cmp(cipguard.enc_text, cipguard.enc_text) RETU
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_cmp(cipguard.enc_text, cipguard.enc_text) IS 'btree support: token order';
 
-CREATE FUNCTION cipguard.enc_text_cmp(cipguard.enc_text, text) RETURNS integer
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_cmp_text'
-	LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cipguard.enc_text_cmp(cipguard.enc_text, text) IS 'btree support: token order';
-
 CREATE FUNCTION cipguard.enc_text_sortsupport(internal) RETURNS void
 	AS 'MODULE_PATHNAME', 'cipguard_enc_text_sortsupport'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
@@ -326,10 +321,6 @@ CREATE OPERATOR CLASS cipguard.enc_text_ops DEFAULT FOR TYPE cipguard.enc_text U
 	FUNCTION 1 cipguard.enc_text_cmp(cipguard.enc_text, cipguard.enc_text),
 	FUNCTION 2 cipguard.enc_text_sortsupport(internal);
 COMMENT ON OPERATOR CLASS cipguard.enc_text_ops USING btree IS 'equality of encrypted text, by token';
-ALTER OPERATOR FAMILY cipguard.enc_text_ops USING btree ADD
-	OPERATOR 3 pg_catalog.= (cipguard.enc_text, text),
-	FUNCTION 1 (cipguard.enc_text, text) cipguard.enc_text_cmp(cipguard.enc_text, text);
-
 CREATE OPERATOR FAMILY cipguard.enc_text_ops USING hash;
 COMMENT ON OPERATOR FAMILY cipguard.enc_text_ops USING hash IS 'equality of encrypted text';
 CREATE OPERATOR CLASS cipguard.enc_text_ops DEFAULT FOR TYPE cipguard.enc_text USING hash FAMILY cipguard.enc_text_ops AS

@@ -5,7 +5,7 @@ CREATE TABLE cipguard.access_grant (
 	category text NOT NULL,
 	level text NOT NULL CHECK (level OPERATOR(pg_catalog.=) 'search' OR level OPERATOR(pg_catalog.=) 'read'),
 	relation regclass,
-	purpose text,
+	purpose text CHECK (purpose OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(purpose) OPERATOR(pg_catalog.<=) 200),
 	valid_from timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	valid_until timestamptz,
 	granted_by text,
@@ -54,8 +54,28 @@ AS $$
 DECLARE
 	made bigint;
 BEGIN
+	IF grant_access.grantee IS NULL OR grant_access.category IS NULL OR grant_access.level IS NULL THEN
+		RAISE EXCEPTION 'grantee, category and level of a grant must not be null'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	-- Raises, with a hint, for a category or level that does not exist.
 	PERFORM cipguard.can_access(grant_access.category, grant_access.level);
+	IF grant_access.category = 'unclassified' THEN
+		RAISE EXCEPTION 'category "%" is for values outside of columns', grant_access.category
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF grant_access.level = 'search' AND EXISTS (SELECT FROM cipguard.category c WHERE c.name = grant_access.category AND c.mode = 'random') THEN
+		RAISE EXCEPTION 'values of category "%" cannot be searched', grant_access.category
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Only searchable categories know level "search".';
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = grant_access.relation AND c.relkind IN ('r', 'p')) AND grant_access.relation IS NOT NULL THEN
+		RAISE EXCEPTION '"%" is not a table', grant_access.relation
+			USING ERRCODE = 'wrong_object_type', HINT = 'Name the table, not its masking view.';
+	END IF;
+	IF grant_access.purpose = '' OR octet_length(grant_access.purpose) > 200 THEN
+		RAISE EXCEPTION 'purpose of a grant must be 1 to 200 bytes long'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out for a grant that counts whatever the purpose.';
+	END IF;
 	IF grant_access.valid_until <= now() THEN
 		RAISE EXCEPTION 'end of the grant lies in the past'
 			USING ERRCODE = 'invalid_parameter_value';

@@ -20,10 +20,22 @@ CREATE FUNCTION cipguard.disclose(value cipguard.enc_text, relation regclass) RE
 	SUPPORT cipguard.disclose_support;
 COMMENT ON FUNCTION cipguard.disclose(cipguard.enc_text, regclass) IS 'plaintext for roles that may read, the mask for others; grants limited to the table count for its own columns';
 
-CREATE FUNCTION cipguard.disclose(value cipguard.enc_text, relation regclass, checked internal) RETURNS text
+CREATE TYPE cipguard.checked;
+CREATE FUNCTION cipguard.checked_in(cstring) RETURNS cipguard.checked
+	AS 'MODULE_PATHNAME', 'cipguard_checked_in'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.checked_in(cstring) IS 'input: refuses';
+CREATE FUNCTION cipguard.checked_out(cipguard.checked) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'cipguard_checked_out'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.checked_out(cipguard.checked) IS 'output, for EXPLAIN';
+CREATE TYPE cipguard.checked (INPUT = cipguard.checked_in, OUTPUT = cipguard.checked_out, LIKE = boolean);
+COMMENT ON TYPE cipguard.checked IS 'proof of the planner that a value is a column of the table; no SQL can make one';
+
+CREATE FUNCTION cipguard.disclose(value cipguard.enc_text, relation regclass, proof cipguard.checked) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_disclose_trusted'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cipguard.disclose(cipguard.enc_text, regclass, internal) IS 'what the planner makes of disclose() when the value is a column of the table';
+COMMENT ON FUNCTION cipguard.disclose(cipguard.enc_text, regclass, cipguard.checked) IS 'what the planner makes of disclose() when the value is a column of the table';
 
 CREATE FUNCTION cipguard.disclose(value text, category text, relation regclass) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_disclose_text'
@@ -39,11 +51,15 @@ CREATE TABLE cipguard.masking_view (
 	relation regclass NOT NULL,
 	view regclass,
 	view_name name NOT NULL,
-	acl text,
+	owner regrole,
+	view_schema oid,
+	saved_rights jsonb,
 	PRIMARY KEY (relation, view_name)
 );
 COMMENT ON TABLE cipguard.masking_view IS 'masking views that follow their tables';
-COMMENT ON COLUMN cipguard.masking_view.acl IS 'rights on the view while it is being rebuilt';
+COMMENT ON COLUMN cipguard.masking_view.owner IS 'owner of the table, who may pass on rights on the view';
+COMMENT ON COLUMN cipguard.masking_view.view_schema IS 'its schema, while it is being made anew';
+COMMENT ON COLUMN cipguard.masking_view.saved_rights IS 'rights on it, while it is being made anew';
 REVOKE ALL ON TABLE cipguard.masking_view FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('cipguard.masking_view', 'WHERE view IS NOT NULL');
 
@@ -57,26 +73,6 @@ CREATE FUNCTION cipguard.rebuild_masking_view(relation regclass) RETURNS void
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION cipguard.rebuild_masking_view(regclass) IS 'brings the masking views of a table up to date with it';
 REVOKE ALL ON FUNCTION cipguard.rebuild_masking_view(regclass) FROM PUBLIC;
-
-CREATE FUNCTION cipguard.restore_acl(view oid, acl text) RETURNS void
-	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	item record;
-BEGIN
-	FOR item IN
-		SELECT x.privilege_type, x.is_grantable,
-			CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS grantee
-		FROM aclexplode(restore_acl.acl::aclitem[]) x
-	LOOP
-		EXECUTE format('GRANT %s ON TABLE %s TO %s%s', item.privilege_type, restore_acl.view::regclass, item.grantee,
-			CASE WHEN item.is_grantable AND item.grantee <> 'PUBLIC' THEN ' WITH GRANT OPTION' ELSE '' END);
-	END LOOP;
-END
-$$;
-COMMENT ON FUNCTION cipguard.restore_acl(oid, text) IS 'grants on a rebuilt masking view what was granted on it before';
-REVOKE ALL ON FUNCTION cipguard.restore_acl(oid, text) FROM PUBLIC;
 
 -- Without a search_path of its own: it looks up the table that the statement
 -- names, as the statement will.
@@ -94,8 +90,13 @@ AS $$
 DECLARE
 	found record;
 BEGIN
-	-- A dump that is being restored brings everything as it was.
-	IF NOT current_setting('check_function_bodies')::boolean THEN
+	-- A dump that is being restored brings everything as it was; only what
+	-- before_ddl() took away comes back.
+	IF NOT current_setting('check_function_bodies')::boolean
+			AND EXISTS (SELECT FROM pg_roles WHERE rolname = session_user AND rolsuper) THEN
+		FOR found IN SELECT DISTINCT m.relation FROM cipguard.masking_view m WHERE m.view IS NULL LOOP
+			PERFORM cipguard.rebuild_masking_view(found.relation);
+		END LOOP;
 		RETURN;
 	END IF;
 
@@ -126,6 +127,20 @@ BEGIN
 		RAISE EXCEPTION 'domain "%" is over an encrypted type without a category', found.typname
 			USING ERRCODE = 'invalid_object_definition',
 				HINT = 'Name the category, for example: cipguard.enc_text(''mobile'').';
+	END LOOP;
+
+	-- An index on values that do not compare would fail at the second row.
+	FOR found IN
+		SELECT DISTINCT a.attname, r.relname, c.name
+		FROM pg_event_trigger_ddl_commands() d
+			JOIN pg_index i ON d.classid = 'pg_class'::regclass AND (i.indexrelid = d.objid OR i.indrelid = d.objid)
+			JOIN pg_class r ON r.oid = i.indrelid
+			JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+			JOIN pg_type t ON t.oid = a.atttypid AND t.typname LIKE 'enc\_%' AND t.typnamespace = 'cipguard'::regnamespace
+			JOIN cipguard.category c ON c.id = a.atttypmod AND c.mode = 'random'
+	LOOP
+		RAISE EXCEPTION 'column "%" of "%" cannot be indexed: values of category "%" do not compare', found.attname, found.relname, found.name
+			USING ERRCODE = 'ZC009', HINT = 'Use a searchable category.';
 	END LOOP;
 
 	-- Statistics that keep values: of arrays and composites that hold
@@ -201,7 +216,8 @@ CREATE EVENT TRIGGER cipguard_before_ddl ON ddl_command_start
 COMMENT ON EVENT TRIGGER cipguard_before_ddl IS 'takes masking views out of the way of ALTER TABLE';
 CREATE EVENT TRIGGER cipguard_after_ddl ON ddl_command_end
 	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE',
-		'CREATE MATERIALIZED VIEW', 'CREATE TYPE', 'ALTER TYPE', 'CREATE DOMAIN', 'CREATE STATISTICS', 'SECURITY LABEL')
+		'CREATE SCHEMA', 'IMPORT FOREIGN SCHEMA', 'CREATE MATERIALIZED VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER STATISTICS',
+		'CREATE INDEX', 'CREATE TYPE', 'ALTER TYPE', 'CREATE DOMAIN', 'CREATE STATISTICS', 'SECURITY LABEL')
 	EXECUTE FUNCTION cipguard.after_ddl();
 COMMENT ON EVENT TRIGGER cipguard_after_ddl IS 'keeps protection true when definitions change';
 CREATE EVENT TRIGGER cipguard_after_drop ON sql_drop

@@ -14,9 +14,12 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.revoke_access(bigint)
 	TO cipguard_officer;
 
--- Both ask whether the caller owns the table.
+-- Both ask whether the caller owns the table.  Whoever adds a partition to an
+-- audited table makes its trigger, and needs the function for that.
 GRANT EXECUTE ON FUNCTION cipguard.audit_table(regclass), cipguard.unaudit_table(regclass) TO PUBLIC;
-GRANT SELECT ON TABLE cipguard.audit_log, cipguard.audited_tables TO cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.audit_row() TO PUBLIC;
+GRANT SELECT ON TABLE cipguard.audited_tables TO PUBLIC;
+GRANT SELECT ON TABLE cipguard.audit_log TO cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
 	cipguard.audit_image(oid, bytea),
 	cipguard.audit_columns(oid, bytea, smallint[]),

@@ -26,6 +26,12 @@ SELECT test.error_of($$SELECT cipguard.grant_access('regress_cipguard_boss', 'mo
 SELECT test.error_of($$SELECT cipguard.grant_access(NULL, 'mobile')$$);
 SELECT test.error_of($$SELECT cipguard.grant_access('regress_cipguard_boss', NULL)$$);
 SELECT test.error_of($$SELECT cipguard.grant_access('regress_cipguard_boss', 'mobile', valid_until => now() - interval '1 s')$$);
+SELECT test.error_of($$SELECT cipguard.grant_access('regress_cipguard_boss', 'mobile', purpose => '')$$);
+SELECT test.error_of($$INSERT INTO cipguard.access_grant (grantee, category, level) VALUES ('regress_cipguard_boss', 'no_such', 'read')$$);
+SELECT test.error_of($$INSERT INTO cipguard.access_grant (grantee, category, level, purpose) VALUES ('regress_cipguard_boss', 'mobile', 'read', '')$$);
+SELECT test.error_of($$SELECT cipguard.grant_access('regress_cipguard_boss', 'address', 'search')$$);
+SELECT test.error_of($$SELECT cipguard.grant_access('regress_cipguard_boss', 'unclassified')$$);
+SELECT test.error_of($$SELECT cipguard.grant_access('regress_cipguard_boss', 'mobile', relation => 'pg_class_oid_index')$$);
 SET ROLE cipguard_officer;
 SELECT test.error_of($$SELECT cipguard.grant_access('regress_cipguard_officer', 'mobile')$$) AS by_set_role;
 RESET SESSION AUTHORIZATION;

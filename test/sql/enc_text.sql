@@ -65,6 +65,10 @@ SELECT test.error_of($$SELECT 'cip1:'::cipguard.enc_text$$);
 SELECT test.error_of($$SELECT 'cip1:hello'::cipguard.enc_text('name')$$);
 SELECT test.error_of($$SELECT 'cip1:hello'::text::cipguard.enc_text('name')$$);
 SET ROLE regress_cipguard_clerk;
+-- Unknown key version, as if a dump were restored: not for everybody.
+SET check_function_bodies = off;
+SELECT test.error_of(format('INSERT INTO regress_enc.copy (id, mobile) VALUES (9, %L)', overlay(:'armor' placing 'D' from 17 for 1))) AS forged;
+RESET check_function_bodies;
 SELECT test.error_of(format('INSERT INTO regress_enc.copy (id, address) VALUES (9, %L)', :'armor')) AS laundering;
 SET ROLE regress_cipguard_reader;
 INSERT INTO copy (id, address) VALUES (9, :'armor');
@@ -85,6 +89,7 @@ SELECT test.error_of($$CREATE TABLE regress_enc.bad (v cipguard.enc_text('zzzzzz
 SELECT test.error_of($$CREATE TABLE regress_enc.bad (v cipguard.enc_text('name', 'mobile'))$$);
 SELECT test.error_of($$CREATE TABLE regress_enc.bad (v cipguard.enc_text('unclassified'))$$);
 SELECT test.error_of($$CREATE TABLE regress_enc.bad (v cipguard.enc_text)$$);
+SELECT test.error_of($$CREATE SCHEMA regress_enc2 CREATE TABLE bad (v cipguard.enc_text)$$);
 SELECT test.error_of($$CREATE TABLE regress_enc.bad (v cipguard.enc_text[])$$);
 SELECT test.error_of($$CREATE DOMAIN regress_enc.bad AS cipguard.enc_text$$);
 SELECT test.error_of($$CREATE TYPE regress_enc.bad AS (v cipguard.enc_text)$$);

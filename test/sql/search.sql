@@ -90,6 +90,27 @@ SELECT test.error_of($$INSERT INTO regress_search.client VALUES (3002, '139-0000
 DELETE FROM client WHERE id = 3001;
 RESET ROLE;
 
+-- Domains are no way round, and no obstacle to an index.
+CREATE DOMAIN phone AS cipguard.enc_text('mobile');
+CREATE TABLE dom AS SELECT id, mobile::phone FROM client WHERE id <= 500;
+CREATE INDEX ON dom (mobile);
+ANALYZE dom;
+GRANT SELECT ON dom TO regress_cipguard_searcher, regress_cipguard_clerk;
+SET enable_hashjoin = off; SET enable_nestloop = off;
+SET ROLE regress_cipguard_clerk;
+SELECT test.error_of('SELECT count(*) FROM regress_search.dom a JOIN regress_search.dom b ON a.mobile = b.mobile');
+SET ROLE regress_cipguard_searcher;
+SELECT count(*) FROM dom a JOIN dom b ON a.mobile = b.mobile;
+RESET enable_hashjoin; RESET enable_nestloop;
+SET enable_seqscan = off;
+SELECT id FROM dom WHERE mobile = '13800000007';
+SELECT id FROM dom WHERE mobile = '13800000007'::text;
+SELECT id FROM dom WHERE mobile = ANY (ARRAY['13800000007', '13800000008']) ORDER BY id;
+SELECT id FROM dom WHERE mobile IN ('13800000007', '13800000008') ORDER BY id;
+RESET enable_seqscan;
+SELECT nullif('13800000007'::text, mobile), nullif('13800000009'::text, mobile) FROM client WHERE id = 7;
+RESET ROLE;
+
 -- Random mode does not compare, index, group or sort.
 INSERT INTO client VALUES (4001, NULL, 'a'), (4002, NULL, 'a');
 SELECT test.error_of($$SELECT FROM regress_search.client WHERE address = 'x'$$);
@@ -98,6 +119,8 @@ SELECT test.error_of($$SELECT FROM regress_search.client a JOIN regress_search.c
 SELECT test.error_of($$SELECT DISTINCT address FROM regress_search.client$$);
 SELECT test.error_of($$SELECT address FROM regress_search.client ORDER BY address$$);
 SELECT test.error_of($$CREATE INDEX ON regress_search.client (address)$$);
+SELECT test.error_of($$CREATE TABLE regress_search.bad (address cipguard.enc_text('address') PRIMARY KEY)$$);
+SELECT test.error_of($$ALTER TABLE regress_search.copy ADD address cipguard.enc_text('address') UNIQUE$$);
 SELECT test.error_of($$SELECT 'a'::cipguard.enc_text = 'a'::cipguard.enc_text$$);
 SELECT test.error_of($$SELECT FROM regress_search.client WHERE mobile < '1'$$);
 
