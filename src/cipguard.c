@@ -15,7 +15,7 @@
 #include "keyring.h"
 #include "key_provider.h"
 #include "label.h"
-#include "log_hook.h"
+#include "redact.h"
 #include "plan_search.h"
 #include "utility.h"
 
@@ -32,7 +32,7 @@ _PG_init(void)
 	cg_keyring_init();
 	cg_access_init();
 	cg_label_init();
-	cg_log_hook_init();
+	cg_redact_init();
 	cg_plan_search_init();
 	cg_utility_init();
 	cg_audit_init();

@@ -122,6 +122,18 @@ cg_vacuum_delay_point(void)
 #endif
 }
 
+/* 18 dropped execute_once. */
+#if PG_VERSION_NUM >= 180000
+#define CG_EXECUTOR_RUN_PARAMS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count
+#define CG_EXECUTOR_RUN_ARGS queryDesc, direction, count
+#else
+#define CG_EXECUTOR_RUN_PARAMS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count, \
+	bool execute_once
+#define CG_EXECUTOR_RUN_ARGS queryDesc, direction, count, execute_once
+#endif
+
 /* 16 moved permissions out of range table entries. */
 #if PG_VERSION_NUM >= 160000
 #define CG_CHECK_PERMS_PARAMS \

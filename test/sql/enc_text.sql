@@ -189,6 +189,22 @@ CREATE TEMP TABLE untyped AS SELECT coalesce(mobile, mobile) AS v FROM client WH
 GRANT SELECT ON scratch, untyped TO regress_cipguard_reader, regress_cipguard_clerk;
 CREATE FUNCTION peek() RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = regress_enc, pg_temp AS 'SELECT mobile::text FROM client WHERE id = 1';
 ALTER FUNCTION peek() OWNER TO regress_cipguard_reader;
+-- An error in a function of a reader tells the caller no values.
+ALTER TABLE client ADD status text CHECK (status <> 'bad');
+CREATE FUNCTION set_status(text) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = regress_enc, pg_temp AS $$UPDATE client SET status = $1 WHERE id = 1 AND mobile = '13800138000'$$;
+ALTER FUNCTION set_status(text) OWNER TO regress_cipguard_reader;
+SET ROLE regress_cipguard_clerk;
+DO $$
+DECLARE
+	detail text;
+BEGIN
+	PERFORM regress_enc.set_status('bad');
+EXCEPTION WHEN check_violation THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RAISE NOTICE '%', detail;
+END
+$$;
+RESET ROLE;
 BEGIN;
 SET LOCAL ROLE regress_cipguard_reader;
 SELECT s.v, u.v FROM scratch s, untyped u;
@@ -229,7 +245,7 @@ RESET ROLE;
 ANALYZE client, book;
 SELECT a.attname, s.stanullfrac > 0 AS nulls, s.stadistinct <> 0 AS counted, s.stakind1 = 0 AND s.stavalues1 IS NULL AS no_values
 	FROM pg_statistic s JOIN pg_attribute a ON a.attrelid = s.starelid AND a.attnum = s.staattnum
-	WHERE s.starelid = 'client'::regclass AND a.attname <> 'id' ORDER BY a.attnum;
+	WHERE s.starelid = 'client'::regclass AND a.attname NOT IN ('id', 'status') ORDER BY a.attnum;
 SELECT attname FROM pg_stats WHERE tablename = 'book' AND schemaname = 'regress_enc' ORDER BY 1;
 SELECT test.error_of('CREATE STATISTICS regress_enc.s (mcv) ON id, mobile FROM regress_enc.client');
 SELECT test.error_of('CREATE STATISTICS regress_enc.s ON (mobile::text) FROM regress_enc.client');

@@ -1,0 +1,172 @@
+/*
+ * redact.c
+ *		Values of encrypted columns kept out of error reports.
+ *
+ * PostgreSQL prints values where a constraint is violated ("Failing row
+ * contains ..."), and statements and lines of COPY with every error.  Once a
+ * transaction has encrypted or decrypted anything, its reports are redacted:
+ * the detail of constraint violations is replaced, for the client too, since
+ * a function of a definer may be at work for somebody who may not read; and
+ * the log gets neither statement nor context.
+ *
+ * The detail is replaced where an error leaves the executor or a utility
+ * statement, before anybody can catch it and look at it.  The log hook does
+ * the rest: it sees what is on its way to the log, before it goes to the
+ * client, the errors of deferred constraints among it.  log_min_messages
+ * above ERROR would bypass that one; only a superuser can set it.  What users have logged on purpose (log_statement, log_duration,
+ * auto_explain) is not changed.
+ *
+ * The hook runs while an error is pending: no catalog, and strings have to
+ * live in the memory of the error.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "tcop/utility.h"
+#include "utils/elog.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+
+#include "crypt.h"
+#include "redact.h"
+
+static void redact(ErrorData *edata);
+static void redact_run(CG_EXECUTOR_RUN_PARAMS);
+static void redact_finish(QueryDesc *queryDesc);
+static void redact_utility(PlannedStmt *pstmt, const char *query_string,
+						   bool read_only_tree,
+						   ProcessUtilityContext context,
+						   ParamListInfo params, QueryEnvironment *env,
+						   DestReceiver *dest, QueryCompletion *qc);
+static bool shows_values(int sqlerrcode);
+static void rethrow(MemoryContext context);
+
+static const char hidden[] =
+"Values are not shown, since encrypted columns are involved.";
+
+static emit_log_hook_type prev_emit_log = NULL;
+static ExecutorRun_hook_type prev_run = NULL;
+static ExecutorFinish_hook_type prev_finish = NULL;
+static ProcessUtility_hook_type prev_utility = NULL;
+
+void
+cg_redact_init(void)
+{
+	prev_emit_log = emit_log_hook;
+	emit_log_hook = redact;
+	prev_run = ExecutorRun_hook;
+	ExecutorRun_hook = redact_run;
+	prev_finish = ExecutorFinish_hook;
+	ExecutorFinish_hook = redact_finish;
+	prev_utility = ProcessUtility_hook;
+	ProcessUtility_hook = redact_utility;
+}
+
+/* Does a report of this kind hold values, of a transaction that touched any? */
+static bool
+shows_values(int sqlerrcode)
+{
+	return cg_plain_at != 0 &&
+		cg_plain_at == GetCurrentTransactionStartTimestamp() &&
+		ERRCODE_TO_CATEGORY(sqlerrcode) ==
+		ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
+}
+
+/* Pass on the error that was caught, without the values in it. */
+static void
+rethrow(MemoryContext context)
+{
+	ErrorData  *edata;
+
+	if (!shows_values(geterrcode()))
+		PG_RE_THROW();
+	MemoryContextSwitchTo(context);
+	edata = CopyErrorData();
+	FlushErrorState();
+	if (edata->detail != NULL)
+		edata->detail = pstrdup(hidden);
+	edata->detail_log = NULL;
+	ReThrowError(edata);
+}
+
+static void
+redact_run(CG_EXECUTOR_RUN_PARAMS)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		if (prev_run)
+			prev_run(CG_EXECUTOR_RUN_ARGS);
+		else
+			standard_ExecutorRun(CG_EXECUTOR_RUN_ARGS);
+	}
+	PG_CATCH();
+	{
+		rethrow(context);
+	}
+	PG_END_TRY();
+}
+
+static void
+redact_finish(QueryDesc *queryDesc)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		if (prev_finish)
+			prev_finish(queryDesc);
+		else
+			standard_ExecutorFinish(queryDesc);
+	}
+	PG_CATCH();
+	{
+		rethrow(context);
+	}
+	PG_END_TRY();
+}
+
+static void
+redact_utility(PlannedStmt *pstmt, const char *query_string,
+			   bool read_only_tree, ProcessUtilityContext context,
+			   ParamListInfo params, QueryEnvironment *env,
+			   DestReceiver *dest, QueryCompletion *qc)
+{
+	ProcessUtility_hook_type next = prev_utility ? prev_utility :
+		standard_ProcessUtility;
+	MemoryContext memory = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		next(pstmt, query_string, read_only_tree, context, params, env, dest,
+			 qc);
+	}
+	PG_CATCH();
+	{
+		rethrow(memory);
+	}
+	PG_END_TRY();
+}
+
+static void
+redact(ErrorData *edata)
+{
+	if (cg_plain_at != 0 &&
+		cg_plain_at == GetCurrentTransactionStartTimestamp() &&
+		edata->elevel >= WARNING)
+	{
+		if (edata->detail != NULL && edata->assoc_context != NULL &&
+			shows_values(edata->sqlerrcode))
+			edata->detail = edata->detail_log =
+				MemoryContextStrdup(edata->assoc_context, hidden);
+		edata->hide_stmt = true;
+		edata->hide_ctx = true;
+		edata->internalquery = NULL;
+		edata->internalpos = 0;
+	}
+	if (prev_emit_log)
+		prev_emit_log(edata);
+}
