@@ -86,7 +86,7 @@ static void judge(CgAccessVerdict *verdict, TimestampTz now);
 static void membership_changed(Datum arg, int cacheid, uint32 hashvalue);
 static CgLevel level_by_name(const char *name);
 
-static CgWatch watch = {.relname = "access_grant", .natts = NUM_COLS};
+static CgWatch watch = {.relname = "access_grant",.natts = NUM_COLS};
 static uint64 membership_generation = 1;
 static uint64 loaded_epoch = 0; /* watch generation of grants[] */
 static uint64 verdict_epoch = 0;	/* sum of generations of verdicts */

@@ -80,7 +80,7 @@ static void create_key(Relation rel, char kind, int32 owner,
 					   const char *owner_name);
 static void missing_key(char kind, int32 owner, int version);
 
-static CgWatch watch = {.relname = "data_key", .natts = NUM_COLS};
+static CgWatch watch = {.relname = "data_key",.natts = NUM_COLS};
 static uint64 loaded_generation = 0;
 static uint64 loaded_kek_generation = 0;
 static uint64 times_loaded = 0;

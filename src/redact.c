@@ -136,7 +136,7 @@ redact_utility(PlannedStmt *pstmt, const char *query_string,
 			   DestReceiver *dest, QueryCompletion *qc)
 {
 	ProcessUtility_hook_type next = prev_utility ? prev_utility :
-		standard_ProcessUtility;
+	standard_ProcessUtility;
 	MemoryContext memory = CurrentMemoryContext;
 
 	PG_TRY();

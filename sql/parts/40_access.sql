@@ -68,7 +68,8 @@ BEGIN
 		RAISE EXCEPTION 'values of category "%" cannot be searched', grant_access.category
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Only searchable categories know level "search".';
 	END IF;
-	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = grant_access.relation AND c.relkind IN ('r', 'p')) AND grant_access.relation IS NOT NULL THEN
+	PERFORM FROM pg_class c WHERE c.oid = grant_access.relation AND c.relkind = ANY (ARRAY['r', 'p']::"char"[]);
+	IF grant_access.relation IS NOT NULL AND NOT FOUND THEN
 		RAISE EXCEPTION '"%" is not a table', grant_access.relation
 			USING ERRCODE = 'wrong_object_type', HINT = 'Name the table, not its masking view.';
 	END IF;

@@ -85,7 +85,7 @@ SELECT 'contract', count(*), md5(string_agg(cipguard.enc_text_send(phone), '' OR
 SELECT 'keys', count(*), md5(string_agg(k::text, ',' ORDER BY k::text)) FROM cipguard.data_key k;
 SELECT 'grants', count(*), md5(string_agg(g::text, ',' ORDER BY g::text)) FROM cipguard.access_grant g;
 SELECT 'categories', count(*), md5(string_agg(c::text, ',' ORDER BY c::text)) FROM cipguard.category c;
-SELECT 'views', string_agg(relation::text || ' ' || view::text || ' ' || view_name || ' ' || coalesce(acl, ''), ',' ORDER BY relation::text) FROM cipguard.masking_view;
+SELECT 'views', string_agg(relation::text || ' ' || view::text || ' ' || view_name || ' ' || coalesce(owner::text, ''), ',' ORDER BY relation::text) FROM cipguard.masking_view;
 SELECT 'labels', string_agg(l.objname || ' ' || label, ',' ORDER BY l.objname) FROM pg_seclabels l WHERE provider = 'cipguard';
 SELECT 'types', string_agg(a.attrelid::regclass || '.' || attname || ' ' || format_type(atttypid, atttypmod), ',' ORDER BY a.attrelid::regclass::text, attname) FROM pg_attribute a WHERE format_type(atttypid, atttypmod) LIKE '%enc_text%' AND attrelid::regclass::text ~ '^(app|aaa|zzz)\.';
 SELECT 'acl', string_agg(relname || ' ' || relacl::text, ',' ORDER BY relname) FROM pg_class WHERE relnamespace IN ('app'::regnamespace, 'aaa'::regnamespace);

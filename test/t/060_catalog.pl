@@ -77,7 +77,7 @@ none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m
 none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname IN ('sql', 'plpgsql') AND p.prosqlbody IS NULL AND NOT coalesce(p.proconfig::text ~ 'search_path=pg_catalog, pg_temp', false) ORDER BY 1",
 	'no SQL or PL/pgSQL function without a pinned path');
 my %public = map { $_ => 1 } qw(
-  audit_table unaudit_table can_access category_id check_attribute disclose disclose_support
+  audit_row audit_table unaudit_table can_access checked_in checked_out category_id check_attribute disclose disclose_support
   enc_eqjoinsel enc_eqsel enc_neqjoinsel enc_neqsel
   enc_text enc_text_cmp enc_text_eq enc_text_ge enc_text_gt enc_text_hash
   enc_text_hash_extended enc_text_in enc_text_le enc_text_lt enc_text_ne
@@ -105,8 +105,8 @@ none("$members SELECT evtname FROM member m JOIN pg_event_trigger e ON m.classid
 none("$members SELECT (pg_identify_object(classid, objid, 0)).schema, name FROM member WHERE coalesce((pg_identify_object(classid, objid, 0)).schema, 'cipguard') <> 'cipguard' AND NOT (classid = 'pg_operator'::regclass AND (pg_identify_object(classid, objid, 0)).identity ~ '^pg_catalog\\.(=|<>)\\(') ORDER BY 1",
 	'no object outside of the schema but = and <>');
 is(as($node, undef, "SELECT nspowner::regrole = 10::regrole FROM pg_namespace WHERE nspname = 'cipguard'"), 't', 'the schema belongs to the superuser');
-none("SELECT relname FROM pg_class WHERE relnamespace = 'cipguard'::regnamespace AND relkind IN ('r', 'v', 'p', 'S', 'm') AND has_table_privilege('clerk', oid, 'SELECT') AND relname <> 'category' ORDER BY 1" =~ s/'S', //r,
-	'an ordinary role reads no table but the categories');
+none("SELECT relname FROM pg_class WHERE relnamespace = 'cipguard'::regnamespace AND relkind IN ('r', 'v', 'p', 'S', 'm') AND has_table_privilege('clerk', oid, 'SELECT') AND relname NOT IN ('category', 'audited_tables') ORDER BY 1" =~ s/'S', //r,
+	'an ordinary role reads no table but the categories, and no view but of what is audited');
 none("SELECT relname FROM pg_class WHERE relnamespace = 'cipguard'::regnamespace AND relkind IN ('r', 'v', 'p') AND has_table_privilege('clerk', oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES') ORDER BY 1",
 	'and writes none');
 none("SELECT rolname FROM pg_roles WHERE rolname ~ '^cipguard_' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolbypassrls OR rolreplication OR rolcreatedb)",
@@ -180,6 +180,19 @@ SQL
 as($node, undef, 'CREATE EXTENSION cipguard CASCADE', db => 'hijack');
 as($node, 'clerk', "CREATE TABLE evil.t (a int, p cipguard.enc_text('mobile')); ALTER TABLE evil.t ADD b int; DROP TABLE evil.t", db => 'hijack');
 pass('DDL of an ordinary role with operators of his own in the path');
+
+# Without the extension, a schema of its name is nobody's to trust: the library
+# is loaded there all the same.
+as($node, undef, 'CREATE DATABASE forged OWNER owner');
+as($node, 'owner', "CREATE SCHEMA cipguard;"
+	  . "CREATE TABLE cipguard.category (name int8, id int4, level int2, sensitive bool, mask int8, validator int8, normalizer int8, mode int8, suite int8, token_domain int8, pad int2, description text, builtin bool);"
+	  . "CREATE TYPE cipguard.enc_text AS ENUM ('x');"
+	  . "INSERT INTO cipguard.category VALUES (12345678, 1, 1, true, 1, 1, 1, 1, 1, 1, 1, '', true);"
+	  . "CREATE TABLE t (c text, e cipguard.enc_text)", db => 'forged');
+refused($node, 'owner', "SECURITY LABEL FOR cipguard ON COLUMN t.c IS 'name'", 'ZC008',
+	'a forged table of categories is not read', db => 'forged');
+is(as($node, 'owner', "SECURITY LABEL FOR cipguard ON COLUMN t.e IS 'subject'; SELECT count(*) FROM t WHERE e = 'x'", db => 'forged'),
+	'0', 'nor is a forged type taken for encrypted');
 
 $node->stop;
 done_testing();
