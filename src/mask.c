@@ -226,9 +226,17 @@ static size_t
 mask_mobile(const char *text, size_t len, char *out)
 {
 	uint32_t	c[STARS_MAX];
-	size_t		n = cg_collect(CG_FORM_CODE, text, len, c, STARS_MAX);
+	size_t		n;
 	char	   *o = out;
 
+	/* The way most are written takes a third of the time. */
+	if (cg_is_bare_mobile(text, len))
+	{
+		memcpy(out, text, len);
+		memset(out + 3, '*', 4);
+		return len;
+	}
+	n = cg_collect(CG_FORM_CODE, text, len, c, STARS_MAX);
 	if (!cg_verdict_ok(cg_judge(CG_VALID_MOBILE, c, n, NO_TODAY)))
 		return put_stars(n, out);
 	if (n > 11)

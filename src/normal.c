@@ -301,6 +301,19 @@ cg_collect(CgForm form, const char *text, size_t len, uint32_t *out,
 	return n;
 }
 
+bool
+cg_is_bare_mobile(const char *text, size_t len)
+{
+	size_t		i;
+
+	if (!is_mobile(text, len))
+		return false;
+	for (i = 0; i < len; i++)
+		if (!(text[i] >= '0' && text[i] <= '9'))
+			return false;
+	return true;
+}
+
 /* Only ASCII graphics and U+4000-9FFF: no blank and no dot to normalise. */
 static bool
 is_plain_name(const char *text, size_t len)
@@ -337,10 +350,7 @@ is_plainly_normal(CgNormalizer n, const char *text, size_t len)
 		case CG_NORM_NAME:
 			return is_plain_name(text, len);
 		case CG_NORM_PHONE:
-			for (i = 0; i < len; i++)
-				if (!(text[i] >= '0' && text[i] <= '9'))
-					return false;
-			return is_mobile(text, len);
+			return cg_is_bare_mobile(text, len);
 		case CG_NORM_CODE:
 			for (i = 0; i < len; i++)
 				if (!(text[i] >= '0' && text[i] <= '9') &&

@@ -51,6 +51,9 @@ extern bool cg_normalizer_by_name(const char *name, CgNormalizer *n);
 extern size_t cg_normalize(CgNormalizer n, const char *text, size_t len,
 						   char *out);
 
+/* Is this a mobile number of the mainland, as 11 ASCII digits? */
+extern bool cg_is_bare_mobile(const char *text, size_t len);
+
 /*
  * Decode the code point at *p, advance *p past it, never beyond end.  An
  * invalid byte gives 0xFFFD and advances by one.
