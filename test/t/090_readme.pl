@@ -14,6 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $readme = slurp_file("$FindBin::RealBin/../../README.md");
+unlike($readme, qr/@[A-Z]+@/, 'README is filled in');
 my @blocks = $readme =~ /^```sql\n(.*?)^```$/msg;
 cmp_ok(scalar(@blocks), q(>=), 7, 'README has examples');
 
