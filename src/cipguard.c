@@ -17,7 +17,6 @@
 #include "label.h"
 #include "redact.h"
 #include "plan_search.h"
-#include "utility.h"
 
 PG_MODULE_MAGIC;
 
@@ -34,7 +33,6 @@ _PG_init(void)
 	cg_label_init();
 	cg_redact_init();
 	cg_plan_search_init();
-	cg_utility_init();
 	cg_audit_init();
 
 	if (process_shared_preload_libraries_in_progress)

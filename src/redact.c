@@ -1,6 +1,9 @@
 /*
  * redact.c
- *		Values of encrypted columns kept out of error reports.
+ *		Values of encrypted columns kept out of what PostgreSQL prints.
+ *
+ * EXPLAIN prints constants through their output functions; while it runs,
+ * those give armor even to a reader.
  *
  * PostgreSQL prints values where a constraint is violated ("Failing row
  * contains ..."), and statements and lines of COPY with every error.  Once a
@@ -13,19 +16,29 @@
  * statement, before anybody can catch it and look at it.  The log hook does
  * the rest: it sees what is on its way to the log, before it goes to the
  * client, the errors of deferred constraints among it.  log_min_messages
- * above ERROR would bypass that one; only a superuser can set it.  What users have logged on purpose (log_statement, log_duration,
- * auto_explain) is not changed.
+ * above ERROR would bypass that one; only a superuser can set it.  What users
+ * have logged on purpose (log_statement, log_duration, auto_explain) is not
+ * changed.
  *
- * The hook runs while an error is pending: no catalog, and strings have to
- * live in the memory of the error.
+ * The log hook runs while an error is pending: no catalog, and strings have
+ * to live in the memory of the error.
+ *
+ * The hook of utility statements also notes what tells a restore.  A dump
+ * sets check_function_bodies off before it creates the extension, but so does
+ * CREATE EXTENSION for its script.  A session that loads the library only
+ * then, by the script, cannot know; row_security tells it of all dumps but
+ * those with --enable-row-security.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "executor/executor.h"
+#include "fmgr.h"
 #include "tcop/utility.h"
 #include "utils/elog.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/rls.h"
 
 #include "compat.h"
 
@@ -50,6 +63,7 @@ static emit_log_hook_type prev_emit_log = NULL;
 static ExecutorRun_hook_type prev_run = NULL;
 static ExecutorFinish_hook_type prev_finish = NULL;
 static ProcessUtility_hook_type prev_utility = NULL;
+static bool bodies_checked = true;	/* when CREATE EXTENSION began */
 
 void
 cg_redact_init(void)
@@ -138,7 +152,12 @@ redact_utility(PlannedStmt *pstmt, const char *query_string,
 	ProcessUtility_hook_type next = prev_utility ? prev_utility :
 	standard_ProcessUtility;
 	MemoryContext memory = CurrentMemoryContext;
+	bool		explain = IsA(pstmt->utilityStmt, ExplainStmt);
 
+	if (IsA(pstmt->utilityStmt, CreateExtensionStmt))
+		bodies_checked = check_function_bodies;
+	if (explain)
+		cg_armor_depth++;
 	PG_TRY();
 	{
 		next(pstmt, query_string, read_only_tree, context, params, env, dest,
@@ -146,9 +165,21 @@ redact_utility(PlannedStmt *pstmt, const char *query_string,
 	}
 	PG_CATCH();
 	{
+		if (explain)
+			cg_armor_depth--;
 		rethrow(memory);
 	}
 	PG_END_TRY();
+	if (explain)
+		cg_armor_depth--;
+}
+
+/* restores_dump() RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_restores_dump);
+Datum
+cipguard_restores_dump(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!bodies_checked || !row_security);
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * redact.h
- *		Values of encrypted columns kept out of error reports.
+ *		Values of encrypted columns kept out of what PostgreSQL prints.
  */
 #ifndef CG_REDACT_H
 #define CG_REDACT_H
