@@ -34,6 +34,7 @@
 
 #include "compat.h"
 
+#include "acting.h"
 #include "audit_partition.h"
 #include "audit_store.h"
 #include "catalog.h"
@@ -170,13 +171,13 @@ make_partition(const CgMonth *month)
 {
 	char		name[NAMEDATALEN];
 	CgMonth		next;
-	CgOwnerScope scope;
+	CgActing	acting;
 	Oid			relid;
 
 	partition_name(month, name);
 	cg_month_of(month->lower, 1, &next);
 
-	cg_owner_begin(&scope);
+	cg_act_begin(&acting, cg_audit_owner());
 
 	/*
 	 * No event triggers: one that writes to an audited table would want the
@@ -185,29 +186,26 @@ make_partition(const CgMonth *month)
 	(void) set_config_option("session_replication_role", "replica",
 							 PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
 							 0, false);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	cg_owner_execute("CREATE TABLE cipguard.%s (LIKE cipguard.audit_event"
-					 " INCLUDING DEFAULTS INCLUDING CONSTRAINTS"
-					 " INCLUDING STORAGE)", name);
+	cg_act_execute("CREATE TABLE cipguard.%s (LIKE cipguard.audit_event"
+				   " INCLUDING DEFAULTS INCLUDING CONSTRAINTS"
+				   " INCLUDING STORAGE)", name);
 	relid = get_relname_relid(name, cg_schema_oid());
 	revoke_defaults(relid, name);
-	cg_owner_execute("COMMENT ON TABLE cipguard.%s IS"
-					 " 'audit events of one month (UTC)'", name);
-	cg_owner_execute("CREATE TRIGGER audit_protect_statement"
-					 " BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE"
-					 " ON cipguard.%s FOR EACH STATEMENT"
-					 " EXECUTE FUNCTION cipguard.audit_protect()", name);
-	cg_owner_execute("ALTER TABLE cipguard.%s ENABLE ALWAYS TRIGGER"
-					 " audit_protect_statement", name);
-	cg_owner_execute("ALTER EXTENSION cipguard ADD TABLE cipguard.%s", name);
-	cg_owner_execute("ALTER TABLE cipguard.audit_event ATTACH PARTITION"
-					 " cipguard.%s FOR VALUES FROM"
-					 " ('%04d-%02d-01 00:00:00+00') TO"
-					 " ('%04d-%02d-01 00:00:00+00')", name,
-					 month->year, month->month, next.year, next.month);
-	SPI_finish();
-	cg_owner_end(&scope);
+	cg_act_execute("COMMENT ON TABLE cipguard.%s IS"
+				   " 'audit events of one month (UTC)'", name);
+	cg_act_execute("CREATE TRIGGER audit_protect_statement"
+				   " BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE"
+				   " ON cipguard.%s FOR EACH STATEMENT"
+				   " EXECUTE FUNCTION cipguard.audit_protect()", name);
+	cg_act_execute("ALTER TABLE cipguard.%s ENABLE ALWAYS TRIGGER"
+				   " audit_protect_statement", name);
+	cg_act_execute("ALTER EXTENSION cipguard ADD TABLE cipguard.%s", name);
+	cg_act_execute("ALTER TABLE cipguard.audit_event ATTACH PARTITION"
+				   " cipguard.%s FOR VALUES FROM"
+				   " ('%04d-%02d-01 00:00:00+00') TO"
+				   " ('%04d-%02d-01 00:00:00+00')", name,
+				   month->year, month->month, next.year, next.month);
+	cg_act_end(&acting);
 	CommandCounterIncrement();
 	return relid;
 }
@@ -236,7 +234,7 @@ revoke_defaults(Oid relid, const char *name)
 	grantees = SPI_tuptable;
 	n = SPI_processed;
 	for (i = 0; i < n; i++)
-		cg_owner_execute("REVOKE ALL ON TABLE cipguard.%s FROM %s CASCADE",
-						 name, SPI_getvalue(grantees->vals[i],
-											grantees->tupdesc, 1));
+		cg_act_execute("REVOKE ALL ON TABLE cipguard.%s FROM %s CASCADE",
+					   name, SPI_getvalue(grantees->vals[i],
+										  grantees->tupdesc, 1));
 }

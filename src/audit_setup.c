@@ -25,7 +25,6 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -36,6 +35,7 @@
 
 #include "compat.h"
 
+#include "acting.h"
 #include "audit_partition.h"
 #include "audit_relation.h"
 #include "audit_store.h"
@@ -303,7 +303,7 @@ sql_name(Oid relid)
 static bool
 ensure_trigger(Oid relid, const CgTriggerKind *kind)
 {
-	CgOwnerScope scope;
+	CgActing	acting;
 	char	   *name;
 	bool		cloned;
 	CgTriggerState state = find_trigger(relid, kind, &cloned, &name);
@@ -313,21 +313,18 @@ ensure_trigger(Oid relid, const CgTriggerKind *kind)
 	if (state == TRIGGER_WRONG && !cloned)
 		drop_trigger(relid, kind);
 
-	cg_owner_begin(&scope);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	cg_act_begin(&acting, cg_audit_owner());
 	if (!cloned)
 	{
 		name = pstrdup(kind->name);
-		cg_owner_execute("CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s"
-						 " EXECUTE FUNCTION cipguard.%s()",
-						 kind->name, kind->events, sql_name(relid),
-						 kind->level, kind->function);
+		cg_act_execute("CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s"
+					   " EXECUTE FUNCTION cipguard.%s()",
+					   kind->name, kind->events, sql_name(relid),
+					   kind->level, kind->function);
 	}
-	cg_owner_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
-					 sql_name(relid), quote_identifier(name));
-	SPI_finish();
-	cg_owner_end(&scope);
+	cg_act_execute("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+				   sql_name(relid), quote_identifier(name));
+	cg_act_end(&acting);
 	CommandCounterIncrement();
 	return true;
 }
@@ -340,20 +337,17 @@ drop_trigger(Oid relid, const CgTriggerKind *kind)
 
 	for (;;)
 	{
-		CgOwnerScope scope;
+		CgActing	acting;
 		char	   *name;
 		bool		cloned;
 
 		if (find_trigger(relid, kind, &cloned, &name) == TRIGGER_ABSENT ||
 			cloned)
 			return any;
-		cg_owner_begin(&scope);
-		if (SPI_connect() != SPI_OK_CONNECT)
-			elog(ERROR, "SPI_connect failed");
-		cg_owner_execute("DROP TRIGGER %s ON %s", quote_identifier(name),
-						 sql_name(relid));
-		SPI_finish();
-		cg_owner_end(&scope);
+		cg_act_begin(&acting, cg_audit_owner());
+		cg_act_execute("DROP TRIGGER %s ON %s", quote_identifier(name),
+					   sql_name(relid));
+		cg_act_end(&acting);
 		CommandCounterIncrement();
 		any = true;
 	}

@@ -30,13 +30,11 @@
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/sequence.h"
-#include "executor/spi.h"
 #include "libpq/libpq.h"
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -319,20 +317,11 @@ subxact_ended(SubXactEvent event, SubTransactionId subid,
 	}
 }
 
-/* ---------- acting as the owner ---------- */
-
-void
-cg_owner_begin(CgOwnerScope *scope)
+Oid
+cg_audit_owner(void)
 {
-	static const char *const pinned[][2] = {
-		{"search_path", "pg_catalog, pg_temp"},
-		{"default_tablespace", ""},
-		{"default_table_access_method", "heap"},
-		{"client_min_messages", "warning"}
-	};
 	HeapTuple	tuple;
 	Oid			owner;
-	int			i;
 
 	tuple = SearchSysCache1(RELOID,
 							ObjectIdGetDatum(cg_audit_oid(CG_AUDIT_EVENT)));
@@ -340,48 +329,7 @@ cg_owner_begin(CgOwnerScope *scope)
 		elog(ERROR, "cache lookup failed for the audit log");
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
-
-	GetUserIdAndSecContext(&scope->userid, &scope->sec_context);
-	SetUserIdAndSecContext(owner, scope->sec_context |
-						   SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION);
-	scope->guc_level = NewGUCNestLevel();
-	for (i = 0; i < (int) lengthof(pinned); i++)
-		(void) set_config_option(pinned[i][0], pinned[i][1], PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-								 false);
-}
-
-void
-cg_owner_end(const CgOwnerScope *scope)
-{
-	AtEOXact_GUC(false, scope->guc_level);
-	SetUserIdAndSecContext(scope->userid, scope->sec_context);
-}
-
-void
-cg_owner_execute(const char *format,...)
-{
-	StringInfoData sql;
-	int			rc;
-
-	initStringInfo(&sql);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, format);
-		needed = appendStringInfoVA(&sql, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&sql, needed);
-	}
-	rc = SPI_execute(sql.data, false, 0);
-	if (rc != SPI_OK_UTILITY)
-		elog(ERROR, "unexpected result %d of \"%s\"", rc, sql.data);
-	pfree(sql.data);
+	return owner;
 }
 
 /* ---------- the partition of the month ---------- */

@@ -44,6 +44,9 @@ typedef enum CgAuditObject
 /* OID by cached name look-up; raises when it is missing. */
 extern Oid	cg_audit_oid(CgAuditObject object);
 
+/* Owner of the log; its objects, and its triggers, are made as that role. */
+extern Oid	cg_audit_owner(void);
+
 /* Next number of the log's sequence. */
 extern int64 cg_audit_next_seq(void);
 
@@ -65,23 +68,6 @@ typedef struct CgOnce
 
 extern void cg_once_mark(CgOnce *once);
 extern void cg_once_reset(CgOnce *once);
-
-/*
- * Act as the owner of the log, with its settings out of the user's reach,
- * until the matching end (or the end of the failing (sub)transaction).
- */
-typedef struct CgOwnerScope
-{
-	Oid			userid;
-	int			sec_context;
-	int			guc_level;
-} CgOwnerScope;
-
-extern void cg_owner_begin(CgOwnerScope *scope);
-extern void cg_owner_end(const CgOwnerScope *scope);
-
-/* Execute one utility statement through SPI (connected by the caller). */
-extern void cg_owner_execute(const char *format,...) pg_attribute_printf(1, 2);
 
 extern void cg_audit_store_init(void);
 

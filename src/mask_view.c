@@ -29,12 +29,12 @@
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "compat.h"
 
+#include "acting.h"
 #include "cipguard.h"
 #include "label.h"
 
@@ -50,40 +50,9 @@ static void restore_rights(Oid viewid);
 static void follow_owner(Oid viewid, Oid relid);
 static void before_alter_table(AlterTableStmt *stmt);
 static void before_drop_extension(DropStmt *stmt);
-static void run(const char *sql);
 static bool is_string(Oid typid);
 static Oid	relation_owner(Oid relid);
 static char *qualified_name(Oid relid);
-
-/* State of a call that acts with the rights of the extension. */
-typedef struct CgActing
-{
-	Oid			user;
-	int			context;
-	int			nestlevel;
-} CgActing;
-
-static void
-begin_acting(CgActing *acting)
-{
-	GetUserIdAndSecContext(&acting->user, &acting->context);
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
-						   acting->context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_RESTRICTED_OPERATION);
-	acting->nestlevel = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-	SPI_connect();
-}
-
-static void
-end_acting(CgActing *acting)
-{
-	SPI_finish();
-	AtEOXact_GUC(true, acting->nestlevel);
-	SetUserIdAndSecContext(acting->user, acting->context);
-}
 
 /*
  * create_masking_view(relation regclass, view_name name DEFAULT NULL)
@@ -123,12 +92,12 @@ cipguard_create_masking_view(PG_FUNCTION_ARGS)
 		NameStr(*PG_GETARG_NAME(1));
 	view = quote_qualified_identifier(get_namespace_name(nspid), name);
 
-	begin_acting(&acting);
+	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
 	viewid = get_relname_relid(name, nspid);
 	if (OidIsValid(viewid))
 	{
-		run(psprintf("SELECT FROM cipguard.masking_view WHERE view = %u AND relation = %u",
-					 viewid, relid));
+		cg_act_execute("SELECT FROM cipguard.masking_view WHERE view = %u AND relation = %u",
+					   viewid, relid);
 		if (SPI_processed == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_TABLE),
@@ -140,17 +109,17 @@ cipguard_create_masking_view(PG_FUNCTION_ARGS)
 	{
 		char	   *owner = GetUserNameFromId(relation_owner(relid), false);
 
-		run(psprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s",
-					 qualified_name(relid), CG_ROLE_MASKER));
+		cg_act_execute("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s",
+					   qualified_name(relid), CG_ROLE_MASKER);
 		define_view("CREATE", view, relid);
-		run(psprintf("GRANT ALL ON TABLE %s TO %s WITH GRANT OPTION",
-					 view, quote_identifier(owner)));
+		cg_act_execute("GRANT ALL ON TABLE %s TO %s WITH GRANT OPTION",
+					   view, quote_identifier(owner));
 		viewid = get_relname_relid(name, nspid);
-		run(psprintf("INSERT INTO cipguard.masking_view (relation, view, view_name, owner) VALUES (%u, %u, %s, %u)",
-					 relid, viewid, quote_literal_cstr(name),
-					 relation_owner(relid)));
+		cg_act_execute("INSERT INTO cipguard.masking_view (relation, view, view_name, owner) VALUES (%u, %u, %s, %u)",
+					   relid, viewid, quote_literal_cstr(name),
+					   relation_owner(relid));
 	}
-	end_acting(&acting);
+	cg_act_end(&acting);
 	PG_RETURN_OID(viewid);
 }
 
@@ -161,9 +130,9 @@ cipguard_rebuild_masking_view(PG_FUNCTION_ARGS)
 {
 	CgActing	acting;
 
-	begin_acting(&acting);
+	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
 	rebuild(PG_GETARG_OID(0));
-	end_acting(&acting);
+	cg_act_end(&acting);
 	PG_RETURN_VOID();
 }
 
@@ -218,10 +187,10 @@ before_alter_table(AlterTableStmt *stmt)
 		appendStringInfo(&relids, "%s%u", relids.len > 0 ? "," : "",
 						 lfirst_oid(lc));
 
-	begin_acting(&acting);
-	run(psprintf("SELECT view::pg_catalog.oid FROM cipguard.masking_view"
-				 " WHERE relation IN (%s) AND view IS NOT NULL",
-				 relids.data));
+	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_execute("SELECT view::pg_catalog.oid FROM cipguard.masking_view"
+				   " WHERE relation IN (%s) AND view IS NOT NULL",
+				   relids.data);
 	found = SPI_tuptable;
 	n = SPI_processed;
 	for (i = 0; i < n; i++)
@@ -232,7 +201,7 @@ before_alter_table(AlterTableStmt *stmt)
 												 found->tupdesc, 1,
 												 &isnull)));
 	}
-	end_acting(&acting);
+	cg_act_end(&acting);
 }
 
 /*
@@ -244,14 +213,14 @@ drop_view(Oid viewid)
 {
 	char	   *view = qualified_name(viewid);
 
-	run(psprintf("SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = %u"
-				 " UNION ALL SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = %u AND rulename <> '_RETURN'"
-				 " UNION ALL SELECT FROM pg_catalog.pg_depend d"
-				 " WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = %u AND d.deptype = 'n'"
-				 " AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid AND r.ev_class = %u)"
-				 " UNION ALL SELECT FROM pg_catalog.pg_type t JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid = t.oid AND d.deptype = 'n'"
-				 " WHERE t.typrelid = %u",
-				 viewid, viewid, viewid, viewid, viewid));
+	cg_act_execute("SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = %u"
+				   " UNION ALL SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = %u AND rulename <> '_RETURN'"
+				   " UNION ALL SELECT FROM pg_catalog.pg_depend d"
+				   " WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = %u AND d.deptype = 'n'"
+				   " AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid AND r.ev_class = %u)"
+				   " UNION ALL SELECT FROM pg_catalog.pg_type t JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid = t.oid AND d.deptype = 'n'"
+				   " WHERE t.typrelid = %u",
+				   viewid, viewid, viewid, viewid, viewid);
 	if (SPI_processed > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
@@ -260,24 +229,24 @@ drop_view(Oid viewid)
 				 errdetail("Views, functions, rules or triggers on it would be lost."),
 				 errhint("Drop them, change the table, and create them again.")));
 	save_rights(viewid);
-	run(psprintf("UPDATE cipguard.masking_view m SET view = NULL, view_schema = c.relnamespace"
-				 " FROM pg_catalog.pg_class c WHERE m.view = %u AND c.oid = m.view",
-				 viewid));
-	run(psprintf("DROP VIEW %s", view));
+	cg_act_execute("UPDATE cipguard.masking_view m SET view = NULL, view_schema = c.relnamespace"
+				   " FROM pg_catalog.pg_class c WHERE m.view = %u AND c.oid = m.view",
+				   viewid);
+	cg_act_execute("DROP VIEW %s", view);
 }
 
 /* What was granted on a view, into the register. */
 static void
 save_rights(Oid viewid)
 {
-	run(psprintf("UPDATE cipguard.masking_view m SET"
-				 " saved_rights = (SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(g)) FROM ("
-				 "SELECT x.grantor, x.grantee, x.privilege_type AS privilege, x.is_grantable AS grantable, NULL::name AS col"
-				 " FROM pg_catalog.aclexplode(c.relacl) x"
-				 " UNION ALL SELECT x.grantor, x.grantee, x.privilege_type, x.is_grantable, a.attname"
-				 " FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x WHERE a.attrelid = c.oid AND NOT a.attisdropped) g)"
-				 " FROM pg_catalog.pg_class c WHERE m.view = %u AND c.oid = m.view",
-				 viewid));
+	cg_act_execute("UPDATE cipguard.masking_view m SET"
+				   " saved_rights = (SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(g)) FROM ("
+				   "SELECT x.grantor, x.grantee, x.privilege_type AS privilege, x.is_grantable AS grantable, NULL::name AS col"
+				   " FROM pg_catalog.aclexplode(c.relacl) x"
+				   " UNION ALL SELECT x.grantor, x.grantee, x.privilege_type, x.is_grantable, a.attname"
+				   " FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x WHERE a.attrelid = c.oid AND NOT a.attisdropped) g)"
+				   " FROM pg_catalog.pg_class c WHERE m.view = %u AND c.oid = m.view",
+				   viewid);
 }
 
 /*
@@ -292,8 +261,8 @@ follow_owner(Oid viewid, Oid relid)
 	bool		isnull;
 	Datum		old;
 
-	run(psprintf("SELECT r.oid FROM cipguard.masking_view m LEFT JOIN pg_catalog.pg_roles r ON r.oid = m.owner"
-				 " WHERE m.view = %u AND m.owner <> %u", viewid, owner));
+	cg_act_execute("SELECT r.oid FROM cipguard.masking_view m LEFT JOIN pg_catalog.pg_roles r ON r.oid = m.owner"
+				   " WHERE m.view = %u AND m.owner <> %u", viewid, owner);
 	if (SPI_processed == 0)
 		return;
 	old = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
@@ -301,20 +270,20 @@ follow_owner(Oid viewid, Oid relid)
 	if (!isnull)
 	{
 		save_rights(viewid);
-		run(psprintf("UPDATE cipguard.masking_view SET saved_rights = (SELECT pg_catalog.jsonb_agg("
-					 "CASE WHEN e ->> 'grantor' = '%u' THEN e || '{\"grantor\": %u}' ELSE e END)"
-					 " FROM pg_catalog.jsonb_array_elements(saved_rights) e WHERE e ->> 'grantee' <> '%u')"
-					 " WHERE view = %u",
-					 DatumGetObjectId(old), owner, DatumGetObjectId(old),
-					 viewid));
-		run(psprintf("REVOKE ALL ON TABLE %s FROM %s CASCADE", view,
-					 quote_identifier(GetUserNameFromId(DatumGetObjectId(old),
-														false))));
+		cg_act_execute("UPDATE cipguard.masking_view SET saved_rights = (SELECT pg_catalog.jsonb_agg("
+					   "CASE WHEN e ->> 'grantor' = '%u' THEN e || '{\"grantor\": %u}' ELSE e END)"
+					   " FROM pg_catalog.jsonb_array_elements(saved_rights) e WHERE e ->> 'grantee' <> '%u')"
+					   " WHERE view = %u",
+					   DatumGetObjectId(old), owner, DatumGetObjectId(old),
+					   viewid);
+		cg_act_execute("REVOKE ALL ON TABLE %s FROM %s CASCADE", view,
+					   quote_identifier(GetUserNameFromId(DatumGetObjectId(old),
+														  false)));
 	}
-	run(psprintf("GRANT ALL ON TABLE %s TO %s WITH GRANT OPTION", view,
-				 quote_identifier(GetUserNameFromId(owner, false))));
-	run(psprintf("UPDATE cipguard.masking_view SET owner = %u WHERE view = %u",
-				 owner, viewid));
+	cg_act_execute("GRANT ALL ON TABLE %s TO %s WITH GRANT OPTION", view,
+				   quote_identifier(GetUserNameFromId(owner, false)));
+	cg_act_execute("UPDATE cipguard.masking_view SET owner = %u WHERE view = %u",
+				   owner, viewid);
 	restore_rights(viewid);
 }
 
@@ -328,19 +297,19 @@ restore_rights(Oid viewid)
 	Oid			user;
 	int			context;
 
-	run(psprintf("SELECT g.grantor, pg_catalog.format('GRANT %%s%%s ON TABLE %%s TO %%s%%s', g.privilege,"
-				 " CASE WHEN g.col IS NULL THEN '' ELSE pg_catalog.format(' (%%I)', g.col) END, %s,"
-				 " CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(e.rolname) END,"
-				 " CASE WHEN g.grantable AND g.grantee <> 0 THEN ' WITH GRANT OPTION' ELSE '' END)"
-				 " FROM cipguard.masking_view m,"
-				 " pg_catalog.jsonb_to_recordset(m.saved_rights) g (grantor pg_catalog.oid, grantee pg_catalog.oid, privilege text, grantable boolean, col name)"
-				 " LEFT JOIN pg_catalog.pg_roles e ON e.oid = g.grantee"
-				 " JOIN pg_catalog.pg_roles o ON o.oid = g.grantor"
-				 " WHERE m.view = %u AND (g.grantee = 0 OR e.oid IS NOT NULL) AND (g.col IS NULL OR EXISTS ("
-				 "SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = m.view AND a.attname = g.col AND NOT a.attisdropped))"
-				 " ORDER BY o.rolname <> '%s', g.grantable DESC",
-				 quote_literal_cstr(qualified_name(viewid)), viewid,
-				 CG_ROLE_MASKER));
+	cg_act_execute("SELECT g.grantor, pg_catalog.format('GRANT %%s%%s ON TABLE %%s TO %%s%%s', g.privilege,"
+				   " CASE WHEN g.col IS NULL THEN '' ELSE pg_catalog.format(' (%%I)', g.col) END, %s,"
+				   " CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(e.rolname) END,"
+				   " CASE WHEN g.grantable AND g.grantee <> 0 THEN ' WITH GRANT OPTION' ELSE '' END)"
+				   " FROM cipguard.masking_view m,"
+				   " pg_catalog.jsonb_to_recordset(m.saved_rights) g (grantor pg_catalog.oid, grantee pg_catalog.oid, privilege text, grantable boolean, col name)"
+				   " LEFT JOIN pg_catalog.pg_roles e ON e.oid = g.grantee"
+				   " JOIN pg_catalog.pg_roles o ON o.oid = g.grantor"
+				   " WHERE m.view = %u AND (g.grantee = 0 OR e.oid IS NOT NULL) AND (g.col IS NULL OR EXISTS ("
+				   "SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = m.view AND a.attname = g.col AND NOT a.attisdropped))"
+				   " ORDER BY o.rolname <> '%s', g.grantable DESC",
+				   quote_literal_cstr(qualified_name(viewid)), viewid,
+				   CG_ROLE_MASKER);
 	found = SPI_tuptable;
 	n = SPI_processed;
 	GetUserIdAndSecContext(&user, &context);
@@ -351,11 +320,12 @@ restore_rights(Oid viewid)
 											&isnull);
 
 		SetUserIdAndSecContext(DatumGetObjectId(grantor), context);
-		run(SPI_getvalue(found->vals[i], found->tupdesc, 2));
+		cg_act_execute("%s",
+					   SPI_getvalue(found->vals[i], found->tupdesc, 2));
 		SetUserIdAndSecContext(user, context);
 	}
-	run(psprintf("UPDATE cipguard.masking_view SET saved_rights = NULL, view_schema = NULL WHERE view = %u",
-				 viewid));
+	cg_act_execute("UPDATE cipguard.masking_view SET saved_rights = NULL, view_schema = NULL WHERE view = %u",
+				   viewid);
 }
 
 /* Labels and grants are no dependencies: they would be left behind. */
@@ -383,10 +353,11 @@ before_drop_extension(DropStmt *stmt)
 	if (lc == NULL)
 		return;
 
-	begin_acting(&acting);
-	run("DELETE FROM pg_catalog.pg_seclabel WHERE provider = '" CG_SCHEMA "'");
-	run("SELECT DISTINCT relation::pg_catalog.oid FROM cipguard.masking_view m"
-		" JOIN pg_catalog.pg_class c ON c.oid = m.relation");
+	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_execute("DELETE FROM pg_catalog.pg_seclabel"
+				   " WHERE provider = '" CG_SCHEMA "'");
+	cg_act_execute("SELECT DISTINCT relation::pg_catalog.oid FROM cipguard.masking_view m"
+				   " JOIN pg_catalog.pg_class c ON c.oid = m.relation");
 	found = SPI_tuptable;
 	n = SPI_processed;
 	for (i = 0; i < n; i++)
@@ -396,10 +367,10 @@ before_drop_extension(DropStmt *stmt)
 														   found->tupdesc, 1,
 														   &isnull));
 
-		run(psprintf("REVOKE ALL ON TABLE %s FROM %s",
-					 qualified_name(relid), CG_ROLE_MASKER));
+		cg_act_execute("REVOKE ALL ON TABLE %s FROM %s",
+					   qualified_name(relid), CG_ROLE_MASKER);
 	}
-	end_acting(&acting);
+	cg_act_end(&acting);
 }
 
 /*
@@ -414,8 +385,8 @@ rebuild(Oid relid)
 	uint64		n;
 	uint64		i;
 
-	run(psprintf("SELECT view::pg_catalog.oid, view_name, view_schema"
-				 " FROM cipguard.masking_view WHERE relation = %u", relid));
+	cg_act_execute("SELECT view::pg_catalog.oid, view_name, view_schema"
+				   " FROM cipguard.masking_view WHERE relation = %u", relid);
 	found = SPI_tuptable;
 	n = SPI_processed;
 	for (i = 0; i < n; i++)
@@ -452,9 +423,9 @@ rebuild(Oid relid)
 			drop_view(viewid);
 		define_view("CREATE", view, relid);
 		viewid = get_relname_relid(name, nspid);
-		run(psprintf("UPDATE cipguard.masking_view SET view = %u"
-					 " WHERE relation = %u AND view_name = %s",
-					 viewid, relid, quote_literal_cstr(registered)));
+		cg_act_execute("UPDATE cipguard.masking_view SET view = %u"
+					   " WHERE relation = %u AND view_name = %s",
+					   viewid, relid, quote_literal_cstr(registered));
 		restore_rights(viewid);
 	}
 }
@@ -512,18 +483,18 @@ follow_names(Oid viewid, Oid relid, const char *view)
 	relation_close(viewrel, AccessShareLock);
 	if (same)
 		foreach(lc, renames)
-			run(lfirst(lc));
+			cg_act_execute("%s", (char *) lfirst(lc));
 	return same;
 }
 
 static void
 define_view(const char *verb, const char *view, Oid relid)
 {
-	run(psprintf("%s VIEW %s AS %s", verb, view, build_query(relid)));
-	run(psprintf("ALTER VIEW %s OWNER TO %s", view, CG_ROLE_MASKER));
-	run(psprintf("COMMENT ON VIEW %s IS %s", view,
-				 quote_literal_cstr(psprintf("masking view of %s, kept by cipguard",
-											 qualified_name(relid)))));
+	cg_act_execute("%s VIEW %s AS %s", verb, view, build_query(relid));
+	cg_act_execute("ALTER VIEW %s OWNER TO %s", view, CG_ROLE_MASKER);
+	cg_act_execute("COMMENT ON VIEW %s IS %s", view,
+				   quote_literal_cstr(psprintf("masking view of %s, kept by cipguard",
+											   qualified_name(relid))));
 }
 
 static char *
@@ -600,16 +571,6 @@ add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 						 " THEN t.%s END",
 						 category, relation, name);
 	appendStringInfo(buf, " AS %s", name);
-}
-
-static void
-run(const char *sql)
-{
-	int			rc = SPI_execute(sql, false, 0);
-
-	if (rc < 0)
-		elog(ERROR, "could not execute \"%s\": %s", sql,
-			 SPI_result_code_string(rc));
 }
 
 static bool
