@@ -132,6 +132,9 @@ INSERT INTO app.plain VALUES (1, '13912345678') ON CONFLICT DO NOTHING;
 RESET ROLE;
 SELECT cipguard.audit_table('app.client'), cipguard.audit_table('app.plain');
 SQL
+as($node, undef, "CREATE TABLE app.bare (phone cipguard.enc_text('mobile'))");
+refused($node, undef, 'DROP EXTENSION cipguard', '2BP01', 'a column alone stops DROP EXTENSION', like => qr/column phone of table app\.bare/);
+as($node, undef, 'DROP TABLE app.bare');
 as($node, undef, $use);
 refused($node, undef, 'DROP EXTENSION cipguard', '2BP01', 'DROP EXTENSION is refused while columns use it');
 is(as($node, undef, "SELECT count(*) FROM pg_seclabel WHERE provider = 'cipguard'"), '2', 'a refused DROP leaves labels');

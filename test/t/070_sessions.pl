@@ -249,5 +249,43 @@ $standby->promote;
 is(as($standby, undef, "INSERT INTO app.client VALUES (6000, '13811112222'); SELECT cipguard.init(); SET ROLE reader; SELECT phone FROM app.client WHERE id = 6000"),
 	"0\n13811112222", 'standby: writes with the same keys after promotion');
 $standby->stop;
+# Binary COPY, out and in again: a reader moves text, others the datum.
+as($node, undef, <<'SQL');
+CREATE DOMAIN app.tel AS cipguard.enc_text('mobile');
+CREATE TABLE app.bin (id int, phone cipguard.enc_text('mobile'), phones cipguard.enc_text('mobile')[], tel app.tel, address cipguard.enc_text('address'));
+GRANT SELECT, INSERT, DELETE ON app.bin TO PUBLIC;
+SQL
+as($node, 'reader', "INSERT INTO app.bin VALUES (1, '$phone', ARRAY['$phone', NULL, '13800000001'], '13800000002', 'Happiness Road 77'), (2, NULL, '{}', NULL, '')");
+my $binary = PostgreSQL::Test::Utils::tempdir() . '/bin';
+my $datums = 'SELECT md5(string_agg(b::text, \'\' ORDER BY id)) FROM app.bin b';
+my $texts = as($node, 'reader', 'SELECT * FROM app.bin ORDER BY id');
+my $armors = as($node, 'clerk', $datums);
+foreach my $role ('clerk', 'reader')
+{
+	as($node, $role, "\\copy app.bin TO '$binary' (FORMAT binary)");
+	my $seen = scalar(find_bytes([$binary], $phone, 'Happiness'));
+	is($seen, $role eq 'reader' ? 2 : 0, "binary COPY by a $role: plaintext or none");
+	as($node, $role, "BEGIN; DELETE FROM app.bin; \n\\copy app.bin FROM '$binary' (FORMAT binary)\nCOMMIT");
+	is(as($node, 'reader', 'SELECT * FROM app.bin ORDER BY id'), $texts, "binary COPY by a $role: equal values come back");
+	is(as($node, 'clerk', $datums), $armors, 'binary COPY by a clerk: equal ciphertext comes back') if $role eq 'clerk';
+}
+
+# Parameters of the extended protocol.
+my $script = PostgreSQL::Test::Utils::tempdir() . '/script';
+PostgreSQL::Test::Utils::append_to_file($script, <<"SQL");
+\\set phone $phone
+\\set other 13777777777
+SELECT 1 / count(*) FROM app.client WHERE phone = :phone;
+SELECT 1 / (1 - count(*)) FROM app.client WHERE phone = :other;
+INSERT INTO app.bin (id, phone) VALUES (3, :other);
+SELECT 1 / count(*) FROM app.bin WHERE phone = :other;
+DELETE FROM app.bin WHERE phone = :other;
+SQL
+foreach my $mode ('extended', 'prepared')
+{
+	$node->command_ok([ 'pgbench', '-n', '-M', $mode, '-t', '8', '-f', $script, '-U', 'reader', '-h', $node->host, '-p', $node->port, 'postgres' ],
+		"pgbench -M $mode finds, inserts and deletes by parameter");
+}
+
 $node->stop;
 done_testing();

@@ -362,9 +362,6 @@ refused($node, 'officer', "INSERT INTO cipguard.access_grant (grantee, category,
 	'42501', 'nor does he forge who granted');
 refused($node, 'officer', "UPDATE cipguard.access_grant SET grantee = 'officer'",
 	'42501', 'nor change a grant');
-refused($node, 'officer', 'UPDATE cipguard.access_grant SET revoked_at = NULL',
-	'42501', 'nor revive one')
-  if 0;
 refused($node, 'officer', 'DELETE FROM cipguard.access_grant', '42501', 'nor delete one');
 refused($node, 'officer', 'UPDATE cipguard.category SET mode = \'random\'', '42501', 'nor change a category');
 refused($node, 'officer', "UPDATE cipguard.data_key SET state = 'active'", '42501', 'nor touch keys');
