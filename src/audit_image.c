@@ -168,7 +168,8 @@ add_entry(StringInfo buf, const CgImageColumn *column,
 				(errcode(CG_ERRCODE_AUDIT),
 				 errmsg("row is too large for the audit log"),
 				 errdetail("The images of one change must not exceed %zu bytes.",
-						   CG_IMAGE_MAX)));
+						   CG_IMAGE_MAX),
+				 errhint("Change less at once, or move large values into a table that is not audited.")));
 	enlargeStringInfo(buf, (int) len + 6);
 	p = (uint8 *) buf->data + buf->len;
 	cg_put_u16(p, (uint16) (column->mode << MODE_SHIFT | column->attnum));
@@ -275,7 +276,8 @@ malformed(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-			 errmsg("invalid row image")));
+			 errmsg("invalid row image"),
+			 errhint("The row of the audit log is damaged; leave it out by \"seq\" to read the others.")));
 }
 
 bool

@@ -191,14 +191,18 @@ check_table(Oid relid, bool named)
 	if (!cg_owns_relation(relid, GetUserId()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of table %s", name)));
+				 errmsg("must be owner of table %s", name),
+				 errhint("Let the owner of the table or a superuser call the function.")));
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
 		(relkind != RELKIND_FOREIGN_TABLE || named))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table", name),
 				 relkind == RELKIND_FOREIGN_TABLE ?
-				 errdetail("Changes made at the foreign server would not be seen.") : 0));
+				 errdetail("Changes made at the foreign server would not be seen.") : 0,
+				 relkind == RELKIND_FOREIGN_TABLE ?
+				 errhint("Audit the table at the foreign server.") :
+				 errhint("Name the table that holds the rows.")));
 	if (relid < FirstUnpinnedObjectId || IsCatalogNamespace(nspoid) ||
 		IsToastNamespace(nspoid))
 		ereport(ERROR,
@@ -253,7 +257,8 @@ trigger_function(const CgTriggerKind *kind)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_AUDIT),
 				 errmsg("function \"%s.%s\" is missing",
-						CG_SCHEMA, kind->function)));
+						CG_SCHEMA, kind->function),
+				 errhint("Restore it, or drop the extension and create it again, which loses the log.")));
 	return oid;
 }
 

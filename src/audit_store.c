@@ -14,8 +14,8 @@
  *
  * Order of the log is (xid, seq): within one transaction seq, taken from a
  * cached sequence, grows with time; gaps mean nothing.  There are no columns
- * for a leaf hash or MAC: the sealer computes leaves from the rows.  Sessions
- * and schemas are sealed alike, so they carry xid and seq, too.
+ * for a leaf hash or MAC: leaves can be computed from the rows.  Rows of
+ * sessions and schemas carry xid and seq for that, too.
  */
 #include "postgres.h"
 
@@ -200,7 +200,8 @@ cg_audit_oid(CgAuditObject object)
 			ereport(ERROR,
 					(errcode(CG_ERRCODE_AUDIT),
 					 errmsg("relation \"%s.%s\" of the audit log is missing",
-							CG_SCHEMA, object_names[object])));
+							CG_SCHEMA, object_names[object]),
+					 errhint("Restore it, or drop the extension and create it again, which loses the log.")));
 		objects[object] = oid;
 	}
 	return oid;

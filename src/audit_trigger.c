@@ -146,7 +146,8 @@ cipguard_audit_protect(PG_FUNCTION_ARGS)
 			(errcode(CG_ERRCODE_AUDIT),
 			 errmsg("table \"%s\" of the audit log cannot be changed by SQL",
 					RelationGetRelationName(trigdata->tg_relation)),
-			 errdetail("Only the audit triggers write to it.")));
+			 errdetail("Only the audit triggers write to it."),
+			 errhint("Correct an entry by changing the audited table again.")));
 	return PointerGetDatum(NULL);
 }
 
@@ -276,7 +277,8 @@ updated_row(CgAuditRelation *table, TupleTableSlot *old, TupleTableSlot *new,
 				(errcode(CG_ERRCODE_AUDIT),
 				 errmsg("row is too large for the audit log"),
 				 errdetail("The images of one change must not exceed %zu bytes.",
-						   CG_IMAGE_MAX)));
+						   CG_IMAGE_MAX),
+				 errhint("Change less at once, or move large values into a table that is not audited.")));
 	event->before = cg_image_finish(&before);
 	event->after = cg_image_finish(&after);
 

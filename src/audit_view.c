@@ -321,7 +321,8 @@ show_entry(StringInfo json, CgSchema *schema, const CgImageEntry *entry)
 			if (bytes.cursor != bytes.len)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						 errmsg("invalid row image")));
+						 errmsg("invalid row image"),
+						 errhint("The row of the audit log is damaged; leave it out by \"seq\" to read the others.")));
 			string = OutputFunctionCall(&column->output, value);
 			break;
 		case CG_MODE_TEXT:

@@ -81,7 +81,7 @@ cg_watch_open(CgWatch *watch)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s.%s\" is not as this version of the library knows it",
 						CG_SCHEMA, watch->relname),
-				 errhint("Library and extension must be of one version.")));
+				 errhint("Install the library of the extension's version and restart, or call ALTER EXTENSION cipguard UPDATE.")));
 	return rel;
 }
 

@@ -135,7 +135,8 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("value is too long to encrypt"),
-				 errdetail("The limit is %zu bytes.", CG_MAX_PLAIN_LEN)));
+				 errdetail("The limit is %zu bytes.", CG_MAX_PLAIN_LEN),
+				 errhint("Store it in pieces.")));
 
 	if (c.searchable)
 	{

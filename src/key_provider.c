@@ -129,6 +129,7 @@ cg_kek_fetch_at_start(void)
 				(errcode(edata->sqlerrcode),
 				 errmsg("server starts without key-encryption key: %s",
 						edata->message),
+				 edata->detail ? errdetail_internal("%s", edata->detail) : 0,
 				 edata->hint ? errhint("%s", edata->hint) : 0));
 		FreeErrorData(edata);
 	}
@@ -149,7 +150,7 @@ fetch_kek(uint8 *key)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_MISSING),
 				 errmsg("no key-encryption key is configured"),
-				 errhint("Set %s or %s in postgresql.conf, then call %s.",
+				 errhint("Set %s or %s in postgresql.conf and reload; if the database has no keys yet, call %s.",
 						 "cipguard.kek_command", "cipguard.kek_file",
 						 "cipguard.init()")));
 	parse_kek(text, len, key);
@@ -172,7 +173,8 @@ read_command(char *text)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_MISSING),
 				 errmsg("could not run the command in \"%s\": %m",
-						"cipguard.kek_command")));
+						"cipguard.kek_command"),
+				 errhint("The operating-system user of the server must be able to start a shell.")));
 	len = fread(text, 1, KEK_TEXT_MAX, pipe);
 	status = ClosePipeStream(pipe);
 	if (status != 0)
@@ -202,14 +204,16 @@ read_file(char *text)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_MISSING),
 				 errmsg("\"%s\" must be an absolute path",
-						"cipguard.kek_file")));
+						"cipguard.kek_file"),
+				 errhint("Write a path that begins with \"/\".")));
 
 	fd = OpenTransientFile(cg_kek_file, O_RDONLY | PG_BINARY);
 	if (fd < 0)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_MISSING),
 				 errmsg("could not open the key file \"%s\": %m",
-						cg_kek_file)));
+						cg_kek_file),
+				 errhint("The operating-system user of the server must be able to read it, and to enter its directories.")));
 
 	/* Closed before any complaint: the postmaster would keep it open. */
 	len = fstat(fd, &st) == 0 ? read(fd, text, KEK_TEXT_MAX) : -1;
@@ -220,12 +224,16 @@ read_file(char *text)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_MISSING),
 				 errmsg("could not read the key file \"%s\": %m",
-						cg_kek_file)));
+						cg_kek_file),
+				 errhint("Point %s at a file on a device that works.",
+						 "cipguard.kek_file")));
 	if (!S_ISREG(st.st_mode))
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_INSECURE),
 				 errmsg("key file \"%s\" is not a regular file",
-						cg_kek_file)));
+						cg_kek_file),
+				 errhint("Point %s at a file; for anything else use %s.",
+						 "cipguard.kek_file", "cipguard.kek_command")));
 	if (st.st_uid != geteuid() && st.st_uid != 0)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_INSECURE),

@@ -378,6 +378,7 @@ unwrap(const CgKeyRow *row, uint8 *key)
 			(errcode(CG_ERRCODE_NOT_AUTHENTIC),
 			 errmsg("key version %u of kind \"%c\" is damaged", row->version,
 					row->kind),
+			 errdetail("Its owner is %d.", row->owner),
 			 errhint("Restore its row of %s from a backup.",
 					 "cipguard.data_key")));
 }
@@ -469,6 +470,6 @@ missing_key(char kind, int32 owner, int version)
 			 errmsg("version %d of the %s is not in this database", version,
 					what),
 			 errdetail("It was destroyed, or the value comes from another database."),
-			 errhint("Bring the rows of %s that belong to the value.",
+			 errhint("Restore the rows of %s from a backup of the database that wrote the value.",
 					 "cipguard.data_key")));
 }

@@ -77,11 +77,14 @@ cipguard_create_masking_view(PG_FUNCTION_ARGS)
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("masking views are for tables")));
+				 errmsg("masking views are for tables"),
+				 errhint("Name the table that the rows come from.")));
 	if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot create a masking view of a temporary table")));
+				 errmsg("cannot create a masking view of a temporary table"),
+				 errhint("Other sessions cannot see it; use %s on its columns.",
+						 "cipguard.mask()")));
 	if (!cg_owns_relation(relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
 	nspid = get_rel_namespace(relid);

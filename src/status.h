@@ -5,8 +5,7 @@
  * Pure modules (digest, suite, keywrap, envelope, armor, normal, ident_cn,
  * mask) know nothing of the server: no ereport, no palloc, no globals that
  * change.  They return a CgStatus and write into buffers of the caller, so
- * that unit tests and fuzzers can link them alone.  report.c turns a status
- * into an error message.
+ * that unit tests and fuzzers can link them alone.
  */
 #ifndef CG_STATUS_H
 #define CG_STATUS_H

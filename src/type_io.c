@@ -155,7 +155,8 @@ typmod_from_text(const char *text)
 			number < 0 || number > PG_INT32_MAX)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("invalid category number \"%s\"", text)));
+					 errmsg("invalid category number \"%s\"", text),
+					 errhint("Name a category of %s.", "cipguard.category")));
 		if (check_function_bodies)
 			(void) cg_category_by_id((int32) number, false);
 		return (int32) number;

@@ -87,7 +87,8 @@ get_head(Datum value, CgHead *head)
 		((p[2] & CG_FLAG_SEARCHABLE) && len < CG_HEADER_LEN + CG_TOKEN_LEN))
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_NOT_AUTHENTIC),
-				 errmsg("encrypted value is damaged")));
+				 errmsg("encrypted value is damaged"),
+				 errhint("Restore the row from a backup.")));
 	head->type = p[3];
 	head->category = (int32) cg_get_u32(p + 4);
 	head->token_version = cg_get_u16(p + 10);

@@ -56,7 +56,8 @@ cg_take_plain(uint8 type, const char *plain, Size len, int32 typmod,
 				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
 				 errmsg("text that begins with \"%s\" cannot be encrypted",
 						CG_ARMOR_PREFIX),
-				 errdetail("The prefix marks values that are encrypted already.")));
+				 errdetail("The prefix marks values that are encrypted already."),
+				 errhint("Insert the whole armor, as it was shown, or store such text in a column that is not encrypted.")));
 
 	if (c->validator != CG_VALID_NONE)
 	{

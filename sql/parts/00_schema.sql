@@ -16,8 +16,8 @@ BEGIN
 	-- Whoever acts as cipguard_masker reads every table that has a masking view.
 	IF EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) 'cipguard_masker'
 			AND (r.rolcanlogin OR r.rolsuper OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.roleid OPERATOR(pg_catalog.=) r.oid))) THEN
-		RAISE EXCEPTION 'role "cipguard_masker" exists and can log in or has members'
-			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Nobody may act as this role. Drop it, or take LOGIN and its members away.';
+		RAISE EXCEPTION 'role "cipguard_masker" exists and can log in, is a superuser or has members'
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Nobody may act as this role. Drop it, or take LOGIN, SUPERUSER and its members away.';
 	END IF;
 END
 $$;

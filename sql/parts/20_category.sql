@@ -44,7 +44,7 @@ CREATE TABLE cipguard.category (
 );
 COMMENT ON TABLE cipguard.category IS 'kinds of personal data and how each is protected';
 COMMENT ON COLUMN cipguard.category.id IS 'stable number: type modifier of columns, part of each value';
-COMMENT ON COLUMN cipguard.category.level IS '1 (low) to 4 (never shown), after GB/T 43697';
+COMMENT ON COLUMN cipguard.category.level IS '1 (low) to 4 (high), for reports, after GB/T 43697';
 COMMENT ON COLUMN cipguard.category.sensitive IS 'sensitive personal information (PIPL article 28)';
 COMMENT ON COLUMN cipguard.category.mask IS 'masker: stars name mobile email resident_id bank_card uscc address plate year';
 COMMENT ON COLUMN cipguard.category.validator IS 'validator of new values: none mobile email resident_id bank_card uscc plate date';
@@ -119,7 +119,7 @@ BEGIN
 	PERFORM cipguard.check_attribute('sensitive', add_category.sensitive::text, add_category.sensitive IS NOT NULL, 'true or false');
 	IF EXISTS (SELECT FROM cipguard.category c WHERE c.name = add_category.category) THEN
 		RAISE EXCEPTION 'category "%" already exists', add_category.category
-			USING ERRCODE = 'duplicate_object';
+			USING ERRCODE = 'duplicate_object', HINT = 'Choose another name; cipguard.category lists those in use.';
 	END IF;
 	INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normalizer, mode, suite, token_domain, pad, description)
 		VALUES (add_category.category, add_category.level::smallint, add_category.sensitive, add_category.mask,

@@ -123,9 +123,9 @@ COMMENT ON CAST (cipguard.enc_text AS bpchar) IS 'decrypts, for roles that may r
 CREATE CAST (cipguard.enc_text AS name) WITH FUNCTION cipguard.to_name(cipguard.enc_text);
 COMMENT ON CAST (cipguard.enc_text AS name) IS 'decrypts, for roles that may read';
 CREATE CAST (cipguard.enc_text AS json) WITH FUNCTION cipguard.to_json(cipguard.enc_text);
-COMMENT ON CAST (cipguard.enc_text AS json) IS 'decrypts, for roles that may read';
+COMMENT ON CAST (cipguard.enc_text AS json) IS 'plaintext for roles that may read, armor for others';
 CREATE CAST (cipguard.enc_text AS jsonb) WITH FUNCTION cipguard.to_jsonb(cipguard.enc_text);
-COMMENT ON CAST (cipguard.enc_text AS jsonb) IS 'decrypts, for roles that may read';
+COMMENT ON CAST (cipguard.enc_text AS jsonb) IS 'plaintext for roles that may read, armor for others';
 
 -- Selectivity, which is also where the right to search is asked for.
 CREATE FUNCTION cipguard.enc_eqsel(internal, oid, internal, integer) RETURNS double precision

@@ -56,17 +56,17 @@ DECLARE
 BEGIN
 	IF grant_access.grantee IS NULL OR grant_access.category IS NULL OR grant_access.level IS NULL THEN
 		RAISE EXCEPTION 'grantee, category and level of a grant must not be null'
-			USING ERRCODE = 'null_value_not_allowed';
+			USING ERRCODE = 'null_value_not_allowed', HINT = 'Name all three; cipguard.category lists the categories.';
 	END IF;
 	-- Raises, with a hint, for a category or level that does not exist.
 	PERFORM cipguard.can_access(grant_access.category, grant_access.level);
 	IF grant_access.category = 'unclassified' THEN
 		RAISE EXCEPTION 'category "%" is for values outside of columns', grant_access.category
-			USING ERRCODE = 'invalid_parameter_value';
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Grant a category that columns have; cipguard.category lists them.';
 	END IF;
 	IF grant_access.level = 'search' AND EXISTS (SELECT FROM cipguard.category c WHERE c.name = grant_access.category AND c.mode = 'random') THEN
 		RAISE EXCEPTION 'values of category "%" cannot be searched', grant_access.category
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Only searchable categories know level "search".';
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Grant level "read"; only searchable categories know "search".';
 	END IF;
 	PERFORM FROM pg_class c WHERE c.oid = grant_access.relation AND c.relkind = ANY (ARRAY['r', 'p']::"char"[]);
 	IF grant_access.relation IS NOT NULL AND NOT FOUND THEN
@@ -79,7 +79,7 @@ BEGIN
 	END IF;
 	IF grant_access.valid_until <= now() THEN
 		RAISE EXCEPTION 'end of the grant lies in the past'
-			USING ERRCODE = 'invalid_parameter_value';
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give a time in the future, or NULL for a grant without end.';
 	END IF;
 	INSERT INTO cipguard.access_grant (grantee, category, level, relation, purpose, valid_until)
 		VALUES (grant_access.grantee, grant_access.category, grant_access.level, grant_access.relation,

@@ -267,7 +267,7 @@ CREATE VIEW cipguard.audit_log AS
 	) s ON true;
 REVOKE ALL ON TABLE cipguard.audit_log FROM PUBLIC;
 COMMENT ON VIEW cipguard.audit_log IS
-	'the audit log for auditors; order by xid, seq';
+	'the audit log for auditors; order by ts, or by seq within one xid';
 
 CREATE VIEW cipguard.audited_tables AS
 	SELECT c.oid::regclass AS relation,

@@ -213,7 +213,7 @@ REVOKE ALL ON FUNCTION cipguard.after_drop() FROM PUBLIC;
 CREATE EVENT TRIGGER cipguard_before_ddl ON ddl_command_start
 	WHEN TAG IN ('ALTER TABLE', 'DROP EXTENSION')
 	EXECUTE FUNCTION cipguard.before_ddl();
-COMMENT ON EVENT TRIGGER cipguard_before_ddl IS 'takes masking views out of the way of ALTER TABLE';
+COMMENT ON EVENT TRIGGER cipguard_before_ddl IS 'takes masking views out of the way of ALTER TABLE, and labels and grants away before DROP EXTENSION';
 CREATE EVENT TRIGGER cipguard_after_ddl ON ddl_command_end
 	WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE FOREIGN TABLE', 'ALTER FOREIGN TABLE',
 		'CREATE SCHEMA', 'IMPORT FOREIGN SCHEMA', 'CREATE MATERIALIZED VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER STATISTICS',
@@ -222,4 +222,4 @@ CREATE EVENT TRIGGER cipguard_after_ddl ON ddl_command_end
 COMMENT ON EVENT TRIGGER cipguard_after_ddl IS 'keeps protection true when definitions change';
 CREATE EVENT TRIGGER cipguard_after_drop ON sql_drop
 	EXECUTE FUNCTION cipguard.after_drop();
-COMMENT ON EVENT TRIGGER cipguard_after_drop IS 'forgets what concerned dropped tables';
+COMMENT ON EVENT TRIGGER cipguard_after_drop IS 'forgets masking views and revokes grants of dropped tables';

@@ -31,15 +31,17 @@ GRANT EXECUTE ON FUNCTION
 DO $$
 DECLARE
 	message text;
+	advice text;
+	state text;
 BEGIN
 	IF cipguard.restores_dump() THEN
 		RETURN;
 	END IF;
 	PERFORM cipguard.init();
 EXCEPTION WHEN SQLSTATE 'ZC001' OR SQLSTATE 'ZC002' OR SQLSTATE 'ZC003' THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, advice = PG_EXCEPTION_HINT, state = RETURNED_SQLSTATE;
 	-- Notices are not shown while an extension is being created.
 	RAISE WARNING 'no keys were made: %', message
-		USING HINT = 'Set cipguard.kek_command or cipguard.kek_file, then call cipguard.init().';
+		USING ERRCODE = state, HINT = advice || ' Then call cipguard.init().';
 END
 $$;
