@@ -80,6 +80,7 @@ typedef struct CgAccessVerdict
 } CgAccessVerdict;
 
 #define NUM_RECENT	32
+#define MAX_VERDICTS	4096	/* then begin anew: anybody may name relations */
 
 static void load_grants(void);
 static void judge(CgAccessVerdict *verdict, TimestampTz now);
@@ -138,7 +139,8 @@ cg_access_level(int32 category, Oid relation)
 	}
 	epoch = watch.generation + membership_generation + cg_guc_generation;
 
-	if (verdict_epoch != epoch)
+	if (verdict_epoch != epoch ||
+		(verdicts != NULL && hash_get_num_entries(verdicts) >= MAX_VERDICTS))
 	{
 		HASHCTL		ctl;
 

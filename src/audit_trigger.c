@@ -57,10 +57,9 @@ cg_audit_init(void)
 }
 
 /*
- * CREATE TRIGGER needs EXECUTE on the function, which nobody was granted, so
- * these functions run for tables that audit_table() set up, and for those a
- * superuser restored from a dump.  What a hand-made trigger could get wrong
- * is refused.
+ * Whoever adds a partition to an audited table needs EXECUTE on audit_row(),
+ * so a table's owner can make its trigger by hand, too.  What that could get
+ * wrong is refused; a second trigger means a second event of his own table.
  */
 static void
 require_trigger(FunctionCallInfo fcinfo, bool row)
@@ -73,7 +72,8 @@ require_trigger(FunctionCallInfo fcinfo, bool row)
 		TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event) == row ||
 		trigdata->tg_trigger->tgdeferrable ||
 		trigdata->tg_trigger->tgqual != NULL ||
-		trigdata->tg_trigger->tgnattr != 0)
+		trigdata->tg_trigger->tgnattr != 0 ||
+		trigdata->tg_trigger->tgnargs != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function must be called as a trigger that %s made",

@@ -90,6 +90,13 @@ check_claim(char **newval, void **extra, GucSource source)
 							CG_MAX_CLAIM);
 		return false;
 	}
+	/* It would forge lines where the log is printed. */
+	for (const char *p = *newval; p != NULL && *p != '\0'; p++)
+		if ((unsigned char) *p < 0x20 || *p == 0x7f)
+		{
+			GUC_check_errdetail("Value must not hold control characters.");
+			return false;
+		}
 	return true;
 }
 

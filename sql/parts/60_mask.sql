@@ -202,9 +202,13 @@ BEGIN
 	DELETE FROM cipguard.masking_view m
 		USING pg_event_trigger_dropped_objects() d
 		WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid IN (m.relation, m.view);
-	UPDATE cipguard.access_grant g SET revoked_at = now()
-		FROM pg_event_trigger_dropped_objects() d
-		WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = g.relation AND g.revoked_at IS NULL;
+	-- Even an UPDATE of no row makes every session judge anew.
+	IF EXISTS (SELECT FROM cipguard.access_grant g JOIN pg_event_trigger_dropped_objects() d ON d.objid = g.relation
+			WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND g.revoked_at IS NULL) THEN
+		UPDATE cipguard.access_grant g SET revoked_at = now()
+			FROM pg_event_trigger_dropped_objects() d
+			WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid = g.relation AND g.revoked_at IS NULL;
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION cipguard.after_drop() IS 'event trigger: forgets masking views and revokes grants of dropped tables';

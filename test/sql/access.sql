@@ -96,6 +96,8 @@ SELECT cipguard.can_access('mobile');
 COMMIT;
 SELECT cipguard.can_access('mobile');
 SELECT left(test.error_of(format('SET cipguard.purpose = %L', repeat('x', 201))), 60);
+SELECT left(test.error_of(E'SET cipguard.app_user = \'boss\nforged line\''), 60);
+SELECT count(cipguard.can_access('mobile', 'read', n::oid)) FROM generate_series(100000, 110000) n;
 RESET ROLE;
 SELECT cipguard.revoke_access(:g2);
 
