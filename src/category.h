@@ -20,6 +20,7 @@ typedef struct CgCategory
 	int32		domain;			/* cg_name_hash(token domain) */
 	uint8		pad;			/* bytes */
 	CgMasker	mask;
+	CgMaskStyle style;
 	CgValidator validator;
 	CgNormalizer normalizer;
 } CgCategory;

@@ -89,8 +89,10 @@ cg_masker_by_name(const char *name, CgMasker *masker)
 }
 
 size_t
-cg_mask(CgMasker masker, const char *text, size_t len, char *out)
+cg_mask(CgMasker masker, CgMaskStyle style, const char *text, size_t len,
+		char *out)
 {
+	(void) style;
 	if ((size_t) masker >= N_MASKERS)
 		masker = CG_MASK_STARS;
 	return maskers[masker].mask(text, len, out);

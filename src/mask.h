@@ -25,6 +25,15 @@ typedef enum CgMasker
 	CG_MASK_YEAR				/* dates: 1990-**-** */
 } CgMasker;
 
+/* Variants of a masker; one that it does not have counts as standard. */
+typedef enum CgMaskStyle
+{
+	CG_STYLE_STANDARD,
+	CG_STYLE_STRICT,			/* shows less */
+	CG_STYLE_REGION,			/* shows the region only */
+	CG_STYLE_LEGACY				/* shows more, as older systems do */
+} CgMaskStyle;
+
 /* Upper bound of the mask's length in bytes for a value of n bytes. */
 #define CG_MASK_BOUND(n)	((n) + 64)
 
@@ -36,7 +45,7 @@ extern bool cg_masker_by_name(const char *name, CgMasker *masker);
  * out must hold CG_MASK_BOUND(len) bytes; returns the mask's length.  Input
  * and output are UTF-8.
  */
-extern size_t cg_mask(CgMasker masker, const char *text, size_t len,
-					  char *out);
+extern size_t cg_mask(CgMasker masker, CgMaskStyle style,
+					  const char *text, size_t len, char *out);
 
 #endif							/* CG_MASK_H */

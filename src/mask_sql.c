@@ -53,7 +53,7 @@ mask_text(const CgCategory *category, const char *plain, Size len)
 
 	result = palloc(VARHDRSZ + CG_MASK_BOUND(len));
 	out = VARDATA(result);
-	out_len = cg_mask(category->mask, utf8, len, out);
+	out_len = cg_mask(category->mask, category->style, utf8, len, out);
 	server = cg_from_utf8(out, &out_len);
 	if (server != out)
 		return cstring_to_text_with_len(server, out_len);

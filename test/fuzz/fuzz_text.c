@@ -130,7 +130,7 @@ fuzz_mask(const char *text, size_t len)
 	for (m = CG_MASK_STARS; m <= CG_MASK_YEAR; m++)
 	{
 		char	   *out = malloc(CG_MASK_BOUND(len));
-		size_t		n = cg_mask((CgMasker) m, text, len, out);
+		size_t		n = cg_mask((CgMasker) m, CG_STYLE_STANDARD, text, len, out);
 		CgValidator v = validators[m];
 		bool		refused = !valid_text || m == CG_MASK_STARS;
 

@@ -148,7 +148,7 @@ static void
 check_pair(CgMasker masker, const char *text, const char *mask)
 {
 	char		out[1024];
-	size_t		n = cg_mask(masker, text, strlen(text), out);
+	size_t		n = cg_mask(masker, CG_STYLE_STANDARD, text, strlen(text), out);
 	char		name[600];
 
 	snprintf(name, sizeof(name), "masker %d: \"%s\"", (int) masker, text);
@@ -241,7 +241,7 @@ check_regions(void)
 					 prefecture, mark == '@' ? 0 : (int) n, p);
 			snprintf(text, sizeof(text), "%s%s", want, tail);
 			strcat(want, "****");
-			length = cg_mask(CG_MASK_ADDRESS, text, strlen(text), out);
+			length = cg_mask(CG_MASK_ADDRESS, CG_STYLE_STANDARD, text, strlen(text), out);
 			if (length != strlen(want) || memcmp(out, want, length) != 0)
 			{
 				printf("# %s: %.*s\n", text, (int) length, out);
@@ -407,7 +407,7 @@ check_random(void)
 			size_t		n;
 
 			memset(out, 0x55, sizeof(out));
-			n = cg_mask((CgMasker) m, text, len, out);
+			n = cg_mask((CgMasker) m, CG_STYLE_STANDARD, text, len, out);
 			if (n > CG_MASK_BOUND(len) || out[CG_MASK_BOUND(len)] != 0x55)
 				too_long++;
 			if (!cg_utf8_valid(out, n))
@@ -418,7 +418,7 @@ check_random(void)
 				shown++;
 			if (!cg_utf8_valid(text, len) && !only_stars(out, n, 16))
 				broken_shown++;
-			if (cg_mask((CgMasker) m, text, len, again) != n ||
+			if (cg_mask((CgMasker) m, CG_STYLE_STANDARD, text, len, again) != n ||
 				memcmp(out, again, n) != 0)
 				unstable++;
 		}
@@ -457,7 +457,7 @@ check_hidden(void)
 		char		text[64];
 		char		out[64 + 64];
 		size_t		len = random_valid(kinds[k], text);
-		size_t		n = cg_mask(kinds[k], text, len, out);
+		size_t		n = cg_mask(kinds[k], CG_STYLE_STANDARD, text, len, out);
 		size_t		p;
 
 		if (memchr(out, '*', n) == NULL || only_stars(out, n, n))
@@ -498,7 +498,7 @@ check_large(void)
 			memcpy(text + p, units[i], len - p < size ? len - p : size);
 		for (m = 0; m < N_MASKERS; m++)
 		{
-			size_t		n = cg_mask((CgMasker) m, text, len, out);
+			size_t		n = cg_mask((CgMasker) m, CG_STYLE_STANDARD, text, len, out);
 
 			good = good && n <= 40;
 			if (m != CG_MASK_ADDRESS)
