@@ -22,6 +22,7 @@
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -110,6 +111,13 @@ static void
 membership_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
 	membership_generation++;
+	ResetPlanCache();
+}
+
+uint64
+cg_access_epoch(void)
+{
+	return watch.generation + membership_generation + cg_guc_generation;
 }
 
 CgLevel
@@ -137,7 +145,7 @@ cg_access_level(int32 category, Oid relation)
 		heard_at = now;
 		AcceptInvalidationMessages();
 	}
-	epoch = watch.generation + membership_generation + cg_guc_generation;
+	epoch = cg_access_epoch();
 
 	if (verdict_epoch != epoch ||
 		(verdicts != NULL && hash_get_num_entries(verdicts) >= MAX_VERDICTS))

@@ -19,6 +19,12 @@ typedef enum CgLevel
  */
 extern CgLevel cg_access_level(int32 category, Oid relation);
 
+/*
+ * Changes whenever verdicts of the current statement may.  Ask for a level
+ * after the statement began, and again when this is another.
+ */
+extern uint64 cg_access_epoch(void);
+
 /* Raise 42501 unless the current user has at least search on the category. */
 extern void cg_require_search(int32 category);
 

@@ -11,20 +11,27 @@
 #include "audit_trigger.h"
 #include "catalog.h"
 #include "category.h"
+#include "cipguard.h"
+#include "gate.h"
 #include "guc.h"
 #include "keyring.h"
 #include "key_provider.h"
 #include "label.h"
 #include "redact.h"
+#include "plan.h"
 #include "plan_search.h"
+#include "protect.h"
 
 PG_MODULE_MAGIC;
 
 void		_PG_init(void);
 
+bool		cg_preloaded = false;
+
 void
 _PG_init(void)
 {
+	cg_preloaded = process_shared_preload_libraries_in_progress;
 	cg_guc_init();
 	cg_catalog_init();
 	cg_category_init();
@@ -33,8 +40,11 @@ _PG_init(void)
 	cg_label_init();
 	cg_redact_init();
 	cg_plan_search_init();
+	cg_protect_init();
+	cg_gate_init();
+	cg_plan_init();
 	cg_audit_init();
 
-	if (process_shared_preload_libraries_in_progress)
+	if (cg_preloaded)
 		cg_kek_fetch_at_start();
 }

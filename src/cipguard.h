@@ -14,6 +14,9 @@
 
 #define CG_CATEGORY_UNCLASSIFIED	"unclassified"
 
+/* Was the library in shared_preload_libraries? */
+extern bool cg_preloaded;
+
 /*
  * SQLSTATEs of our own.  Class ZC is free for implementations (a class that
  * begins with I to Z, SQL standard part 2, table "SQLSTATE class and subclass
@@ -31,5 +34,7 @@
 #define CG_ERRCODE_MALFORMED_ARMOR	MAKE_SQLSTATE('Z','C','0','1','0')
 #define CG_ERRCODE_SELF_GRANT		MAKE_SQLSTATE('Z','C','0','1','1')
 #define CG_ERRCODE_AUDIT			MAKE_SQLSTATE('Z','C','0','1','2')
+#define CG_ERRCODE_MASK_STORED		MAKE_SQLSTATE('Z','C','0','1','3')
+#define CG_ERRCODE_EXPOSURE			MAKE_SQLSTATE('Z','C','0','1','4')
 
 #endif							/* CIPGUARD_H */

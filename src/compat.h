@@ -8,12 +8,14 @@
 #ifndef CG_COMPAT_H
 #define CG_COMPAT_H
 
+#include "access/tupdesc.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"
@@ -143,6 +145,65 @@ cg_vacuum_delay_point(void)
 #define CG_CHECK_PERMS_PARAMS \
 	List *rangeTable, bool ereport_on_violation
 #define CG_CHECK_PERMS_ARGS rangeTable, ereport_on_violation
+#endif
+
+/* 18 brought virtual generated columns. */
+static inline bool
+cg_has_generated(TupleDesc desc)
+{
+#if PG_VERSION_NUM >= 180000
+	return desc->constr->has_generated_stored ||
+		desc->constr->has_generated_virtual;
+#else
+	return desc->constr->has_generated_stored;
+#endif
+}
+
+/* 16 notes which outer joins may make a column null. */
+static inline void
+cg_add_nulling(Var *var, const Var *from)
+{
+#if PG_VERSION_NUM >= 160000
+	var->varnullingrels = bms_union(var->varnullingrels, from->varnullingrels);
+#else
+	(void) var;
+	(void) from;
+#endif
+}
+
+/* 18 keeps grouping expressions in a range table entry of their own. */
+static inline List *
+cg_group_exprs(RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 180000
+	return rte->rtekind == RTE_GROUP ? rte->groupexprs : NIL;
+#else
+	(void) rte;
+	return NIL;
+#endif
+}
+
+/* 19 renamed it. */
+#if PG_VERSION_NUM < 190000
+#define inline_function_in_from inline_set_returning_function
+#endif
+
+/* 19 replaced the hook that sees each relation of a plan. */
+#if PG_VERSION_NUM >= 190000
+#define CG_RELATION_HOOK		build_simple_rel_hook
+#define CG_RELATION_HOOK_TYPE	build_simple_rel_hook_type
+#define CG_RELATION_HOOK_PARAMS \
+	PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte_seen
+#define CG_RELATION_HOOK_ARGS	root, rel, rte_seen
+#define CG_RELATION_HOOK_RTE	rte_seen
+#else
+#define CG_RELATION_HOOK		get_relation_info_hook
+#define CG_RELATION_HOOK_TYPE	get_relation_info_hook_type
+#define CG_RELATION_HOOK_PARAMS \
+	PlannerInfo *root, Oid relationObjectId, bool inhparent, \
+	RelOptInfo *rel
+#define CG_RELATION_HOOK_ARGS	root, relationObjectId, inhparent, rel
+#define CG_RELATION_HOOK_RTE	root->simple_rte_array[rel->relid]
 #endif
 
 /* 19 hands the planner the state of an EXPLAIN. */

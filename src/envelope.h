@@ -49,7 +49,7 @@
 #define CG_FLAG_SEARCHABLE	0x01
 #define CG_FLAG_SUBJECT		0x02	/* reserved: per-subject key id follows */
 #define CG_FLAG_COMPRESSED	0x04	/* reserved */
-#define CG_FLAG_DISPLAY		0x08	/* reserved: a mask, not a value */
+#define CG_FLAG_DISPLAY		0x08	/* a mask, not a value: display.h */
 #define CG_FLAG_VARIANT		0x10	/* stored form differs from canonical */
 #define CG_FLAGS_KNOWN		(CG_FLAG_SEARCHABLE | CG_FLAG_VARIANT)
 

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "utils/guc.h"
+#include "utils/plancache.h"
 
 #include "cipguard.h"
 #include "guc.h"
@@ -15,6 +16,7 @@
 #define CG_MAX_CLAIM	200		/* bytes of purpose and application user */
 
 static bool check_claim(char **newval, void **extra, GucSource source);
+static void assign_masking(bool newval, void *extra);
 static void assign_purpose(const char *newval, void *extra);
 static void assign_kek_command(const char *newval, void *extra);
 static void assign_kek_file(const char *newval, void *extra);
@@ -23,6 +25,8 @@ static void assign_kek(const char *oldval, const char *newval);
 char	   *cg_kek_command = NULL;
 char	   *cg_kek_file = NULL;
 int			cg_output = CG_OUTPUT_AUTO;
+bool		cg_mask_owner = true;
+bool		cg_mask_superuser = true;
 char	   *cg_purpose = NULL;
 char	   *cg_app_user = NULL;
 uint64		cg_guc_generation = 1;
@@ -60,6 +64,22 @@ cg_guc_init(void)
 							   "",
 							   PGC_SUSET, GUC_SUPERUSER_ONLY,
 							   NULL, assign_kek_file, NULL);
+
+	DefineCustomBoolVariable(CG_SCHEMA ".mask_owner",
+							 "Shows masks of labelled columns to the owner of a table unless he has a grant.",
+							 "Takes effect with shared_preload_libraries.",
+							 &cg_mask_owner,
+							 true,
+							 PGC_SIGHUP, 0,
+							 NULL, assign_masking, NULL);
+
+	DefineCustomBoolVariable(CG_SCHEMA ".mask_superuser",
+							 "Shows masks of labelled columns to superusers unless they have a grant.",
+							 "Takes effect with shared_preload_libraries.",
+							 &cg_mask_superuser,
+							 true,
+							 PGC_SIGHUP, 0,
+							 NULL, assign_masking, NULL);
 
 	DefineCustomEnumVariable(CG_SCHEMA ".output",
 							 "Form in which encrypted values are shown.",
@@ -100,10 +120,21 @@ check_claim(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+/* Plans hold what their user could read when they were made. */
+static void
+assign_masking(bool newval, void *extra)
+{
+	cg_guc_generation++;
+	ResetPlanCache();
+}
+
 static void
 assign_purpose(const char *newval, void *extra)
 {
+	if (cg_purpose != NULL && strcmp(cg_purpose, newval) == 0)
+		return;
 	cg_guc_generation++;
+	ResetPlanCache();
 }
 
 static void

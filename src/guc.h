@@ -14,6 +14,8 @@ typedef enum CgOutput
 extern char *cg_kek_command;
 extern char *cg_kek_file;
 extern int	cg_output;			/* CgOutput */
+extern bool cg_mask_owner;		/* owners see masks unless granted */
+extern bool cg_mask_superuser;	/* so do superusers */
 extern char *cg_purpose;
 extern char *cg_app_user;
 

@@ -33,6 +33,7 @@
 #include "access.h"
 #include "catalog.h"
 #include "cipguard.h"
+#include "display.h"
 #include "encoding.h"
 #include "value.h"
 
@@ -69,6 +70,12 @@ disclose(struct varlena *datum, Oid relation)
 	Size		len;
 	text	   *result;
 
+	if (cg_is_display(datum))
+	{
+		const char *shown = cg_display_text(datum, &len);
+
+		return cstring_to_text_with_len(shown, len);
+	}
 	cg_parse(datum, &env);
 	plain = cg_open(&env, &len);
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ)
@@ -133,6 +140,12 @@ cipguard_mask_enc_text(PG_FUNCTION_ARGS)
 	Size		len;
 	text	   *result;
 
+	if (cg_is_display(datum))
+	{
+		const char *shown = cg_display_text(datum, &len);
+
+		PG_RETURN_TEXT_P(cstring_to_text_with_len(shown, len));
+	}
 	cg_parse(datum, &env);
 	plain = cg_open(&env, &len);
 	result = mask_text(cg_category_by_id((int32) env.category, false), plain,

@@ -19,11 +19,9 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/planner.h"
 #include "parser/parse_func.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -38,6 +36,7 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "label.h"
+#include "plan.h"
 #include "plan_search.h"
 #include "value.h"
 
@@ -55,10 +54,7 @@ typedef struct CgComparable
 	Oid			keys_text;		/* search_keys(text[], int4) */
 } CgComparable;
 
-static bool check_permissions(CG_CHECK_PERMS_PARAMS);
-static PlannedStmt *plan_search(CG_PLANNER_PARAMS);
 static bool has_comparable_column(Oid relid);
-static bool load_comparable(void);
 static void forget_comparable(Datum arg, int cacheid, uint32 hashvalue);
 static bool wrap_walker(Node *node, void *context);
 static bool check_sublink(Node *node, void *context);
@@ -68,8 +64,6 @@ static void wrap_array(ScalarArrayOpExpr *op);
 static Oid	same_type_operator(Oid opno);
 static Node *key_of(Oid func, Oid result, Node *arg, int32 typmod);
 
-static planner_hook_type prev_planner = NULL;
-static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static CgComparable comparable;
 
 void
@@ -78,34 +72,23 @@ cg_plan_search_init(void)
 	CacheRegisterSyscacheCallback(TYPEOID, forget_comparable, (Datum) 0);
 	CacheRegisterSyscacheCallback(OPEROID, forget_comparable, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_comparable, (Datum) 0);
-	prev_planner = planner_hook;
-	planner_hook = plan_search;
-	prev_check_perms = ExecutorCheckPerms_hook;
-	ExecutorCheckPerms_hook = check_permissions;
 }
 
-/*
- * A new foreign key is first checked by one join, with the rights of whoever
- * adds it; PostgreSQL asks here, without an error, whether those suffice.
- * They may not suffice to compare.  Answering no makes it check row by row,
- * as the owner of the table.
- */
-static bool
-check_permissions(CG_CHECK_PERMS_PARAMS)
+/* Whether one of the tables has a column that takes the right to search. */
+bool
+cg_search_forbids_join(List *range_table)
 {
 	ListCell   *lc;
 
-	if (!ereport_on_violation && load_comparable())
-		foreach(lc, rangeTable)
+	foreach(lc, range_table)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 		if (rte->rtekind == RTE_RELATION &&
 			has_comparable_column(rte->relid))
-			return false;
+			return true;
 	}
-	return prev_check_perms == NULL ||
-		prev_check_perms(CG_CHECK_PERMS_ARGS);
+	return false;
 }
 
 static bool
@@ -124,24 +107,24 @@ has_comparable_column(Oid relid)
 }
 
 /*
+ * Wrap what encrypted columns are compared with.  True if rights were judged.
  * The queries of foreign keys compare values that are of the column's
- * category already, and run as owners who may lack the right to search.
+ * category already, and run as owners who may lack the right to search; they
+ * do not come here.
  */
-static PlannedStmt *
-plan_search(CG_PLANNER_PARAMS)
+bool
+cg_plan_search(Query *query)
 {
 	bool		judged = false;
-	PlannedStmt *result;
 
-	if (load_comparable() && !InNoForceRLSOperation())
-		(void) wrap_walker((Node *) parse, &judged);
-	if (prev_planner)
-		result = prev_planner(CG_PLANNER_ARGS);
-	else
-		result = standard_planner(CG_PLANNER_ARGS);
-	if (judged)
-		result->dependsOnRole = true;
-	return result;
+	(void) wrap_walker((Node *) query, &judged);
+	return judged;
+}
+
+bool
+cg_is_comparison(Oid opno)
+{
+	return OidIsValid(same_type_operator(opno));
 }
 
 static void
@@ -167,8 +150,8 @@ our_function(char *name, Oid type)
 }
 
 /* False in a database without the extension. */
-static bool
-load_comparable(void)
+bool
+cg_search_ready(void)
 {
 	CgComparable c = {0};
 	Oid			nspoid;

@@ -7,7 +7,8 @@
  *
  * PostgreSQL prints values where a constraint is violated ("Failing row
  * contains ..."), and statements and lines of COPY with every error.  Once a
- * transaction has encrypted or decrypted anything, its reports are redacted:
+ * transaction has encrypted or decrypted anything, its reports are redacted
+ * (and so are those about tables with labelled columns, at any time):
  * the detail of constraint violations is replaced, for the client too, since
  * a function of a definer may be at work for somebody who may not read; and
  * the log gets neither statement nor context.
@@ -43,6 +44,7 @@
 #include "compat.h"
 
 #include "crypt.h"
+#include "protect.h"
 #include "redact.h"
 
 static void redact(ErrorData *edata);
@@ -53,11 +55,13 @@ static void redact_utility(PlannedStmt *pstmt, const char *query_string,
 						   ProcessUtilityContext context,
 						   ParamListInfo params, QueryEnvironment *env,
 						   DestReceiver *dest, QueryCompletion *qc);
-static bool shows_values(int sqlerrcode);
+static bool touched_values(void);
+static bool shows_rows(int sqlerrcode);
+static bool shows_values(const ErrorData *edata);
 static void rethrow(MemoryContext context);
 
 static const char hidden[] =
-"Values are not shown, since encrypted columns are involved.";
+"Values are not shown, since protected columns are involved.";
 
 static emit_log_hook_type prev_emit_log = NULL;
 static ExecutorRun_hook_type prev_run = NULL;
@@ -78,14 +82,39 @@ cg_redact_init(void)
 	ProcessUtility_hook = redact_utility;
 }
 
-/* Does a report of this kind hold values, of a transaction that touched any? */
+/* Did this transaction encrypt or decrypt anything? */
 static bool
-shows_values(int sqlerrcode)
+touched_values(void)
 {
 	return cg_plain_at != 0 &&
-		cg_plain_at == GetCurrentTransactionStartTimestamp() &&
-		ERRCODE_TO_CATEGORY(sqlerrcode) ==
-		ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
+		cg_plain_at == GetCurrentTransactionStartTimestamp();
+}
+
+/* Does a report of this kind hold values of rows? */
+static bool
+shows_rows(int sqlerrcode)
+{
+	return ERRCODE_TO_CATEGORY(sqlerrcode) ==
+		ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+		sqlerrcode == ERRCODE_WITH_CHECK_OPTION_VIOLATION ||
+		sqlerrcode == ERRCODE_CARDINALITY_VIOLATION;
+}
+
+/*
+ * Does it hold protected ones?  The report of a foreign key names one of its
+ * two tables, which need not be the protected one.
+ */
+static bool
+shows_values(const ErrorData *edata)
+{
+	if (!shows_rows(edata->sqlerrcode))
+		return false;
+	if (touched_values())
+		return true;
+	return cg_knows_protected() &&
+		(edata->schema_name == NULL || edata->table_name == NULL ||
+		 edata->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION ||
+		 cg_may_be_protected(edata->schema_name, edata->table_name));
 }
 
 /* Pass on the error that was caught, without the values in it. */
@@ -94,14 +123,18 @@ rethrow(MemoryContext context)
 {
 	ErrorData  *edata;
 
-	if (!shows_values(geterrcode()))
+	if (!shows_rows(geterrcode()) ||
+		(!touched_values() && !cg_knows_protected()))
 		PG_RE_THROW();
 	MemoryContextSwitchTo(context);
 	edata = CopyErrorData();
 	FlushErrorState();
-	if (edata->detail != NULL)
-		edata->detail = pstrdup(hidden);
-	edata->detail_log = NULL;
+	if (shows_values(edata))
+	{
+		if (edata->detail != NULL)
+			edata->detail = pstrdup(hidden);
+		edata->detail_log = NULL;
+	}
 	ReThrowError(edata);
 }
 
@@ -185,14 +218,12 @@ cipguard_restores_dump(PG_FUNCTION_ARGS)
 static void
 redact(ErrorData *edata)
 {
-	if (cg_plain_at != 0 &&
-		cg_plain_at == GetCurrentTransactionStartTimestamp() &&
-		edata->elevel >= WARNING)
+	if (edata->elevel >= WARNING && edata->detail != NULL &&
+		edata->assoc_context != NULL && shows_values(edata))
+		edata->detail = edata->detail_log =
+			MemoryContextStrdup(edata->assoc_context, hidden);
+	if (edata->elevel >= WARNING && touched_values())
 	{
-		if (edata->detail != NULL && edata->assoc_context != NULL &&
-			shows_values(edata->sqlerrcode))
-			edata->detail = edata->detail_log =
-				MemoryContextStrdup(edata->assoc_context, hidden);
 		edata->hide_stmt = true;
 		edata->hide_ctx = true;
 		edata->internalquery = NULL;

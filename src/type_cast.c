@@ -20,6 +20,7 @@
 
 #include "access.h"
 #include "cipguard.h"
+#include "display.h"
 #include "value.h"
 
 static char *read_plain(struct varlena *datum, Size *len);
@@ -117,6 +118,12 @@ read_plain(struct varlena *datum, Size *len)
 {
 	CgEnvelope	env;
 
+	if (cg_is_display(datum))
+	{
+		const char *text = cg_display_text(datum, len);
+
+		return pnstrdup(text, *len);
+	}
 	cg_parse(datum, &env);
 	if (cg_access_level((int32) env.category, InvalidOid) < CG_LEVEL_READ)
 	{
@@ -139,6 +146,12 @@ shown(struct varlena *datum)
 	CgEnvelope	env;
 	Size		len;
 
+	if (cg_is_display(datum))
+	{
+		const char *text = cg_display_text(datum, &len);
+
+		return pnstrdup(text, len);
+	}
 	cg_parse(datum, &env);
 	return cg_shows_plain((int32) env.category) ? cg_open(&env, &len) :
 		cg_armor(datum);

@@ -4,7 +4,8 @@
  *
  * Output is plaintext for whoever may read and armor for everybody else,
  * never a mask: a mask that reached a dump, a view definition or a trigger
- * would be lost data.  Input takes plaintext, which it encrypts, or armor,
+ * would be lost data.  What plans put in place of a value (display.h) prints
+ * as it is; that is never stored.  Input takes plaintext, which it encrypts, or armor,
  * which it checks and keeps.
  *
  * The type modifier is a category.  Literals and parameters reach the input
@@ -23,6 +24,7 @@
 #include "compat.h"
 
 #include "cipguard.h"
+#include "display.h"
 #include "value.h"
 
 static int32 typmod_from_text(const char *text);
@@ -52,6 +54,12 @@ cipguard_enc_text_out(PG_FUNCTION_ARGS)
 	CgEnvelope	env;
 	Size		len;
 
+	if (cg_is_display(datum))
+	{
+		const char *text = cg_display_text(datum, &len);
+
+		PG_RETURN_CSTRING(pnstrdup(text, len));
+	}
 	cg_parse(datum, &env);
 	if (cg_shows_plain((int32) env.category))
 		PG_RETURN_CSTRING(cg_open(&env, &len));
@@ -103,8 +111,16 @@ cipguard_enc_text_send(PG_FUNCTION_ARGS)
 	CgEnvelope	env;
 	StringInfoData buf;
 
-	cg_parse(datum, &env);
 	pq_begintypsend(&buf);
+	if (cg_is_display(datum))
+	{
+		Size		len;
+		const char *text = cg_display_text(datum, &len);
+
+		pq_sendtext(&buf, text, len);
+		PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+	}
+	cg_parse(datum, &env);
 	if (cg_shows_plain((int32) env.category))
 	{
 		Size		len;

@@ -29,6 +29,7 @@
 #include "access.h"
 #include "bytes.h"
 #include "cipguard.h"
+#include "display.h"
 #include "keyring.h"
 #include "key_provider.h"
 #include "value.h"
@@ -40,6 +41,7 @@ typedef struct CgHead
 	int32		category;
 	uint16		token_version;
 	const uint8 *token;			/* NULL: not searchable */
+	bool		display;		/* a mask: compared as text */
 	struct varlena *datum;		/* the header and token, perhaps more */
 	Datum		whole;
 } CgHead;
@@ -58,6 +60,7 @@ typedef struct CgConverted
 static void get_head(Datum value, CgHead *head);
 static int	compare(FunctionCallInfo fcinfo, Datum a, Datum b);
 static int	compare_heads(const CgHead *a, const CgHead *b);
+static int	compare_masks(const CgHead *a, const CgHead *b);
 static int	compare_text(FunctionCallInfo fcinfo, Datum a, text * b);
 static void convert(FunctionCallInfo fcinfo, CgHead *head,
 					const CgHead *other);
@@ -93,6 +96,7 @@ get_head(Datum value, CgHead *head)
 	head->category = (int32) cg_get_u32(p + 4);
 	head->token_version = cg_get_u16(p + 10);
 	head->token = (p[2] & CG_FLAG_SEARCHABLE) ? p + CG_HEADER_LEN : NULL;
+	head->display = (p[2] & CG_FLAG_DISPLAY) != 0;
 	head->datum = datum;
 	head->whole = value;
 }
@@ -113,6 +117,8 @@ compare(FunctionCallInfo fcinfo, Datum a, Datum b)
 
 	get_head(a, &ha);
 	get_head(b, &hb);
+	if (ha.display && hb.display)
+		return compare_masks(&ha, &hb);
 	if (ha.token == NULL || hb.token == NULL)
 	{
 		if (ha.token != NULL && hb.category == cg_category_unclassified())
@@ -127,6 +133,19 @@ compare(FunctionCallInfo fcinfo, Datum a, Datum b)
 	free_head(&ha);
 	free_head(&hb);
 	return result;
+}
+
+/* Who sees masks groups and compares masks; a mask is never toasted. */
+static int
+compare_masks(const CgHead *a, const CgHead *b)
+{
+	Size		alen;
+	Size		blen;
+	const char *atext = cg_display_text(a->datum, &alen);
+	const char *btext = cg_display_text(b->datum, &blen);
+	int			result = memcmp(atext, btext, Min(alen, blen));
+
+	return result != 0 ? result : alen < blen ? -1 : alen > blen ? 1 : 0;
 }
 
 static int
@@ -298,6 +317,14 @@ not_searchable(const CgHead *head)
 {
 	const CgCategory *c = cg_category_by_id(head->category, true);
 
+	if (head->display)
+	{
+		cg_require_search(head->category);
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_NOT_COMPARABLE),
+				 errmsg("a mask and a value cannot be compared"),
+				 errhint("Compare the column itself, not an expression of it.")));
+	}
 	ereport(ERROR,
 			(errcode(CG_ERRCODE_NOT_COMPARABLE),
 			 errmsg("values of category \"%s\" cannot be compared",
@@ -439,6 +466,13 @@ cipguard_enc_text_hash(PG_FUNCTION_ARGS)
 	CgHead		head;
 
 	get_head(PG_GETARG_DATUM(0), &head);
+	if (head.display)
+	{
+		Size		len;
+		const char *text = cg_display_text(head.datum, &len);
+
+		PG_RETURN_DATUM(hash_any((const unsigned char *) text, len));
+	}
 	if (head.token == NULL)
 		not_searchable(&head);
 	PG_RETURN_DATUM(hash_any(head.token, CG_TOKEN_LEN));
@@ -452,6 +486,14 @@ cipguard_enc_text_hash_extended(PG_FUNCTION_ARGS)
 	CgHead		head;
 
 	get_head(PG_GETARG_DATUM(0), &head);
+	if (head.display)
+	{
+		Size		len;
+		const char *text = cg_display_text(head.datum, &len);
+
+		PG_RETURN_DATUM(hash_any_extended((const unsigned char *) text, len,
+										  PG_GETARG_INT64(1)));
+	}
 	if (head.token == NULL)
 		not_searchable(&head);
 	PG_RETURN_DATUM(hash_any_extended(head.token, CG_TOKEN_LEN,
@@ -483,12 +525,22 @@ static Datum
 abbreviate(Datum original, SortSupport ssup)
 {
 	CgHead		head;
-	uint64		key;
+	uint64		key = 0;
 
 	get_head(original, &head);
-	if (head.token == NULL)
+	if (head.display)
+	{
+		uint8		start[sizeof(key)] = {0};
+		Size		len;
+		const char *text = cg_display_text(head.datum, &len);
+
+		memcpy(start, text, Min(len, sizeof(start)));
+		key = cg_get_u64(start);
+	}
+	else if (head.token == NULL)
 		not_searchable(&head);
-	key = cg_get_u64(head.token);
+	else
+		key = cg_get_u64(head.token);
 	free_head(&head);
 	return UInt64GetDatum(key);
 }
@@ -508,9 +560,14 @@ compare_sort(Datum a, Datum b, SortSupport ssup)
 
 	get_head(a, &ha);
 	get_head(b, &hb);
-	if (ha.token == NULL || hb.token == NULL)
-		not_searchable(ha.token == NULL ? &ha : &hb);
-	result = compare_heads(&ha, &hb);
+	if (ha.display && hb.display)
+		result = compare_masks(&ha, &hb);
+	else
+	{
+		if (ha.token == NULL || hb.token == NULL)
+			not_searchable(ha.token == NULL ? &ha : &hb);
+		result = compare_heads(&ha, &hb);
+	}
 	free_head(&ha);
 	free_head(&hb);
 	return result;

@@ -9,6 +9,7 @@
 #include "commands/copyfrom_internal.h"
 #include "commands/copy.h"
 #include "replication/walsender.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
@@ -21,6 +22,7 @@
 #include "access.h"
 #include "armor.h"
 #include "cipguard.h"
+#include "display.h"
 #include "encoding.h"
 #include "guc.h"
 #include "keyring.h"
@@ -160,6 +162,7 @@ cg_recode(struct varlena *datum, int32 typmod)
 
 	if (typmod < 0)
 		return datum;
+	cg_refuse_mask(datum);
 	cg_parse(datum, &env);
 	if ((int32) env.category == typmod)
 		return datum;
@@ -180,6 +183,28 @@ cg_recode(struct varlena *datum, int32 typmod)
 	explicit_bzero(plain, len);
 	pfree(plain);
 	return result;
+}
+
+Datum
+cg_recode_array(Datum value, int32 typmod)
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
+					  &elems, &nulls, &n);
+	for (i = 0; i < n; i++)
+		if (!nulls[i])
+			elems[i] = PointerGetDatum(cg_recode(PG_DETOAST_DATUM_PACKED(elems[i]),
+												 typmod));
+	return PointerGetDatum(construct_md_array(elems, nulls, ARR_NDIM(array),
+											  ARR_DIMS(array),
+											  ARR_LBOUND(array),
+											  ARR_ELEMTYPE(array), -1, false,
+											  TYPALIGN_INT));
 }
 
 struct varlena *

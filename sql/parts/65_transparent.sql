@@ -1,0 +1,37 @@
+-- What plans call in place of protected columns, when the library is
+-- preloaded.  Everybody may execute them: they give a mask, or what the
+-- caller has at hand.
+CREATE FUNCTION cipguard.mask_value(value anyelement, category integer) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_mask_value'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION cipguard.mask_value(anyelement, integer) IS 'mask of a value, of its own type, by the number of the category';
+
+CREATE FUNCTION cipguard.mask_value_serial(value anyelement, category integer) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_mask_value'
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION cipguard.mask_value_serial(anyelement, integer) IS 'the same for categories whose mask is a function of yours, which no parallel plan may call';
+
+CREATE FUNCTION cipguard.disclose_value(value anyelement, relation oid, attnum integer, subject "any", proof cipguard.checked) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_disclose_value'
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION cipguard.disclose_value(anyelement, oid, integer, "any", cipguard.checked) IS 'value of a protected column on its way to whoever may read it: recorded, or masked if the right has ended';
+
+CREATE FUNCTION cipguard.keep_value(value anyelement, old anyelement, category integer) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_keep_value'
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.keep_value(anyelement, anyelement, integer) IS 'the old value if the new one equals its mask, else the new one';
+
+CREATE FUNCTION cipguard.keep_text(value text, old cipguard.enc_text, category integer) RETURNS cipguard.enc_text
+	AS 'MODULE_PATHNAME', 'cipguard_keep_text'
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.keep_text(text, cipguard.enc_text, integer) IS 'the old encrypted value if the text equals its mask, else the text encrypted';
+
+CREATE FUNCTION cipguard.storable(value anyelement) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_storable'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.storable(anyelement) IS 'the value, unless it is what is shown in place of an encrypted value: that is refused';
+
+CREATE FUNCTION cipguard.visible_statistics(value anyelement, relation oid, attnum smallint) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_visible_statistics'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.visible_statistics(anyelement, oid, smallint) IS 'statistics of a column, null if it is protected and the caller may not read it';

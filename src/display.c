@@ -1,0 +1,112 @@
+/*
+ * display.c
+ *		Display datums: what somebody who may not read sees of an encrypted
+ *		column, as a value of the column's type.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+
+#include "bytes.h"
+#include "cipguard.h"
+#include "display.h"
+#include "label.h"
+
+struct varlena *
+cg_display_make(uint8 type, int32 category, const char *text, Size len)
+{
+	Size		size = add_size(VARHDRSZ + CG_HEADER_LEN, len);
+	struct varlena *result = palloc0(size);
+	uint8	   *p = (uint8 *) VARDATA(result);
+
+	SET_VARSIZE(result, size);
+	p[0] = CG_MAGIC;
+	p[2] = CG_FLAG_DISPLAY;
+	p[3] = type;
+	cg_put_u32(p + 4, (uint32) category);
+	memcpy(p + CG_HEADER_LEN, text, len);
+	return result;
+}
+
+const char *
+cg_display_text(const struct varlena *datum, Size *len)
+{
+	*len = VARSIZE_ANY_EXHDR(datum) - CG_HEADER_LEN;
+	return VARDATA_ANY(datum) + CG_HEADER_LEN;
+}
+
+void
+cg_refuse_mask(const struct varlena *datum)
+{
+	if (cg_is_display(datum))
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_MASK_STORED),
+				 errmsg("the mask of an encrypted value cannot be stored"),
+				 errhint("Leave the column out, or use %s, which is text.",
+						 "cipguard.mask(column)")));
+}
+
+void
+cg_refuse_display(Oid type, Datum value)
+{
+	Oid			elem;
+
+	check_stack_depth();
+	type = getBaseType(type);
+	elem = get_element_type(type);
+	if (cg_is_encrypted_type(type))
+		cg_refuse_mask(PG_DETOAST_DATUM_PACKED(value));
+	else if (OidIsValid(elem))
+	{
+		ArrayType  *array;
+		int16		len;
+		bool		byval;
+		char		align;
+		Datum	   *elems;
+		bool	   *nulls;
+		int			n;
+		int			i;
+
+		if (!cg_holds_encrypted(elem))
+			return;
+		array = DatumGetArrayTypeP(value);
+		get_typlenbyvalalign(elem, &len, &byval, &align);
+		deconstruct_array(array, elem, len, byval, align, &elems, &nulls, &n);
+		for (i = 0; i < n; i++)
+			if (!nulls[i])
+				cg_refuse_display(elem, elems[i]);
+	}
+	else if (type_is_rowtype(type))
+	{
+		HeapTupleHeader row = DatumGetHeapTupleHeader(value);
+		TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
+												  HeapTupleHeaderGetTypMod(row));
+		HeapTupleData tuple;
+		int			i;
+
+		tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+		ItemPointerSetInvalid(&tuple.t_self);
+		tuple.t_tableOid = InvalidOid;
+		tuple.t_data = row;
+		for (i = 0; i < desc->natts; i++)
+		{
+			bool		isnull;
+			Datum		field;
+
+			if (TupleDescAttr(desc, i)->attisdropped ||
+				!cg_holds_encrypted(TupleDescAttr(desc, i)->atttypid))
+				continue;
+			field = heap_getattr(&tuple, i + 1, desc, &isnull);
+			if (!isnull)
+				cg_refuse_display(TupleDescAttr(desc, i)->atttypid, field);
+		}
+		ReleaseTupleDesc(desc);
+	}
+}

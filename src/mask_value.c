@@ -1,0 +1,554 @@
+/*
+ * mask_value.c
+ *		The functions that plans call in place of protected columns.
+ *
+ * mask_value() gives the mask whoever asks: the plan was made for somebody who
+ * may not read.  disclose_value() gives the value, records that, and looks
+ * at the right to read itself: a cursor opened by a reader may be fetched
+ * from by somebody else.  keep_value() decides what an UPDATE stores.
+ *
+ * The mask of an encrypted value is a display datum (display.h).  A grant
+ * that is limited to a table does not open the output function of the type,
+ * which knows no table; then the plaintext takes the same way.  Neither is
+ * made where the result is stored: what runs for CREATE TABLE AS or a
+ * materialised view gets the ciphertext or an error.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_statistic_ext.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+
+#include "access.h"
+#include "cipguard.h"
+#include "display.h"
+#include "gate.h"
+#include "guc.h"
+#include "journal.h"
+#include "label.h"
+#include "mask_datum.h"
+#include "protect.h"
+#include "value.h"
+
+/* How to mask values of one type under one category; in fn_extra. */
+typedef struct CgMasking
+{
+	Oid			type;			/* base type */
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	int32		category;
+	bool		encrypted;		/* an encrypted type, or an array of it */
+	Oid			elem;			/* of an array of encrypted values */
+	CgDatumMask *plain;			/* of any other type */
+	TypeCacheEntry *equality;
+} CgMasking;
+
+/* The state of one disclose_value() call; in fn_extra. */
+typedef struct CgDisclosing
+{
+	CgMasking  *masking;		/* NULL: masked as NULL */
+	bool		encrypted;
+	Oid			subject_type;	/* InvalidOid: none */
+	FmgrInfo	subject_out;
+	Oid			user;
+	TimestampTz statement;
+	uint64		epoch;
+	bool		may_read;
+	bool		unlimited;		/* by a grant for every table */
+	uint64		generation;		/* of the journal */
+	CgDisclosed *disclosed;
+} CgDisclosing;
+
+static CgMasking *prepare(FunctionCallInfo fcinfo, int32 category,
+						  MemoryContext context);
+static Datum mask(CgMasking *m, Datum value, bool *isnull);
+static struct varlena *mask_encrypted(Datum value);
+static Datum map_array(CgMasking *m, Datum value,
+					   struct varlena *(*map) (Datum));
+static CgDisclosing *disclosing(FunctionCallInfo fcinfo);
+static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
+static void record(FunctionCallInfo fcinfo, CgDisclosing *d);
+static struct varlena *show_plain(Datum value);
+static bool same(CgMasking *m, Datum a, Datum b, Oid collid);
+static bool same_text(Datum value, const char *text, Size len);
+
+/* The state of a call, made at the first. */
+static CgMasking *
+prepare(FunctionCallInfo fcinfo, int32 category, MemoryContext context)
+{
+	CgMasking  *m = MemoryContextAllocZero(context, sizeof(CgMasking));
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	int32		typmod = -1;
+	Node	   *expr = fcinfo->flinfo->fn_expr;
+
+	if (expr != NULL && IsA(expr, FuncExpr))
+		typmod = exprTypmod(linitial(((FuncExpr *) expr)->args));
+	m->type = getBaseTypeAndTypmod(type, &typmod);
+	m->category = category;
+	get_typlenbyvalalign(m->type, &m->typlen, &m->typbyval, &m->typalign);
+	m->elem = get_element_type(m->type);
+	if (OidIsValid(m->elem))
+		m->elem = getBaseType(m->elem);
+	if (OidIsValid(m->elem) && !cg_is_encrypted_type(m->elem))
+		m->elem = InvalidOid;
+	m->encrypted = cg_is_encrypted_type(m->type) || OidIsValid(m->elem);
+	if (!m->encrypted && category >= 0)
+		m->plain = cg_mask_datum_prepare(type, typmod,
+										 cg_category_by_id(category, false),
+										 context);
+	return m;
+}
+
+static Datum
+mask(CgMasking *m, Datum value, bool *isnull)
+{
+	*isnull = false;
+	if (OidIsValid(m->elem))
+		return map_array(m, value, mask_encrypted);
+	if (m->encrypted)
+		return PointerGetDatum(mask_encrypted(value));
+	if (m->plain == NULL)
+	{
+		*isnull = true;
+		return (Datum) 0;
+	}
+	return cg_mask_datum(m->plain, value, isnull);
+}
+
+/* An encrypted value as a display datum of its mask. */
+static struct varlena *
+mask_encrypted(Datum value)
+{
+	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
+	CgEnvelope	env;
+	struct varlena *result;
+	char	   *plain;
+	Size		len;
+	text	   *shown;
+
+	if (cg_is_display(datum))
+		return (struct varlena *) datum;
+	cg_parse(datum, &env);
+	plain = cg_open(&env, &len);
+	shown = cg_mask_text(cg_category_by_id((int32) env.category, false), plain,
+						 len);
+	explicit_bzero(plain, len);
+	pfree(plain);
+	result = cg_display_make(env.type, (int32) env.category,
+							 shown ? VARDATA_ANY(shown) : "",
+							 shown ? VARSIZE_ANY_EXHDR(shown) : 0);
+	if (shown)
+		pfree(shown);
+	if (cg_result_is_stored())
+		cg_refuse_mask(result);
+	return result;
+}
+
+/* The plaintext of an encrypted value as a display datum. */
+static struct varlena *
+show_plain(Datum value)
+{
+	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
+	CgEnvelope	env;
+	struct varlena *result;
+	char	   *plain;
+	Size		len;
+
+	if (cg_is_display(datum))
+		return datum;
+	cg_parse(datum, &env);
+	plain = cg_open(&env, &len);
+	result = cg_display_make(env.type, (int32) env.category, plain, len);
+	explicit_bzero(plain, len);
+	pfree(plain);
+	return result;
+}
+
+static Datum
+map_array(CgMasking *m, Datum value, struct varlena *(*map) (Datum))
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
+					  &elems, &nulls, &n);
+	for (i = 0; i < n; i++)
+		if (!nulls[i])
+			elems[i] = PointerGetDatum(map(elems[i]));
+	return PointerGetDatum(construct_md_array(elems, nulls, ARR_NDIM(array),
+											  ARR_DIMS(array),
+											  ARR_LBOUND(array),
+											  ARR_ELEMTYPE(array), -1, false,
+											  TYPALIGN_INT));
+}
+
+/* mask_value(value anyelement, category int4) RETURNS anyelement */
+PG_FUNCTION_INFO_V1(cipguard_mask_value);
+Datum
+cipguard_mask_value(PG_FUNCTION_ARGS)
+{
+	Datum		value = PG_GETARG_DATUM(0);
+	CgMasking  *m = fcinfo->flinfo->fn_extra;
+	bool		isnull;
+	Datum		result;
+
+	if (m == NULL || m->category != PG_GETARG_INT32(1))
+		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, PG_GETARG_INT32(1),
+											   fcinfo->flinfo->fn_mcxt);
+	result = mask(m, value, &isnull);
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(result);
+}
+
+/*
+ * disclose_value(value anyelement, relation oid, attnum int4, subject "any",
+ *				  proof checked) RETURNS anyelement
+ */
+PG_FUNCTION_INFO_V1(cipguard_disclose_value);
+Datum
+cipguard_disclose_value(PG_FUNCTION_ARGS)
+{
+	CgDisclosing *d = fcinfo->flinfo->fn_extra;
+	TimestampTz now;
+	Datum		value;
+	bool		isnull;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	value = PG_GETARG_DATUM(0);
+	if (d == NULL)
+		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo);
+
+	now = GetCurrentStatementStartTimestamp();
+	if (d->user != GetUserId() || d->statement != now ||
+		d->epoch != cg_access_epoch())
+	{
+		judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
+		d->user = GetUserId();
+		d->statement = now;
+		d->epoch = cg_access_epoch();
+	}
+	if (!d->may_read)
+	{
+		if (d->masking == NULL)
+			PG_RETURN_NULL();
+		value = mask(d->masking, value, &isnull);
+		if (isnull)
+			PG_RETURN_NULL();
+		PG_RETURN_DATUM(value);
+	}
+	if (d->encrypted && (cg_output != CG_OUTPUT_AUTO || !row_security))
+		PG_RETURN_DATUM(value); /* prints as armor */
+	record(fcinfo, d);
+	if (d->encrypted && !d->unlimited && !cg_result_is_stored())
+	{
+		if (OidIsValid(d->masking->elem))
+			value = map_array(d->masking, value, show_plain);
+		else
+			value = PointerGetDatum(show_plain(value));
+	}
+	PG_RETURN_DATUM(value);
+}
+
+static CgDisclosing *
+disclosing(FunctionCallInfo fcinfo)
+{
+	MemoryContext context = fcinfo->flinfo->fn_mcxt;
+	CgDisclosing *d = MemoryContextAllocZero(context, sizeof(CgDisclosing));
+	const CgProtection *p = cg_protection(PG_GETARG_OID(1));
+	const CgProtectedColumn *column = p == NULL ? NULL :
+	cg_protected_column(p, (AttrNumber) PG_GETARG_INT32(2));
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 3);
+	Oid			out;
+	bool		varlena;
+
+	if (column != NULL && column->category >= 0)
+	{
+		d->masking = prepare(fcinfo, column->category, context);
+		d->encrypted = d->masking->encrypted;
+	}
+	/* The null constant that stands for no subject has no value to ask of. */
+	if (OidIsValid(type))
+	{
+		d->subject_type = getBaseType(type);
+		getTypeOutputInfo(d->subject_type, &out, &varlena);
+		fmgr_info_cxt(out, &d->subject_out, context);
+	}
+	return d;
+}
+
+static void
+judge(CgDisclosing *d, Oid relid, AttrNumber attnum)
+{
+	const CgProtection *p = cg_protection(relid);
+	const CgProtectedColumn *column;
+	int			i;
+
+	d->may_read = d->unlimited = true;
+	if (p == NULL)
+		return;					/* its label was taken away meanwhile */
+	if (attnum <= 0)
+	{
+		d->may_read = cg_reads_all(p);
+		return;
+	}
+	column = cg_protected_column(p, attnum);
+	if (column == NULL)
+		return;
+	d->may_read = cg_column_level(p, attnum) == CG_LEVEL_READ;
+	for (i = 0; i < column->n_needs; i++)
+		if (cg_access_level(column->needs[i], InvalidOid) < CG_LEVEL_READ)
+			d->unlimited = false;
+}
+
+static void
+record(FunctionCallInfo fcinfo, CgDisclosing *d)
+{
+	if (d->generation != cg_journal_generation)
+	{
+		d->disclosed = cg_journal_entry(PG_GETARG_OID(1));
+		cg_journal_column(d->disclosed, (AttrNumber) PG_GETARG_INT32(2));
+		d->generation = cg_journal_generation;
+	}
+	if (PG_ARGISNULL(3) || !OidIsValid(d->subject_type))
+		cg_journal_rows(d->disclosed);
+	else if (d->subject_type == INT4OID)
+		cg_journal_int(d->disclosed, PG_GETARG_INT32(3));
+	else if (d->subject_type == INT8OID)
+		cg_journal_int(d->disclosed, PG_GETARG_INT64(3));
+	else if (d->subject_type == TEXTOID || d->subject_type == VARCHAROID)
+	{
+		text	   *subject = PG_GETARG_TEXT_PP(3);
+
+		cg_journal_text(d->disclosed, VARDATA_ANY(subject),
+						VARSIZE_ANY_EXHDR(subject));
+	}
+	else
+	{
+		char	   *subject = OutputFunctionCall(&d->subject_out,
+												 PG_GETARG_DATUM(3));
+
+		cg_journal_text(d->disclosed, subject, strlen(subject));
+		pfree(subject);
+	}
+}
+
+/*
+ * keep_value(new anyelement, old anyelement, category int4)
+ *		RETURNS anyelement
+ *
+ * The old value if the new one equals its mask, else the new one.  Of a
+ * category below 0 the mask is NULL.
+ */
+PG_FUNCTION_INFO_V1(cipguard_keep_value);
+Datum
+cipguard_keep_value(PG_FUNCTION_ARGS)
+{
+	CgMasking  *m = fcinfo->flinfo->fn_extra;
+	int32		category = PG_GETARG_INT32(2);
+	Datum		shown;
+	bool		isnull;
+
+	if (m == NULL)
+		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, category,
+											   fcinfo->flinfo->fn_mcxt);
+	if (!PG_ARGISNULL(1))
+	{
+		if (category < 0)
+			isnull = true;
+		else
+			shown = mask(m, PG_GETARG_DATUM(1), &isnull);
+		if (isnull == PG_ARGISNULL(0) &&
+			(isnull || same(m, PG_GETARG_DATUM(0), shown,
+							PG_GET_COLLATION())))
+			PG_RETURN_DATUM(PG_GETARG_DATUM(1));
+	}
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (!m->encrypted)
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	cg_refuse_display(m->type, PG_GETARG_DATUM(0));
+	if (OidIsValid(m->elem))
+		PG_RETURN_DATUM(cg_recode_array(PG_GETARG_DATUM(0), category));
+	PG_RETURN_POINTER(cg_recode(PG_GETARG_VARLENA_PP(0), category));
+}
+
+/* keep_value(new text, old enc_text, category int4) RETURNS enc_text */
+PG_FUNCTION_INFO_V1(cipguard_keep_text);
+Datum
+cipguard_keep_text(PG_FUNCTION_ARGS)
+{
+	text	   *value;
+	Size		len;
+	const char *shown;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	value = PG_GETARG_TEXT_PP(0);
+	if (!PG_ARGISNULL(1))
+	{
+		shown = cg_display_text(mask_encrypted(PG_GETARG_DATUM(1)), &len);
+		if (len == VARSIZE_ANY_EXHDR(value) &&
+			memcmp(shown, VARDATA_ANY(value), len) == 0)
+			PG_RETURN_DATUM(PG_GETARG_DATUM(1));
+	}
+	PG_RETURN_POINTER(cg_take_text(CG_TYPE_TEXT, VARDATA_ANY(value),
+								   VARSIZE_ANY_EXHDR(value),
+								   PG_GETARG_INT32(2), NULL));
+}
+
+/* Is a new value the mask? */
+static bool
+same(CgMasking *m, Datum a, Datum b, Oid collid)
+{
+	if (OidIsValid(m->elem))
+	{
+		ArrayType  *x = DatumGetArrayTypeP(a);
+		ArrayType  *y = DatumGetArrayTypeP(b);
+		Datum	   *xs;
+		Datum	   *ys;
+		bool	   *xnulls;
+		bool	   *ynulls;
+		int			nx;
+		int			ny;
+		int			i;
+
+		deconstruct_array(x, ARR_ELEMTYPE(x), -1, false, TYPALIGN_INT,
+						  &xs, &xnulls, &nx);
+		deconstruct_array(y, ARR_ELEMTYPE(y), -1, false, TYPALIGN_INT,
+						  &ys, &ynulls, &ny);
+		if (nx != ny)
+			return false;
+		for (i = 0; i < nx; i++)
+		{
+			Size		len;
+			const char *text;
+
+			if (xnulls[i] != ynulls[i])
+				return false;
+			if (xnulls[i])
+				continue;
+			text = cg_display_text((struct varlena *) DatumGetPointer(ys[i]),
+								   &len);
+			if (!same_text(xs[i], text, len))
+				return false;
+		}
+		return true;
+	}
+	if (m->encrypted)
+	{
+		Size		len;
+		const char *text = cg_display_text((struct varlena *) DatumGetPointer(b),
+										   &len);
+
+		return same_text(a, text, len);
+	}
+	if (m->equality == NULL)
+		m->equality = lookup_type_cache(m->type, TYPECACHE_EQ_OPR_FINFO);
+	if (OidIsValid(m->equality->eq_opr_finfo.fn_oid) &&
+		!OidIsValid(get_typcollation(m->type)))
+		return DatumGetBool(FunctionCall2Coll(&m->equality->eq_opr_finfo,
+											  collid, a, b));
+	return datum_image_eq(a, b, m->typbyval, m->typlen);
+}
+
+/* Is that the plaintext of an encrypted value, or the text it displays? */
+static bool
+same_text(Datum value, const char *text, Size len)
+{
+	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
+	CgEnvelope	env;
+	char	   *plain;
+	Size		plain_len;
+	bool		result;
+
+	if (cg_is_display(datum))
+	{
+		const char *shown = cg_display_text(datum, &plain_len);
+
+		return plain_len == len && memcmp(shown, text, len) == 0;
+	}
+	cg_parse(datum, &env);
+	plain = cg_open(&env, &plain_len);
+	result = plain_len == len && memcmp(plain, text, len) == 0;
+	explicit_bzero(plain, plain_len);
+	pfree(plain);
+	return result;
+}
+
+/* storable(value anyelement) RETURNS anyelement: refuses display datums */
+PG_FUNCTION_INFO_V1(cipguard_storable);
+Datum
+cipguard_storable(PG_FUNCTION_ARGS)
+{
+	cg_refuse_display(get_fn_expr_argtype(fcinfo->flinfo, 0),
+					  PG_GETARG_DATUM(0));
+	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+}
+
+/*
+ * visible_statistics(values anyelement, relation oid, attnum int2)
+ *		RETURNS anyelement
+ *
+ * What pg_statistic (or, with attnum 0, pg_statistic_ext_data) holds of a
+ * column; NULL if it is protected and the current user may not read it.  The
+ * expressions of an index may use any column of its table.
+ */
+PG_FUNCTION_INFO_V1(cipguard_visible_statistics);
+Datum
+cipguard_visible_statistics(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(1);
+	AttrNumber	attnum = PG_GETARG_INT16(2);
+	const CgProtection *p;
+	bool		whole = false;
+
+	if (attnum == 0)
+	{
+		HeapTuple	tuple = SearchSysCache1(STATEXTOID,
+											ObjectIdGetDatum(relid));
+
+		if (!HeapTupleIsValid(tuple))
+			PG_RETURN_NULL();
+		relid = ((Form_pg_statistic_ext) GETSTRUCT(tuple))->stxrelid;
+		ReleaseSysCache(tuple);
+		whole = true;
+	}
+	else if (get_rel_relkind(relid) == RELKIND_INDEX ||
+			 get_rel_relkind(relid) == RELKIND_PARTITIONED_INDEX)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID,
+											ObjectIdGetDatum(relid));
+
+		if (!HeapTupleIsValid(tuple))
+			PG_RETURN_NULL();
+		relid = ((Form_pg_index) GETSTRUCT(tuple))->indrelid;
+		ReleaseSysCache(tuple);
+		whole = true;
+	}
+	p = cg_protection(relid);
+	if (p != NULL &&
+		(whole ? !cg_reads_all(p) :
+		 cg_column_level(p, attnum) < CG_LEVEL_READ))
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+}

@@ -1,0 +1,460 @@
+/*
+ * plan.c
+ *		Our part in planning.
+ *
+ * A query comes here after views and rules were expanded.  In order:
+ *
+ * 1. SQL functions in FROM are put in line, as the planner would do later,
+ *    when it would be too late for us.
+ * 2. Masks take the place of protected columns (plan_mask.c), if the library
+ *    is preloaded: hooks that only some sessions have protect nothing, since
+ *    autovacuum and other workers evaluate expressions too.
+ * 3. What readers are shown is recorded (plan_output.c).
+ * 4. What encrypted columns are compared with gets a token (plan_search.c).
+ *
+ * A plan that touches protected relations depends on the role.  What its
+ * user could read is noted in the marks of the relations, and looked at again
+ * when it is run: a grant may have ended, or row_security been changed, since
+ * the plan was cached.
+ *
+ * The tripwire looks at every relation that the planner opens.  A protected
+ * one without mark came in behind our back, and the query is refused.
+ *
+ * The queries of foreign keys see real values, or else they would compare
+ * masks.  They are known by their security context, but so are those of a
+ * trigger function that such a query fires; hence they must have the shape
+ * that ri_triggers.c gives them, on a table of the user that they run as.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_statistic.h"
+#include "catalog/pg_statistic_ext_data.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/plancat.h"
+#include "optimizer/planner.h"
+#include "parser/parse_func.h"
+#include "parser/parsetree.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+
+#include "catalog.h"
+#include "cipguard.h"
+#include "plan.h"
+#include "plan_mask.h"
+
+static PlannedStmt *plan(CG_PLANNER_PARAMS);
+static bool needs_work(Query *query);
+static bool needs_work_walker(Node *node, void *context);
+static bool inline_functions(Node *node, void *context);
+static bool is_foreign_key_query(Query *query);
+static bool is_plain_comparison(Node *node);
+static bool is_column_or_param(Node *node);
+static void check_relation(CG_RELATION_HOOK_PARAMS);
+static bool check_permissions(CG_CHECK_PERMS_PARAMS);
+static void check_marks(QueryDesc *queryDesc, int eflags);
+static void forget_functions(Datum arg, int cacheid, uint32 hashvalue);
+static bool load_functions(void);
+
+static planner_hook_type prev_planner = NULL;
+static CG_RELATION_HOOK_TYPE prev_relation = NULL;
+static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
+static ExecutorStart_hook_type prev_start = NULL;
+
+static CgPlanFunctions functions;
+static bool functions_stale = true;
+const CgPlanFunctions *cg_plan_functions = &functions;
+bool		cg_plan_touches = false;
+
+void
+cg_plan_init(void)
+{
+	prev_planner = planner_hook;
+	planner_hook = plan;
+	prev_check_perms = ExecutorCheckPerms_hook;
+	ExecutorCheckPerms_hook = check_permissions;
+	if (!cg_preloaded)
+		return;
+	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_functions, (Datum) 0);
+	prev_relation = CG_RELATION_HOOK;
+	CG_RELATION_HOOK = check_relation;
+	prev_start = ExecutorStart_hook;
+	ExecutorStart_hook = check_marks;
+}
+
+static PlannedStmt *
+plan(CG_PLANNER_PARAMS)
+{
+	bool		outer_touches = cg_plan_touches;
+	bool		depends = false;
+	PlannedStmt *result;
+	PlannerGlobal inlined = {0};
+
+	cg_plan_touches = false;
+	if (cg_search_ready())
+	{
+		bool		foreign_key = InNoForceRLSOperation();
+
+		if (cg_preloaded && load_functions() && needs_work(parse) &&
+			!(foreign_key && is_foreign_key_query(parse)))
+		{
+			inlined.type = T_PlannerGlobal;
+			inlined.boundParams = boundParams;
+			(void) inline_functions((Node *) parse, &inlined);
+			if (cg_mask_query(parse, NULL))
+				cg_plan_touches = true;
+			if (cg_plan_touches)
+				cg_plan_output(parse);
+		}
+		if (!foreign_key)
+			depends = cg_plan_search(parse);
+	}
+	depends = depends || cg_plan_touches || inlined.dependsOnRole;
+
+	if (prev_planner)
+		result = prev_planner(CG_PLANNER_ARGS);
+	else
+		result = standard_planner(CG_PLANNER_ARGS);
+
+	if (depends)
+		result->dependsOnRole = true;
+	result->invalItems = list_concat(result->invalItems, inlined.invalItems);
+	result->relationOids = list_concat(result->relationOids,
+									   inlined.relationOids);
+	cg_plan_touches = outer_touches;
+	return result;
+}
+
+/*
+ * Is there anything in it that is masked: a protected relation, statistics,
+ * or a function that may lead to one?
+ */
+static bool
+needs_work(Query *query)
+{
+	return needs_work_walker((Node *) query, NULL);
+}
+
+static bool
+needs_work_walker(Node *node, void *context)
+{
+	ListCell   *lc;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, needs_work_walker, context);
+	foreach(lc, ((Query *) node)->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if ((rte->rtekind == RTE_RELATION &&
+			 (rte->relid == StatisticRelationId ||
+			  rte->relid == StatisticExtDataRelationId ||
+			  cg_protection(rte->relid) != NULL)) ||
+			rte->rtekind == RTE_FUNCTION)
+			return true;
+	}
+	return query_tree_walker((Query *) node, needs_work_walker, context,
+							 QTW_IGNORE_JOINALIASES);
+}
+
+/*
+ * Put SQL functions in FROM in line, as preprocess_function_rtes() does.
+ * context is the PlannerGlobal that collects what the plan depends on.
+ */
+static bool
+inline_functions(Node *node, void *context)
+{
+	Query	   *query = (Query *) node;
+	ListCell   *lc;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, inline_functions, context);
+	check_stack_depth();
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		PlannerInfo *root;
+		Query	   *body;
+
+		if (rte->rtekind != RTE_FUNCTION || list_length(rte->functions) != 1)
+			continue;
+		root = makeNode(PlannerInfo);
+		root->parse = query;
+		root->glob = context;
+		root->query_level = 1;
+		root->planner_cxt = CurrentMemoryContext;
+		root->wt_param_id = -1;
+		rte->functions = (List *)
+			eval_const_expressions(root, (Node *) rte->functions);
+		body = inline_function_in_from(root, rte);
+		if (body != NULL)
+		{
+			/* The functions stay: a whole row needs to know its type. */
+			rte->rtekind = RTE_SUBQUERY;
+			rte->subquery = body;
+			rte->security_barrier = false;
+		}
+	}
+	return query_tree_walker(query, inline_functions, context, 0);
+}
+
+/*
+ * A query of ri_triggers.c: one table of the current user's, compared with
+ * parameters; nothing of a row is shown.
+ */
+static bool
+is_foreign_key_query(Query *query)
+{
+	RangeTblEntry *rte;
+	ListCell   *lc;
+
+	if (query->hasAggs || query->hasWindowFuncs || query->hasTargetSRFs ||
+		query->hasSubLinks || query->cteList != NIL ||
+		query->returningList != NIL || query->onConflict != NULL ||
+		query->setOperations != NULL || query->groupClause != NIL ||
+		query->sortClause != NIL || query->distinctClause != NIL ||
+		query->havingQual != NULL || list_length(query->rtable) != 1 ||
+		query->commandType == CMD_INSERT || query->commandType == CMD_MERGE)
+		return false;
+	rte = linitial_node(RangeTblEntry, query->rtable);
+	if (rte->rtekind != RTE_RELATION ||
+		!cg_owns_relation(rte->relid, GetUserId()))
+		return false;
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Node	   *value = (Node *) tle->expr;
+
+		if (query->commandType == CMD_SELECT ? !IsA(value, Const) :
+			!(IsA(value, Const) || is_column_or_param(value) ||
+			  IsA(value, SetToDefault) || tle->resjunk))
+			return false;
+	}
+	return is_plain_comparison(query->jointree->quals);
+}
+
+/* column = $1 AND ..., with operators of an operator class */
+static bool
+is_plain_comparison(Node *node)
+{
+	ListCell   *lc;
+
+	if (node == NULL)
+		return true;
+	if (IsA(node, List) || (IsA(node, BoolExpr) &&
+							((BoolExpr *) node)->boolop == AND_EXPR))
+	{
+		foreach(lc, IsA(node, List) ? (List *) node : ((BoolExpr *) node)->args)
+			if (!is_plain_comparison(lfirst(lc)))
+			return false;
+		return true;
+	}
+	if (!IsA(node, OpExpr) || list_length(((OpExpr *) node)->args) != 2)
+		return false;
+	return is_column_or_param(linitial(((OpExpr *) node)->args)) &&
+		is_column_or_param(lsecond(((OpExpr *) node)->args)) &&
+		get_mergejoin_opfamilies(((OpExpr *) node)->opno) != NIL;
+}
+
+static bool
+is_column_or_param(Node *node)
+{
+	while (IsA(node, RelabelType) || IsA(node, CollateExpr))
+		node = IsA(node, RelabelType) ? (Node *) ((RelabelType *) node)->arg :
+			(Node *) ((CollateExpr *) node)->arg;
+	if (IsA(node, FuncExpr) && list_length(((FuncExpr *) node)->args) == 1 &&
+		((FuncExpr *) node)->funcformat == COERCE_IMPLICIT_CAST)
+		node = linitial(((FuncExpr *) node)->args);
+	return IsA(node, Var) || IsA(node, Param);
+}
+
+static void
+check_relation(CG_RELATION_HOOK_PARAMS)
+{
+	RangeTblEntry *rte = CG_RELATION_HOOK_RTE;
+	const CgProtection *p;
+
+	if (prev_relation)
+		prev_relation(CG_RELATION_HOOK_ARGS);
+
+	/* CREATE INDEX and CLUSTER make a plan of a query without FROM. */
+	if (root->parse->jointree == NULL || rte == NULL ||
+		rte->rtekind != RTE_RELATION || rte->enrname != NULL ||
+		!cg_search_ready())
+		return;
+	p = cg_protection(rte->relid);
+	if (p == NULL || cg_reads_all(p) ||
+		(InNoForceRLSOperation() && is_foreign_key_query(root->parse)))
+		return;
+	ereport(ERROR,
+			(errcode(CG_ERRCODE_EXPOSURE),
+			 errmsg("table \"%s\" would be read without masks",
+					get_rel_name(rte->relid)),
+			 errdetail("Something put the table into the query after cipguard had looked at it."),
+			 errhint("Write the query without the function or extension that does so.")));
+}
+
+/*
+ * A new foreign key is first checked by one join, with the rights of whoever
+ * adds it; PostgreSQL asks here, without an error, whether those suffice.
+ * They do not suffice to compare what one may not read or search.  Answering
+ * no makes it check row by row, as the owner of the table.
+ */
+static bool
+check_permissions(CG_CHECK_PERMS_PARAMS)
+{
+	ListCell   *lc;
+
+	if (!ereport_on_violation && cg_search_ready())
+	{
+		if (cg_search_forbids_join(rangeTable))
+			return false;
+		if (cg_preloaded)
+			foreach(lc, rangeTable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+			const CgProtection *p = rte->rtekind != RTE_RELATION ? NULL :
+			cg_protection(rte->relid);
+
+			if (p != NULL && !cg_reads_all(p))
+				return false;
+		}
+	}
+	return prev_check_perms == NULL ||
+		prev_check_perms(CG_CHECK_PERMS_ARGS);
+}
+
+/* Is what the plan's user could read still what the current user can? */
+static void
+check_marks(QueryDesc *queryDesc, int eflags)
+{
+	const size_t len = strlen(CG_RTE_MARK);
+	ListCell   *lc;
+
+	foreach(lc, queryDesc->plannedstmt->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		const char *levels;
+		const CgProtection *p;
+		int			i;
+
+		if (rte->rtekind != RTE_RELATION || rte->enrname == NULL ||
+			strncmp(rte->enrname, CG_RTE_MARK, len) != 0)
+			continue;
+		levels = rte->enrname + len;
+		if (*levels == '\0')
+			continue;			/* of a policy */
+		p = cg_protection(rte->relid);
+		if (p == NULL)
+			continue;
+		if ((*levels == '+') == row_security)
+		{
+			levels++;
+			for (i = 0; levels[i] != '\0' && i < p->natts; i++)
+				if (levels[i] != '-' &&
+					cg_column_level(p, i + 1) < (CgLevel) (levels[i] - '0'))
+					break;
+			if (levels[i] == '\0' || i >= p->natts)
+				continue;
+		}
+		ResetPlanCache();
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the right to read table \"%s\" has changed since the statement was planned",
+						get_rel_name(rte->relid)),
+				 errhint("Execute the statement again; it will be planned anew.")));
+	}
+	if (prev_start)
+		prev_start(queryDesc, eflags);
+	else
+		standard_ExecutorStart(queryDesc, eflags);
+}
+
+static void
+forget_functions(Datum arg, int cacheid, uint32 hashvalue)
+{
+	functions_stale = true;
+}
+
+static Oid
+our_function(const char *name, int nargs, Oid a, Oid b, Oid c, Oid d, Oid e)
+{
+	Oid			types[5] = {a, b, c, d, e};
+
+	return LookupFuncName(list_make2(makeString(CG_SCHEMA),
+									 makeString(pstrdup(name))),
+						  nargs, types, true);
+}
+
+/*
+ * Look up what plans call; false while the extension is being created.  What
+ * is stale is kept until it is replaced: an invalidation may come at any
+ * time, and the names never change their meaning.
+ */
+static bool
+load_functions(void)
+{
+	CgPlanFunctions f;
+	Oid			nspoid;
+	Oid			enc;
+	Oid			any = ANYELEMENTOID;
+	const Oid  *p;
+
+	if (!functions_stale)
+		return true;
+	functions_stale = false;
+	nspoid = cg_schema_oid();
+	enc = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+						  CStringGetDatum("enc_text"),
+						  ObjectIdGetDatum(nspoid));
+	f.checked = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+								CStringGetDatum("checked"),
+								ObjectIdGetDatum(nspoid));
+	f.mask_value = our_function("mask_value", 2, any, INT4OID, 0, 0, 0);
+	f.mask_value_serial = our_function("mask_value_serial", 2, any, INT4OID,
+									   0, 0, 0);
+	f.disclose_value = our_function("disclose_value", 5, any, OIDOID, INT4OID,
+									ANYOID, f.checked);
+	f.keep_value = our_function("keep_value", 3, any, any, INT4OID, 0, 0);
+	f.keep_text = our_function("keep_text", 3, TEXTOID, enc, INT4OID, 0, 0);
+	f.storable = our_function("storable", 1, any, 0, 0, 0, 0);
+	f.visible_statistics = our_function("visible_statistics", 3, any,
+										OIDOID, INT2OID, 0, 0);
+	f.coerce_enc = our_function("enc_text", 3, enc, INT4OID, BOOLOID, 0, 0);
+	f.coerce_text = our_function("enc_text", 3, TEXTOID, INT4OID, BOOLOID,
+								 0, 0);
+	f.coerce_varchar = our_function("enc_text", 3, VARCHAROID, INT4OID,
+									BOOLOID, 0, 0);
+	f.coerce_bpchar = our_function("enc_text", 3, BPCHAROID, INT4OID, BOOLOID,
+								   0, 0);
+	f.disclose_enc = our_function("disclose", 2, enc, REGCLASSOID, 0, 0, 0);
+	f.disclose_text = our_function("disclose", 3, TEXTOID, TEXTOID,
+								   REGCLASSOID, 0, 0);
+	f.mask_enc = our_function("mask", 1, enc, 0, 0, 0, 0);
+	f.mask_text = our_function("mask", 2, TEXTOID, TEXTOID, 0, 0, 0);
+
+	for (p = (const Oid *) &f; p < (const Oid *) (&f + 1); p++)
+		if (!OidIsValid(*p))
+		{
+			functions_stale = true;
+			return false;
+		}
+	functions = f;
+	return true;
+}

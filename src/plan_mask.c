@@ -1,0 +1,721 @@
+/*
+ * plan_mask.c
+ *		Masks in place of protected columns, in a query about to be planned.
+ *
+ * At this point views and rules are expanded, so whatever was written, a
+ * value comes from a column reference (Var) to a table.  Each reference to a
+ * column that the current user may not read is replaced by a call of
+ * cipguard.mask_value() on it, in every position: predicates, joins,
+ * grouping and output see the mask.  The join tree stays as it was, so
+ * indexes on other columns are used as before.
+ *
+ * What is more than replacing a Var:
+ *
+ * - The mask has the type, the type modifier and the collation of the column;
+ *   a function has no modifier, so a RelabelType gives it.
+ * - A whole row becomes a ROW() of its columns, under a CASE that keeps the
+ *   NULL row of an outer join NULL.
+ * - The quals of row-security policies see real values, those that views
+ *   added beside them do not: the rewriter puts the policies first.
+ * - The arbiter of ON CONFLICT must match an index and stays as it is.
+ * - Encrypted columns stay as they are for whoever may search, as far as
+ *   they are compared or passed on; expressions that look inside get the
+ *   mask, and so does the output (plan_output.c).
+ * - pg_statistic holds values of all columns; what belongs to protected ones
+ *   reads as NULL.
+ *
+ * Nodes are changed in place or replaced; the planner may scribble on its
+ * input.  A relation that was looked at is marked in its range table entry,
+ * in a field that PostgreSQL uses for another kind of entry only and that
+ * every copy keeps.  plan.c stops a plan with an unmarked one.
+ */
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_statistic.h"
+#include "catalog/pg_statistic_ext_data.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+#include "replication/walsender.h"
+#include "rewrite/rowsecurity.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+
+#include "cipguard.h"
+#include "journal.h"
+#include "label.h"
+#include "mask_datum.h"
+#include "plan.h"
+#include "plan_mask.h"
+
+/* The quals of one range table entry, set aside while others are replaced. */
+typedef struct CgAside
+{
+	List	  **quals;
+	List	   *targets;
+	List	   *check_options;
+	OnConflictExpr *on_conflict;
+	List	   *merge_actions;
+} CgAside;
+
+static bool mark_relations(CgScope *scope);
+static bool mark_only(Node *node, void *context);
+static void mark(RangeTblEntry *rte, const CgProtection *p);
+static void mask_apart(CgScope *scope, CgAside *aside);
+static List *mask_security_quals(CgScope *scope, Index varno, List *quals);
+static Node *mask_mutator(Node *node, void *context);
+static Node *mask_inside(Node *node, CgScope *scope);
+static Node *mask_var(Var *var, CgScope *scope);
+static Node *mask_column(Var *var, const CgProtection *p, CgLevel level,
+						 bool look);
+static Node *mask_row(Var *var, const CgProtection *p, CgScope *scope);
+static Node *mask_statistic(Var *var, Oid relid);
+static Node *mask_own_call(FuncExpr *call, CgScope *scope);
+static bool masks_row(const CgProtection *p);
+static bool looks_inside(Node *node);
+
+bool
+cg_mask_query(Query *query, CgScope *parent)
+{
+	CgScope		scope = {query, parent, false};
+	bool		found;
+	CgAside		aside;
+	int			n = list_length(query->rtable);
+	ListCell   *lc;
+	int			i = 0;
+
+	check_stack_depth();
+	if (query->commandType == CMD_UTILITY)
+		return false;
+	found = mark_relations(&scope);
+
+	/* What needs a hand of its own is kept from the mutator. */
+	aside.quals = palloc0(sizeof(List *) * (n + 1));
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		aside.quals[i++] = rte->securityQuals;
+		rte->securityQuals = NIL;
+	}
+	aside.targets = NIL;
+	if (query->commandType != CMD_SELECT &&
+		query->commandType != CMD_DELETE)
+	{
+		aside.targets = query->targetList;
+		query->targetList = NIL;
+	}
+	aside.check_options = query->withCheckOptions;
+	query->withCheckOptions = NIL;
+	aside.on_conflict = query->onConflict;
+	query->onConflict = NULL;
+	aside.merge_actions = query->mergeActionList;
+	query->mergeActionList = NIL;
+
+	(void) query_tree_mutator(query, mask_mutator, &scope,
+							  QTW_DONT_COPY_QUERY);
+
+	mask_apart(&scope, &aside);
+	return found;
+}
+
+Node *
+cg_mask_expr(Node *node, CgScope *scope)
+{
+	return mask_mutator(node, scope);
+}
+
+CgScope *
+cg_scope_up(CgScope *scope, Index levels)
+{
+	for (; levels > 0 && scope != NULL; levels--)
+		scope = scope->parent;
+	return scope;
+}
+
+RangeTblEntry *
+cg_scope_rte(CgScope *scope, Var *var)
+{
+	scope = cg_scope_up(scope, var->varlevelsup);
+	if (scope == NULL || IS_SPECIAL_VARNO(var->varno) ||
+		var->varno > list_length(scope->query->rtable))
+		return NULL;
+	return rt_fetch(var->varno, scope->query->rtable);
+}
+
+/*
+ * The values of the "excluded" row of ON CONFLICT are those that the
+ * statement brings itself.
+ */
+const CgProtection *
+cg_rte_protection(CgScope *scope, Index varno)
+{
+	Query	   *query = scope->query;
+	RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+
+	if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_VIEW ||
+		rte->relkind == RELKIND_COMPOSITE_TYPE)
+		return NULL;
+	return cg_protection(rte->relid);
+}
+
+CgLevel
+cg_scope_level(const CgProtection *p, AttrNumber attnum)
+{
+	CgLevel		level = cg_column_level(p, attnum);
+	const CgProtectedColumn *column = cg_protected_column(p, attnum);
+
+	/* Ciphertext prints as armor there, and is stored as it is. */
+	if (am_walsender && column != NULL && column->encrypted)
+		return CG_LEVEL_READ;
+	if (row_security || column == NULL)
+		return level;
+	if (cg_bypasses_row_security(p))
+	{
+		cg_journal_note("dump", p->relid);
+		return CG_LEVEL_READ;
+	}
+	if (level < CG_LEVEL_READ &&
+		!(column->encrypted && level == CG_LEVEL_SEARCH))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("query would be affected by masking of table \"%s\"",
+						get_rel_name(p->relid)),
+				 errhint("Set %s to on to see masks, or ask an officer for %s.",
+						 "row_security",
+						 "cipguard.grant_access(..., 'read')")));
+	return level;
+}
+
+bool
+cg_bypasses_row_security(const CgProtection *p)
+{
+	return superuser() || has_bypassrls_privilege(GetUserId()) ||
+		cg_owns_relation(p->relid, GetUserId());
+}
+
+bool
+cg_reads_plain(const CgProtection *p)
+{
+	int			i;
+
+	for (i = 1; i <= p->natts; i++)
+	{
+		const CgProtectedColumn *column = cg_protected_column(p, i);
+
+		if (column != NULL && !column->encrypted &&
+			cg_column_level(p, i) < CG_LEVEL_READ)
+			return false;
+	}
+	return true;
+}
+
+/* Mark what is looked at here.  Does anything need it? */
+static bool
+mark_relations(CgScope *scope)
+{
+	bool		found = false;
+	ListCell   *lc;
+	Index		varno = 0;
+
+	foreach(lc, scope->query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		const CgProtection *p;
+
+		varno++;
+		if (rte->rtekind != RTE_RELATION)
+			continue;
+		p = cg_rte_protection(scope, varno);
+		if (p == NULL)
+			continue;
+		mark(rte, p);
+		cg_plan_touches = found = true;
+	}
+	return found;
+}
+
+static void
+mark(RangeTblEntry *rte, const CgProtection *p)
+{
+	char	   *levels = palloc(p->natts + 1);
+	int			i;
+
+	for (i = 0; i < p->natts; i++)
+		levels[i] = p->columns[i] == NULL ? '-' :
+			'0' + cg_column_level(p, i + 1);
+	levels[i] = '\0';
+	rte->enrname = psprintf("%s%c%s", CG_RTE_MARK, row_security ? '+' : '-',
+							levels);
+}
+
+/*
+ * Mark the relations of a policy's sub-selects, which keep real values on
+ * purpose: policies are the work of the table's owner.
+ */
+static bool
+mark_only(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((Query *) node)->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+			if (rte->rtekind == RTE_RELATION &&
+				cg_protection(rte->relid) != NULL)
+			{
+				rte->enrname = CG_RTE_MARK;
+				cg_plan_touches = true;
+			}
+		}
+		return query_tree_walker((Query *) node, mark_only, context,
+								 QTW_EXAMINE_RTES_BEFORE);
+	}
+	if (IsA(node, RangeTblEntry))
+		return expression_tree_walker((Node *) ((RangeTblEntry *) node)->securityQuals,
+									  mark_only, context);
+	return expression_tree_walker(node, mark_only, context);
+}
+
+/* What was set aside: replaced by its own rules, and put back. */
+static void
+mask_apart(CgScope *scope, CgAside *aside)
+{
+	Query	   *query = scope->query;
+	ListCell   *lc;
+	int			i = 0;
+
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		rte->securityQuals = mask_security_quals(scope, i + 1,
+												 aside->quals[i]);
+		i++;
+	}
+	if (aside->targets != NIL)
+	{
+		query->targetList = aside->targets;
+		cg_assign_targets(query->targetList, query->commandType,
+						  query->resultRelation, scope);
+	}
+	foreach(lc, aside->check_options)
+	{
+		WithCheckOption *option = lfirst_node(WithCheckOption, lc);
+
+		if (option->kind == WCO_VIEW_CHECK)
+			option->qual = mask_mutator(option->qual, scope);
+		else
+			(void) mark_only(option->qual, NULL);
+	}
+	query->withCheckOptions = aside->check_options;
+	query->onConflict = aside->on_conflict;
+	if (query->onConflict != NULL)
+	{
+		OnConflictExpr *conflict = query->onConflict;
+
+		cg_assign_targets(conflict->onConflictSet, CMD_UPDATE,
+						  query->resultRelation, scope);
+		conflict->onConflictWhere = mask_mutator(conflict->onConflictWhere,
+												 scope);
+	}
+	foreach(lc, aside->merge_actions)
+	{
+		MergeAction *action = lfirst_node(MergeAction, lc);
+
+		action->qual = mask_mutator(action->qual, scope);
+		cg_assign_targets(action->targetList, action->commandType,
+						  query->resultRelation, scope);
+	}
+	query->mergeActionList = aside->merge_actions;
+}
+
+/*
+ * The policies come first in the list; ask the rewriter again how many there
+ * are.  It answers alike while this transaction has the table locked.
+ */
+static List *
+mask_security_quals(CgScope *scope, Index varno, List *quals)
+{
+	RangeTblEntry *rte = rt_fetch(varno, scope->query->rtable);
+	List	   *policies = NIL;
+	List	   *options = NIL;
+	bool		has_security;
+	bool		has_sublinks;
+	ListCell   *lc;
+	int			n = 0;
+
+	if (quals == NIL)
+		return NIL;
+	if (rte->rtekind == RTE_RELATION)
+		get_row_security_policies(scope->query, rte, varno, &policies,
+								  &options, &has_security, &has_sublinks);
+	foreach(lc, quals)
+	{
+		if (n++ < list_length(policies))
+			(void) mark_only(lfirst(lc), NULL);
+		else
+			lfirst(lc) = mask_mutator(lfirst(lc), scope);
+	}
+	return quals;
+}
+
+static Node *
+mask_mutator(Node *node, void *context)
+{
+	CgScope    *scope = context;
+
+	if (node == NULL)
+		return NULL;
+	switch (nodeTag(node))
+	{
+		case T_Query:
+			(void) cg_mask_query((Query *) node, scope);
+			return node;
+		case T_Var:
+			return mask_var((Var *) node, scope);
+		case T_FieldSelect:
+			{
+				FieldSelect *select = (FieldSelect *) node;
+				Var		   *row = (Var *) select->arg;
+
+				/* A column by way of the row: t.c, c(t) */
+				if (IsA(row, Var) && row->varattno == InvalidAttrNumber)
+				{
+					CgScope    *at = cg_scope_up(scope, row->varlevelsup);
+					const CgProtection *p = at == NULL ? NULL :
+					cg_rte_protection(at, row->varno);
+
+					if (p != NULL && select->fieldnum > 0)
+					{
+						Var		   *var = copyObject(row);
+
+						var->varattno = select->fieldnum;
+						var->vartype = select->resulttype;
+						var->vartypmod = select->resulttypmod;
+						var->varcollid = select->resultcollid;
+						return mask_var(var, scope);
+					}
+				}
+				break;
+			}
+		case T_FuncExpr:
+			{
+				Node	   *result = mask_own_call((FuncExpr *) node, scope);
+
+				if (result != NULL)
+					return result;
+				break;
+			}
+		default:
+			break;
+	}
+	if (looks_inside(node))
+		return mask_inside(node, scope);
+	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
+		IsA(node, NullIfExpr) || IsA(node, ScalarArrayOpExpr))
+	{
+		/* One of our comparisons. */
+		bool		saved = scope->inside;
+		Node	   *result;
+
+		scope->inside = false;
+		result = expression_tree_mutator(node, mask_mutator, context);
+		scope->inside = saved;
+		return result;
+	}
+	return expression_tree_mutator(node, mask_mutator, context);
+}
+
+/* Expressions that make something else of the values that they are given. */
+static bool
+looks_inside(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+			return !cg_is_comparison(((OpExpr *) node)->opno);
+		case T_ScalarArrayOpExpr:
+			return !cg_is_comparison(((ScalarArrayOpExpr *) node)->opno);
+		case T_FuncExpr:
+			return ((FuncExpr *) node)->funcid !=
+				cg_plan_functions->coerce_enc;
+		case T_Aggref:
+		case T_WindowFunc:
+		case T_CoerceViaIO:
+		case T_ArrayExpr:
+		case T_RowExpr:
+		case T_RowCompareExpr:
+		case T_MinMaxExpr:
+		case T_XmlExpr:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static Node *
+mask_inside(Node *node, CgScope *scope)
+{
+	bool		saved = scope->inside;
+	Node	   *result;
+
+	scope->inside = true;
+	result = expression_tree_mutator(node, mask_mutator, scope);
+	scope->inside = saved;
+	return result;
+}
+
+static Node *
+mask_var(Var *var, CgScope *scope)
+{
+	RangeTblEntry *rte = cg_scope_rte(scope, var);
+	const CgProtection *p;
+
+	if (rte == NULL || rte->rtekind != RTE_RELATION || var->varattno < 0)
+		return (Node *) var;
+	if (rte->relid == StatisticRelationId ||
+		rte->relid == StatisticExtDataRelationId)
+		return mask_statistic(var, rte->relid);
+	p = cg_rte_protection(cg_scope_up(scope, var->varlevelsup), var->varno);
+	if (p == NULL)
+		return (Node *) var;
+	if (var->varattno == InvalidAttrNumber)
+		return masks_row(p) ? mask_row(var, p, scope) : (Node *) var;
+	if (cg_protected_column(p, var->varattno) == NULL)
+		return (Node *) var;
+	return mask_column(var, p, cg_scope_level(p, var->varattno),
+					   scope->inside);
+}
+
+/* look: somebody will look inside, so ciphertext will not do. */
+static Node *
+mask_column(Var *var, const CgProtection *p, CgLevel level, bool look)
+{
+	const CgProtectedColumn *column = cg_protected_column(p, var->varattno);
+	Node	   *result;
+	Oid			func;
+
+	if (level == CG_LEVEL_READ ||
+		(level == CG_LEVEL_SEARCH && column->encrypted && !look))
+		return (Node *) var;
+	if (column->category < 0)
+		return (Node *) makeNullConst(var->vartype, var->vartypmod,
+									  var->varcollid);
+
+	func = cg_mask_needs_subtransaction(cg_category_by_id(column->category,
+														  false)) ?
+		cg_plan_functions->mask_value_serial : cg_plan_functions->mask_value;
+	result = (Node *)
+		makeFuncExpr(func, var->vartype,
+					 list_make2(copyObject(var),
+								makeConst(INT4OID, -1, InvalidOid,
+										  sizeof(int32),
+										  Int32GetDatum(column->category),
+										  false, true)),
+					 var->varcollid, var->varcollid, COERCE_EXPLICIT_CALL);
+	if (var->vartypmod != -1)
+		result = (Node *) makeRelabelType((Expr *) result, var->vartype,
+										  var->vartypmod, var->varcollid,
+										  COERCE_IMPLICIT_CAST);
+	return result;
+}
+
+/* Does a whole row of it show masks? */
+static bool
+masks_row(const CgProtection *p)
+{
+	int			i;
+
+	for (i = 1; i <= p->natts; i++)
+		if (cg_protected_column(p, i) != NULL &&
+			cg_scope_level(p, i) < CG_LEVEL_READ)
+			return true;
+	return false;
+}
+
+/* CASE WHEN row IS NOT NULL THEN ROW(...) END */
+static Node *
+mask_row(Var *var, const CgProtection *p, CgScope *scope)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(get_rel_type_id(p->relid), -1);
+	RowExpr    *row = makeNode(RowExpr);
+	NullTest   *test = makeNode(NullTest);
+	CaseWhen   *when = makeNode(CaseWhen);
+	CaseExpr   *result = makeNode(CaseExpr);
+	int			i;
+
+	row->row_typeid = var->vartype;
+	row->row_format = COERCE_EXPLICIT_CAST;
+	row->location = -1;
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		Var		   *field;
+
+		row->colnames = lappend(row->colnames,
+								makeString(pstrdup(NameStr(att->attname))));
+		if (att->attisdropped)
+		{
+			row->args = lappend(row->args, makeNullConst(INT4OID, -1,
+														 InvalidOid));
+			continue;
+		}
+		field = copyObject(var);
+		field->varattno = att->attnum;
+		field->vartype = att->atttypid;
+		field->vartypmod = att->atttypmod;
+		field->varcollid = att->attcollation;
+		row->args = lappend(row->args,
+							cg_protected_column(p, att->attnum) == NULL ?
+							(Node *) field :
+							mask_column(field, p,
+										cg_scope_level(p, att->attnum), true));
+	}
+	ReleaseTupleDesc(desc);
+
+	test->arg = (Expr *) copyObject(var);
+	test->nulltesttype = IS_NOT_NULL;
+	test->argisrow = false;
+	test->location = -1;
+	when->expr = (Expr *) test;
+	when->result = (Expr *) row;
+	when->location = -1;
+	result->casetype = var->vartype;
+	result->casecollid = InvalidOid;
+	result->args = list_make1(when);
+	result->defresult = (Expr *) makeNullConst(var->vartype, -1, InvalidOid);
+	result->location = -1;
+	return (Node *) result;
+}
+
+/*
+ * Values in pg_statistic and pg_statistic_ext_data: through a function that
+ * knows whether they are of a protected column.  A whole row, in which they
+ * would hide, is shown to nobody.
+ */
+static Node *
+mask_statistic(Var *var, Oid relid)
+{
+	bool		basic = relid == StatisticRelationId;
+	Var		   *first;
+	Node	   *second;
+
+	if (var->varattno == InvalidAttrNumber)
+		return (Node *) makeNullConst(var->vartype, var->vartypmod,
+									  var->varcollid);
+	if (basic ? (var->varattno < Anum_pg_statistic_stavalues1 ||
+				 var->varattno > Anum_pg_statistic_stavalues5) :
+		(var->varattno != Anum_pg_statistic_ext_data_stxdmcv &&
+		 var->varattno != Anum_pg_statistic_ext_data_stxdexpr))
+		return (Node *) var;
+
+	first = copyObject(var);
+	first->varattno = basic ? Anum_pg_statistic_starelid :
+		Anum_pg_statistic_ext_data_stxoid;
+	first->vartype = OIDOID;
+	first->vartypmod = -1;
+	first->varcollid = InvalidOid;
+	if (basic)
+	{
+		Var		   *attnum = copyObject(first);
+
+		attnum->varattno = Anum_pg_statistic_staattnum;
+		attnum->vartype = INT2OID;
+		second = (Node *) attnum;
+	}
+	else
+		second = (Node *) makeConst(INT2OID, -1, InvalidOid, sizeof(int16),
+									Int16GetDatum(0), false, true);
+	cg_plan_touches = true;
+	return (Node *) makeFuncExpr(cg_plan_functions->visible_statistics,
+								 var->vartype,
+								 list_make3(copyObject(var), first, second),
+								 var->varcollid, InvalidOid,
+								 COERCE_EXPLICIT_CALL);
+}
+
+/*
+ * mask() and disclose() of a column, which masking views are made of: they
+ * mask by themselves, and a mask of a mask would be stars.  Only if they are
+ * asked for what the column is; anything else is a function like any other.
+ * Returns NULL then.
+ */
+static Node *
+mask_own_call(FuncExpr *call, CgScope *scope)
+{
+	const CgPlanFunctions *f = cg_plan_functions;
+	bool		is_text = call->funcid == f->disclose_text ||
+	call->funcid == f->mask_text;
+	Node	   *arg;
+	Var		   *var;
+	RangeTblEntry *rte;
+	const CgProtection *p;
+	const CgProtectedColumn *column;
+
+	if (!is_text && call->funcid != f->disclose_enc &&
+		call->funcid != f->mask_enc)
+		return NULL;
+	arg = linitial(call->args);
+	while (IsA(arg, RelabelType) || IsA(arg, FuncExpr))
+		if (IsA(arg, RelabelType))
+			arg = (Node *) ((RelabelType *) arg)->arg;
+		else if (list_length(((FuncExpr *) arg)->args) == 1 &&
+				 ((FuncExpr *) arg)->funcid < FirstGenbkiObjectId &&
+				 ((FuncExpr *) arg)->funcresulttype == TEXTOID)
+			arg = linitial(((FuncExpr *) arg)->args);
+		else
+			return NULL;
+	var = (Var *) arg;
+	if (!IsA(var, Var) || var->varattno <= 0)
+		return NULL;
+	rte = cg_scope_rte(scope, var);
+	if (rte == NULL || rte->rtekind != RTE_RELATION)
+		return NULL;
+	p = cg_rte_protection(cg_scope_up(scope, var->varlevelsup), var->varno);
+	column = p == NULL ? NULL : cg_protected_column(p, var->varattno);
+	if (column == NULL || column->category < 0)
+		return NULL;
+	if (call->funcid == f->disclose_text || call->funcid == f->disclose_enc)
+	{
+		Const	   *relation = llast(call->args);
+
+		/* A grant limited to a table must not count for another. */
+		if (!IsA(relation, Const) || relation->constisnull ||
+			DatumGetObjectId(relation->constvalue) != rte->relid)
+			return NULL;
+	}
+	if (is_text)
+	{
+		Const	   *name = lsecond(call->args);
+
+		if (column->encrypted || !IsA(name, Const) || name->constisnull ||
+			strcmp(TextDatumGetCString(name->constvalue),
+				   NameStr(cg_category_by_id(column->category,
+											 false)->name)) != 0)
+			return NULL;
+	}
+	else if (!column->encrypted)
+		return NULL;
+	return (Node *) call;
+}

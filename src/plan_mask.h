@@ -1,0 +1,86 @@
+/*
+ * plan_mask.h
+ *		Masks in place of protected columns, in a query about to be planned.
+ *
+ * plan_mask.c puts masks for columns that the current user may not read,
+ * plan_assign.c looks after what is assigned to protected columns, and
+ * plan_output.c after what a reader's query gives out.
+ */
+#ifndef CG_PLAN_MASK_H
+#define CG_PLAN_MASK_H
+
+#include "nodes/parsenodes.h"
+#include "nodes/primnodes.h"
+
+#include "protect.h"
+
+/* A query, and the queries around it. */
+typedef struct CgScope
+{
+	Query	   *query;
+	struct CgScope *parent;
+	bool		inside;			/* inside an expression that looks at values */
+} CgScope;
+
+/* Our functions that plans call, by OID. */
+typedef struct CgPlanFunctions
+{
+	Oid			mask_value;
+	Oid			mask_value_serial;
+	Oid			disclose_value;
+	Oid			keep_value;
+	Oid			keep_text;
+	Oid			storable;
+	Oid			visible_statistics;
+	Oid			checked;		/* type */
+	Oid			coerce_enc;		/* enc_text(enc_text, int4, bool) */
+	Oid			coerce_text;	/* enc_text(text, int4, bool) */
+	Oid			coerce_varchar;
+	Oid			coerce_bpchar;
+	Oid			disclose_enc;	/* disclose(enc_text, regclass) */
+	Oid			disclose_text;	/* disclose(text, text, regclass) */
+	Oid			mask_enc;		/* mask(enc_text) */
+	Oid			mask_text;		/* mask(text, text) */
+} CgPlanFunctions;
+
+extern const CgPlanFunctions *cg_plan_functions;
+
+/*
+ * Substitute in a query; parent is NULL for the one that was given to the
+ * planner.  Returns true if it touches a protected relation.
+ */
+extern bool cg_mask_query(Query *query, CgScope *parent);
+
+/* The same of an expression in the scope of a query. */
+extern Node *cg_mask_expr(Node *node, CgScope *scope);
+
+/* The scope that many levels up. */
+extern CgScope *cg_scope_up(CgScope *scope, Index levels);
+
+/* The range table entry that a column reference is to. */
+extern RangeTblEntry *cg_scope_rte(CgScope *scope, Var *var);
+
+/* Protection of a range table entry; NULL if it has none. */
+extern const CgProtection *cg_rte_protection(CgScope *scope, Index varno);
+
+/*
+ * What may the current user do with a column here?  Like cg_column_level(),
+ * but under row_security = off whoever bypasses row security reads; everybody
+ * else gets an error if he may not.
+ */
+extern CgLevel cg_scope_level(const CgProtection *p, AttrNumber attnum);
+
+/* Superusers, BYPASSRLS and owners, as PostgreSQL counts them. */
+extern bool cg_bypasses_row_security(const CgProtection *p);
+
+/* May the current user read every labelled column? */
+extern bool cg_reads_plain(const CgProtection *p);
+
+/* plan_assign.c */
+extern void cg_assign_targets(List *targets, CmdType command,
+							  Index result_relation, CgScope *scope);
+
+/* plan_output.c */
+extern void cg_plan_output(Query *query);
+
+#endif							/* CG_PLAN_MASK_H */

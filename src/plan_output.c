@@ -1,0 +1,610 @@
+/*
+ * plan_output.c
+ *		What a reader's query gives out.
+ *
+ * Whoever may read a column works with its real values everywhere in the
+ * query, indexes included.  Only where a value leaves, in the output list of
+ * the query that was given to the planner, is it wrapped in
+ *
+ *		cipguard.disclose_value(value, relation, column, subject, proof)
+ *
+ * which records the disclosure and looks once more, when the query runs,
+ * whether the current user may read.  Encrypted columns of somebody who may
+ * only search take the same way, and show their mask there.
+ *
+ * A value is followed from the output through joins, sub-queries, views and
+ * CTEs to the column that it is from.  The subject of the row travels the way
+ * back up: each sub-query exports its subject column as one more, hidden
+ * result column.  Where rows were merged (GROUP BY, DISTINCT, UNION) there is
+ * no subject.
+ *
+ * An output column that is sorted or grouped by is split: the raw value, no
+ * longer shown, keeps the place in the order, so that an index still serves.
+ * Aggregates are wrapped from outside for the same reason.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/tlist.h"
+#include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+
+#include "cipguard.h"
+#include "plan.h"
+#include "plan_mask.h"
+
+#define SUBJECT_NAME	"cipguard_subject"
+
+/* A protected column that a value is made of. */
+typedef struct CgOrigin
+{
+	Oid			relid;
+	AttrNumber	attnum;			/* 0: the whole row */
+	int32		category;		/* -1: several or none */
+	bool		encrypted;
+} CgOrigin;
+
+typedef struct CgOriginSearch
+{
+	CgScope    *scope;
+	List	   *origins;
+} CgOriginSearch;
+
+typedef struct CgOutput
+{
+	CgScope    *scope;
+	bool		changed;
+	int32		category;		/* of the first labelled origin; -1: none */
+} CgOutput;
+
+static void output_query(CgScope *scope, List **categories);
+static void output_list(List **targets, CgScope *scope, List **categories);
+static Node *output_mutator(Node *node, void *context);
+static Node *output_var(Var *var, CgOutput *out);
+static Node *wrap(Node *value, List *origins, Node *subject, CgOutput *out);
+static bool find_origins(Node *node, void *context);
+static void var_origins(Var *var, CgOriginSearch *search);
+static void add_origin(CgOriginSearch *search, const CgProtection *p,
+					   AttrNumber attnum);
+static void column_origins(Query *query, CgScope *parent, AttrNumber attnum,
+						   CgOriginSearch *search);
+static Var *subject_of(Var *var, CgScope *scope);
+static Var *subject_through(Var *var, RangeTblEntry *rte, Query *query,
+							CgScope *parent);
+static bool merges_rows(Query *query);
+static Query *cte_query(RangeTblEntry *rte, CgScope *at, CgScope **home);
+
+bool		cg_want_categories = false;
+List	   *cg_output_categories = NIL;
+
+void
+cg_plan_output(Query *query)
+{
+	CgScope		scope = {query, NULL, false};
+	List	   *categories = NIL;
+
+	output_query(&scope, &categories);
+	if (cg_want_categories)
+	{
+		cg_output_categories = categories;
+		cg_want_categories = false;
+	}
+}
+
+static void
+output_query(CgScope *scope, List **categories)
+{
+	Query	   *query = scope->query;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (query->commandType == CMD_UTILITY)
+		return;
+	if (query->commandType != CMD_SELECT)
+		output_list(&query->returningList, scope, categories);
+	else if (query->setOperations == NULL)
+		output_list(&query->targetList, scope, categories);
+	else
+		foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		/* Beside the arms there is nothing in such a query. */
+		if (rte->rtekind == RTE_SUBQUERY)
+		{
+			CgScope		arm = {rte->subquery, scope, false};
+
+			output_query(&arm, categories);
+		}
+	}
+}
+
+static void
+output_list(List **targets, CgScope *scope, List **categories)
+{
+	Query	   *query = scope->query;
+	List	   *hidden = NIL;
+	ListCell   *lc;
+	int			n = list_length(*targets);
+	int			column = 0;
+
+	foreach(lc, *targets)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		CgOutput	out = {scope, false, -1};
+		Node	   *shown;
+
+		if (tle->resjunk)
+			continue;
+		shown = output_mutator((Node *) copyObject(tle->expr), &out);
+		if (out.changed && tle->ressortgroupref != 0 &&
+			query->distinctClause == NIL)
+		{
+			TargetEntry *sorted = makeTargetEntry(tle->expr,
+												  ++n, NULL, true);
+
+			sorted->ressortgroupref = tle->ressortgroupref;
+			tle->ressortgroupref = 0;
+			hidden = lappend(hidden, sorted);
+		}
+		if (out.changed)
+			tle->expr = (Expr *) shown;
+
+		/* Of a set operation, the arms together. */
+		if (column >= list_length(*categories))
+			*categories = lappend_int(*categories, out.category);
+		else if (list_nth_int(*categories, column) < 0)
+			lfirst_int(list_nth_cell(*categories, column)) = out.category;
+		column++;
+	}
+	*targets = list_concat(*targets, hidden);
+}
+
+static Node *
+output_mutator(Node *node, void *context)
+{
+	CgOutput   *out = context;
+	const CgPlanFunctions *f = cg_plan_functions;
+
+	if (node == NULL)
+		return NULL;
+	switch (nodeTag(node))
+	{
+		case T_Var:
+			return output_var((Var *) node, out);
+		case T_Aggref:
+		case T_WindowFunc:
+			{
+				CgOriginSearch search = {out->scope, NIL};
+				Oid			func = IsA(node, Aggref) ?
+				((Aggref *) node)->aggfnoid :
+				((WindowFunc *) node)->winfnoid;
+
+				if (func == F_COUNT_ANY || func == F_COUNT_)
+					return node;
+				(void) find_origins(node, &search);
+				return wrap(node, search.origins, NULL, out);
+			}
+		case T_SubLink:
+			{
+				SubLink    *link = (SubLink *) node;
+				CgScope		scope = {(Query *) link->subselect, out->scope,
+				false};
+				List	   *ignored = NIL;
+
+				if (link->subLinkType == EXPR_SUBLINK ||
+					link->subLinkType == ARRAY_SUBLINK)
+				{
+					CgOriginSearch search = {out->scope, NIL};
+
+					column_origins(scope.query, out->scope, 1, &search);
+					if (search.origins != NIL)
+					{
+						out->changed = true;
+						output_query(&scope, &ignored);
+						if (out->category < 0 && ignored != NIL)
+							out->category = linitial_int(ignored);
+					}
+				}
+				return node;
+			}
+		case T_NullTest:
+		case T_GroupingFunc:
+		case T_Query:
+			return node;
+		case T_OpExpr:
+		case T_DistinctExpr:
+			if (cg_is_comparison(((OpExpr *) node)->opno))
+				return node;
+			break;
+		case T_ScalarArrayOpExpr:
+			if (cg_is_comparison(((ScalarArrayOpExpr *) node)->opno))
+				return node;
+			break;
+		case T_FuncExpr:
+			{
+				Oid			func = ((FuncExpr *) node)->funcid;
+
+				/* These show masks, or record by themselves. */
+				if (func == f->mask_value || func == f->mask_value_serial ||
+					func == f->mask_enc || func == f->mask_text ||
+					func == f->disclose_enc || func == f->disclose_text)
+					return node;
+				break;
+			}
+		case T_CaseExpr:
+			{
+				CaseExpr   *expr = (CaseExpr *) node;
+				ListCell   *lc;
+
+				/* Conditions only choose. */
+				foreach(lc, expr->args)
+				{
+					CaseWhen   *when = lfirst_node(CaseWhen, lc);
+
+					when->result = (Expr *)
+						output_mutator((Node *) when->result, context);
+				}
+				expr->defresult = (Expr *)
+					output_mutator((Node *) expr->defresult, context);
+				return node;
+			}
+		default:
+			break;
+	}
+	return expression_tree_mutator(node, output_mutator, context);
+}
+
+static Node *
+output_var(Var *var, CgOutput *out)
+{
+	CgOriginSearch search = {out->scope, NIL};
+	Var		   *subject = NULL;
+
+	var_origins(var, &search);
+	if (search.origins == NIL)
+		return (Node *) var;
+	if (!merges_rows(out->scope->query) || var->varlevelsup > 0)
+		subject = subject_of(var, out->scope);
+	return wrap((Node *) var, search.origins, (Node *) subject, out);
+}
+
+/* One call for each origin; usually there is one. */
+static Node *
+wrap(Node *value, List *origins, Node *subject, CgOutput *out)
+{
+	Oid			type = exprType(value);
+	int32		typmod = exprTypmod(value);
+	Oid			collid = exprCollation(value);
+	ListCell   *lc;
+
+	foreach(lc, origins)
+	{
+		CgOrigin   *origin = lfirst(lc);
+
+		out->changed = true;
+		if (out->category < 0 && !origin->encrypted)
+			out->category = origin->category;
+		value = (Node *)
+			makeFuncExpr(cg_plan_functions->disclose_value, type,
+						 list_make5(value,
+									makeConst(OIDOID, -1, InvalidOid,
+											  sizeof(Oid),
+											  ObjectIdGetDatum(origin->relid),
+											  false, true),
+									makeConst(INT4OID, -1, InvalidOid,
+											  sizeof(int32),
+											  Int32GetDatum(origin->attnum),
+											  false, true),
+									subject != NULL ? subject :
+									(Node *) makeNullConst(TEXTOID, -1,
+														   InvalidOid),
+									makeConst(cg_plan_functions->checked, -1,
+											  InvalidOid, sizeof(bool),
+											  BoolGetDatum(true), false,
+											  true)),
+						 collid, collid, COERCE_EXPLICIT_CALL);
+		if (typmod != -1)
+			value = (Node *) makeRelabelType((Expr *) value, type, typmod,
+											 collid, COERCE_IMPLICIT_CAST);
+	}
+	return value;
+}
+
+/* Collect the protected columns, seen in clear, that an expression uses. */
+static bool
+find_origins(Node *node, void *context)
+{
+	CgOriginSearch *search = context;
+
+	if (node == NULL || IsA(node, Query))
+		return false;
+	if (IsA(node, Var))
+	{
+		var_origins((Var *) node, search);
+		return false;
+	}
+	if (IsA(node, FuncExpr) &&
+		(((FuncExpr *) node)->funcid == cg_plan_functions->mask_value ||
+		 ((FuncExpr *) node)->funcid == cg_plan_functions->mask_value_serial))
+		return false;
+	if (IsA(node, SubLink))
+	{
+		SubLink    *link = (SubLink *) node;
+
+		if (link->subLinkType == EXPR_SUBLINK ||
+			link->subLinkType == ARRAY_SUBLINK)
+			column_origins((Query *) link->subselect, search->scope, 1,
+						   search);
+		return false;
+	}
+	return expression_tree_walker(node, find_origins, context);
+}
+
+static void
+var_origins(Var *var, CgOriginSearch *search)
+{
+	CgScope    *saved = search->scope;
+	CgScope    *at = cg_scope_up(saved, var->varlevelsup);
+	RangeTblEntry *rte = cg_scope_rte(saved, var);
+	ListCell   *lc;
+
+	if (rte == NULL || var->varattno < 0)
+		return;
+	check_stack_depth();
+	search->scope = at;
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			{
+				const CgProtection *p = cg_rte_protection(at, var->varno);
+
+				if (p != NULL)
+					add_origin(search, p, var->varattno);
+				break;
+			}
+		case RTE_SUBQUERY:
+			column_origins(rte->subquery, at, var->varattno, search);
+			break;
+		case RTE_CTE:
+			{
+				CgScope    *home;
+				Query	   *query = cte_query(rte, at, &home);
+
+				if (query != NULL && !rte->self_reference)
+					column_origins(query, home, var->varattno, search);
+				break;
+			}
+		case RTE_JOIN:
+			(void) find_origins(var->varattno <= 0 ?
+								(Node *) rte->joinaliasvars :
+								list_nth(rte->joinaliasvars,
+										 var->varattno - 1), search);
+			break;
+		case RTE_VALUES:
+			foreach(lc, rte->values_lists)
+				(void) find_origins(var->varattno <= 0 ? lfirst(lc) :
+									list_nth(lfirst(lc), var->varattno - 1),
+									search);
+			break;
+		case RTE_FUNCTION:
+			(void) find_origins((Node *) rte->functions, search);
+			break;
+		case RTE_TABLEFUNC:
+			(void) find_origins((Node *) rte->tablefunc, search);
+			break;
+		default:
+			if (cg_group_exprs(rte) != NIL && var->varattno > 0)
+				(void) find_origins(list_nth(cg_group_exprs(rte),
+											 var->varattno - 1), search);
+			break;
+	}
+	search->scope = saved;
+}
+
+static void
+add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
+{
+	CgOrigin   *origin;
+	ListCell   *lc;
+	bool		counts = false;
+	int			i;
+
+	for (i = attnum > 0 ? attnum : 1; i <= (attnum > 0 ? attnum : p->natts);
+		 i++)
+	{
+		const CgProtectedColumn *column = cg_protected_column(p, i);
+		CgLevel		level;
+
+		if (column == NULL)
+			continue;
+		level = cg_scope_level(p, i);
+		if (level == CG_LEVEL_READ ||
+			(level == CG_LEVEL_SEARCH && column->encrypted))
+			counts = true;
+	}
+	if (!counts)
+		return;
+	foreach(lc, search->origins)
+	{
+		origin = lfirst(lc);
+		if (origin->relid == p->relid && origin->attnum == attnum)
+			return;
+	}
+	origin = palloc0(sizeof(CgOrigin));
+	origin->relid = p->relid;
+	origin->attnum = attnum;
+	origin->category = attnum > 0 ?
+		cg_protected_column(p, attnum)->category : -1;
+	origin->encrypted = attnum > 0 &&
+		cg_protected_column(p, attnum)->encrypted;
+	search->origins = lappend(search->origins, origin);
+}
+
+/* Of a column of a sub-query's result; attnum 0: all of them. */
+static void
+column_origins(Query *query, CgScope *parent, AttrNumber attnum,
+			   CgOriginSearch *search)
+{
+	CgScope		scope = {query, parent, false};
+	CgScope    *saved = search->scope;
+	ListCell   *lc;
+
+	search->scope = &scope;
+	if (query->setOperations != NULL)
+	{
+		foreach(lc, query->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+			if (rte->rtekind == RTE_SUBQUERY)
+				column_origins(rte->subquery, &scope, attnum, search);
+		}
+	}
+	else
+		foreach(lc, query->commandType == CMD_SELECT ? query->targetList :
+				query->returningList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (attnum <= 0 ? !tle->resjunk : tle->resno == attnum)
+			(void) find_origins((Node *) tle->expr, search);
+	}
+	search->scope = saved;
+}
+
+/*
+ * The subject of the row that a value is from, as a column beside it; NULL if
+ * there is none.
+ */
+static Var *
+subject_of(Var *var, CgScope *scope)
+{
+	CgScope    *at = cg_scope_up(scope, var->varlevelsup);
+	RangeTblEntry *rte = cg_scope_rte(scope, var);
+
+	if (rte == NULL)
+		return NULL;
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			{
+				const CgProtection *p = cg_rte_protection(at, var->varno);
+				Var		   *subject;
+
+				if (p == NULL || p->subject == InvalidAttrNumber)
+					return NULL;
+				subject = copyObject(var);
+				subject->varattno = p->subject;
+				get_atttypetypmodcoll(p->relid, p->subject,
+									  &subject->vartype, &subject->vartypmod,
+									  &subject->varcollid);
+				return subject;
+			}
+		case RTE_SUBQUERY:
+			return subject_through(var, rte, rte->subquery, at);
+		case RTE_CTE:
+			{
+				CgScope    *home;
+				Query	   *query = cte_query(rte, at, &home);
+
+				if (query == NULL || home->query->hasRecursive)
+					return NULL;
+				return subject_through(var, rte, query, home);
+			}
+		case RTE_JOIN:
+			{
+				Var		   *alias = var->varattno <= 0 ? NULL :
+				list_nth(rte->joinaliasvars, var->varattno - 1);
+				Var		   *subject;
+
+				if (alias == NULL || !IsA(alias, Var))
+					return NULL;
+				subject = subject_of(alias, at);
+				if (subject == NULL)
+					return NULL;
+				subject = copyObject(subject);
+				subject->varlevelsup += var->varlevelsup;
+				cg_add_nulling(subject, var);
+				return subject;
+			}
+		default:
+			return NULL;
+	}
+}
+
+/* Let a sub-query export its subject, and refer to that. */
+static Var *
+subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
+{
+	CgScope		scope = {query, parent, false};
+	TargetEntry *tle;
+	TargetEntry *exported = NULL;
+	Var		   *subject;
+	Var		   *result;
+	ListCell   *lc;
+
+	if (query->commandType != CMD_SELECT || query->setOperations != NULL ||
+		merges_rows(query) || var->varattno <= 0)
+		return NULL;
+	tle = get_tle_by_resno(query->targetList, var->varattno);
+	if (tle == NULL || !IsA(tle->expr, Var))
+		return NULL;
+	subject = subject_of((Var *) tle->expr, &scope);
+	if (subject == NULL)
+		return NULL;
+
+	foreach(lc, query->targetList)
+	{
+		tle = lfirst_node(TargetEntry, lc);
+		if (equal(tle->expr, subject))
+			exported = tle;
+	}
+	if (exported == NULL)
+	{
+		exported = makeTargetEntry((Expr *) subject,
+								   list_length(query->targetList) + 1,
+								   SUBJECT_NAME, true);
+		query->targetList = lappend(query->targetList, exported);
+	}
+	while (list_length(rte->eref->colnames) < exported->resno)
+		rte->eref->colnames = lappend(rte->eref->colnames,
+									  makeString(SUBJECT_NAME));
+	result = copyObject(var);
+	result->varattno = exported->resno;
+	result->vartype = exprType((Node *) exported->expr);
+	result->vartypmod = exprTypmod((Node *) exported->expr);
+	result->varcollid = exprCollation((Node *) exported->expr);
+	return result;
+}
+
+static bool
+merges_rows(Query *query)
+{
+	return query->groupClause != NIL || query->groupingSets != NIL ||
+		query->hasAggs || query->havingQual != NULL ||
+		query->distinctClause != NIL || query->setOperations != NULL;
+}
+
+static Query *
+cte_query(RangeTblEntry *rte, CgScope *at, CgScope **home)
+{
+	ListCell   *lc;
+
+	*home = cg_scope_up(at, rte->ctelevelsup);
+	if (*home != NULL)
+		foreach(lc, (*home)->query->cteList)
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+
+		if (strcmp(cte->ctename, rte->ctename) == 0)
+			return (Query *) cte->ctequery;
+	}
+	return NULL;
+}

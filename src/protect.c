@@ -1,0 +1,450 @@
+/*
+ * protect.c
+ *		Which columns of a relation are protected: the cached answer.
+ *
+ * A column is protected if it has an encrypted type or a label with a
+ * category, or if a column of its name has such a label in a table above or
+ * below it in the inheritance tree: a value must not go unprotected because
+ * it is reached through a parent or a partition.  A generated column that
+ * uses a protected one is protected with it; it shows NULL unless it has a
+ * label of its own.
+ *
+ * Entries are made at first use and live in a memory context each.  An
+ * invalidation may come at any time, between two look-ups of one planning
+ * too, so it only marks the entry; the next look-up makes a new one, and the
+ * old memory is freed when the transaction ends.  An entry whose relation has
+ * ancestors or descendants may be changed by theirs: if one of those is
+ * invalidated, all are.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/sysattr.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/bitmapset.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/typcache.h"
+
+#include "compat.h"
+
+#include "category.h"
+#include "guc.h"
+#include "label.h"
+#include "protect.h"
+
+typedef struct CgEntry
+{
+	Oid			relid;			/* hash key */
+	bool		stale;
+	bool		family;			/* has ancestors or descendants */
+	NameData	schema;
+	NameData	name;
+	MemoryContext context;		/* of protection; NULL: not protected */
+	CgProtection *protection;
+} CgEntry;
+
+static void relation_changed(Datum arg, Oid relid);
+static void free_old(XactEvent event, void *arg);
+static void fill(CgEntry *entry);
+static void add_needs(CgProtectedColumn *column, Oid typid, int32 typmod);
+static void add_need(CgProtectedColumn *column, int32 category);
+static CgProtectedColumn *make_column(CgProtection *p, AttrNumber attnum);
+static void find_derived(CgProtection *p, Relation rel);
+static void load_descendant(CgProtection *p, Relation rel, Oid child);
+
+static HTAB *entries = NULL;
+static List *old_contexts = NIL;
+static int	num_protected = 0;
+
+void
+cg_protect_init(void)
+{
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	RegisterXactCallback(free_old, NULL);
+}
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	CgEntry    *entry;
+	HASH_SEQ_STATUS status;
+
+	if (entries == NULL)
+		return;
+	if (OidIsValid(relid))
+	{
+		entry = hash_search(entries, &relid, HASH_FIND, NULL);
+		if (entry == NULL)
+			return;
+		if (!entry->family)
+		{
+			entry->stale = true;
+			return;
+		}
+	}
+	hash_seq_init(&status, entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		entry->stale = true;
+}
+
+static void
+free_old(XactEvent event, void *arg)
+{
+	ListCell   *lc;
+
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE ||
+		event == XACT_EVENT_PARALLEL_PRE_COMMIT)
+		return;
+	foreach(lc, old_contexts)
+		MemoryContextDelete(lfirst(lc));
+	list_free(old_contexts);
+	old_contexts = NIL;
+}
+
+const CgProtection *
+cg_protection(Oid relid)
+{
+	CgEntry    *entry;
+	bool		found;
+
+	if (relid < FirstNormalObjectId)
+		return NULL;
+	if (entries == NULL)
+	{
+		HASHCTL		ctl;
+
+		ctl.keysize = sizeof(Oid);
+		ctl.entrysize = sizeof(CgEntry);
+		ctl.hcxt = CacheMemoryContext;
+		entries = hash_create("cipguard protected relations", 128, &ctl,
+							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	entry = hash_search(entries, &relid, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->stale = true;
+		entry->family = false;
+		entry->context = NULL;
+		entry->protection = NULL;
+		memset(&entry->name, 0, sizeof(NameData));
+		memset(&entry->schema, 0, sizeof(NameData));
+	}
+	if (entry->stale)
+		fill(entry);
+	return entry->protection;
+}
+
+const CgProtectedColumn *
+cg_protected_column(const CgProtection *p, AttrNumber attnum)
+{
+	if (attnum <= 0 || attnum > p->natts)
+		return NULL;
+	return p->columns[attnum - 1];
+}
+
+CgLevel
+cg_column_level(const CgProtection *p, AttrNumber attnum)
+{
+	const CgProtectedColumn *column = cg_protected_column(p, attnum);
+	CgLevel		level = CG_LEVEL_READ;
+	int			i;
+
+	if (column == NULL)
+		return level;
+	if (!column->encrypted &&
+		((!cg_mask_superuser && superuser()) ||
+		 (!cg_mask_owner && cg_has_privs_of(GetUserId(), p->owner))))
+		return level;
+	for (i = 0; i < column->n_needs; i++)
+		level = Min(level, cg_access_level(column->needs[i], p->relid));
+	return level;
+}
+
+bool
+cg_reads_all(const CgProtection *p)
+{
+	int			i;
+
+	for (i = 1; i <= p->natts; i++)
+		if (cg_column_level(p, i) < CG_LEVEL_READ)
+			return false;
+	return true;
+}
+
+bool
+cg_may_be_protected(const char *schema, const char *relation)
+{
+	HASH_SEQ_STATUS status;
+	CgEntry    *entry;
+	bool		plain = false;
+
+	if (entries == NULL)
+		return false;
+	hash_seq_init(&status, entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		if (strcmp(NameStr(entry->name), relation) == 0 &&
+			strcmp(NameStr(entry->schema), schema) == 0)
+		{
+			if (entry->protection != NULL)
+			{
+				hash_seq_term(&status);
+				return true;
+			}
+			plain = true;
+		}
+	return !plain;
+}
+
+bool
+cg_knows_protected(void)
+{
+	return num_protected > 0;
+}
+
+/*
+ * Make an entry anew.  The stale mark is taken away first, so that what
+ * changes meanwhile makes the next look-up do it again.
+ */
+static void
+fill(CgEntry *entry)
+{
+	Oid			relid = entry->relid;
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext context;
+	Relation	rel;
+	TupleDesc	desc;
+	CgProtection *p;
+	List	   *below = NIL;
+	ListCell   *lc;
+	bool		any = false;
+	bool		family;
+	int			i;
+
+	rel = try_relation_open(relid, AccessShareLock);
+	if (rel == NULL)
+	{
+		entry->stale = false;
+		return;
+	}
+	entry->stale = false;
+	desc = RelationGetDescr(rel);
+	context = AllocSetContextCreate(TopTransactionContext,
+									"cipguard protection",
+									ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(context);
+	p = palloc0(sizeof(CgProtection));
+	p->relid = relid;
+	p->owner = rel->rd_rel->relowner;
+	p->natts = desc->natts;
+	p->columns = palloc0(sizeof(CgProtectedColumn *) * desc->natts);
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		const CgCategory *c;
+
+		if (att->attisdropped)
+			continue;
+		if (cg_holds_encrypted(att->atttypid))
+		{
+			CgProtectedColumn *column = make_column(p, att->attnum);
+			Oid			elem = get_base_element_type(att->atttypid);
+
+			add_needs(column, att->atttypid, att->atttypmod);
+			column->encrypted = true;
+			if (column->n_needs == 1 &&
+				cg_is_encrypted_type(OidIsValid(elem) ? elem : att->atttypid))
+				column->category = column->needs[0];
+		}
+		else if ((c = cg_column_category(relid, att->attnum)) != NULL)
+		{
+			CgProtectedColumn *column = make_column(p, att->attnum);
+
+			column->category = c->id;
+			add_need(column, c->id);
+		}
+	}
+
+	/* Labels below count here, too: an index or a filter would tell. */
+	family = has_superclass(relid);
+	if (rel->rd_rel->relhassubclass)
+	{
+		family = true;
+		below = find_all_inheritors(relid, NoLock, NULL);
+		foreach(lc, below)
+			if (lfirst_oid(lc) != relid)
+			load_descendant(p, rel, lfirst_oid(lc));
+	}
+	p->subject = cg_subject_column(relid);
+	find_derived(p, rel);
+	for (i = 0; i < p->natts; i++)
+		any = any || p->columns[i] != NULL;
+	MemoryContextSwitchTo(old);
+
+	/* The look-ups above may have moved it. */
+	entry = hash_search(entries, &relid, HASH_ENTER, NULL);
+	entry->family = family;
+	if (entry->context != NULL)
+	{
+		MemoryContext top = MemoryContextSwitchTo(TopMemoryContext);
+
+		old_contexts = lappend(old_contexts, entry->context);
+		MemoryContextSwitchTo(top);
+		num_protected--;
+	}
+	entry->context = NULL;
+	entry->protection = NULL;
+	namestrcpy(&entry->name, RelationGetRelationName(rel));
+	namestrcpy(&entry->schema,
+			   get_namespace_name(RelationGetNamespace(rel)));
+	if (any)
+	{
+		MemoryContextSetParent(context, CacheMemoryContext);
+		entry->context = context;
+		entry->protection = p;
+		num_protected++;
+	}
+	else
+		MemoryContextDelete(context);
+	relation_close(rel, AccessShareLock);
+}
+
+static CgProtectedColumn *
+make_column(CgProtection *p, AttrNumber attnum)
+{
+	CgProtectedColumn *column = palloc0(sizeof(CgProtectedColumn));
+
+	column->category = -1;
+	p->columns[attnum - 1] = column;
+	return column;
+}
+
+static void
+add_need(CgProtectedColumn *column, int32 category)
+{
+	int			i;
+
+	for (i = 0; i < column->n_needs; i++)
+		if (column->needs[i] == category)
+			return;
+	column->needs = column->needs == NULL ? palloc(sizeof(int32)) :
+		repalloc(column->needs, sizeof(int32) * (column->n_needs + 1));
+	column->needs[column->n_needs++] = category;
+}
+
+/* The categories of encrypted values inside a type. */
+static void
+add_needs(CgProtectedColumn *column, Oid typid, int32 typmod)
+{
+	Oid			elem;
+
+	check_stack_depth();
+	typid = getBaseTypeAndTypmod(typid, &typmod);
+	elem = get_element_type(typid);
+	if (OidIsValid(elem))
+		add_needs(column, elem, typmod);
+	else if (cg_is_encrypted_type(typid))
+		add_need(column, typmod < 0 ? cg_category_unclassified() : typmod);
+	else if (get_typtype(typid) == TYPTYPE_COMPOSITE)
+	{
+		TupleDesc	desc = lookup_rowtype_tupdesc(typid, -1);
+		int			i;
+
+		for (i = 0; i < desc->natts; i++)
+		{
+			Form_pg_attribute att = TupleDescAttr(desc, i);
+
+			if (!att->attisdropped && cg_holds_encrypted(att->atttypid))
+				add_needs(column, att->atttypid, att->atttypmod);
+		}
+		ReleaseTupleDesc(desc);
+	}
+}
+
+static void
+load_descendant(CgProtection *p, Relation rel, Oid child)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		AttrNumber	attnum;
+		const CgCategory *c;
+
+		if (att->attisdropped || p->columns[i] != NULL)
+			continue;
+		attnum = get_attnum(child, NameStr(att->attname));
+		if (attnum == InvalidAttrNumber)
+			continue;
+		c = cg_column_category(child, attnum);
+		if (c != NULL)
+		{
+			CgProtectedColumn *column = make_column(p, att->attnum);
+
+			column->category = c->id;
+			add_need(column, c->id);
+		}
+	}
+}
+
+/* Generated columns that use protected ones. */
+static void
+find_derived(CgProtection *p, Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			i;
+
+	if (desc->constr == NULL || !cg_has_generated(desc))
+		return;
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		Bitmapset  *used = NULL;
+		CgProtectedColumn *column = NULL;
+		int			n = -1;
+
+		if (att->attisdropped || att->attgenerated == '\0' ||
+			p->columns[i] != NULL)
+			continue;
+		pull_varattnos(build_column_default(rel, att->attnum), 1, &used);
+		while ((n = bms_next_member(used, n)) >= 0)
+		{
+			AttrNumber	attnum = n + FirstLowInvalidHeapAttributeNumber;
+			int			first = attnum > 0 ? attnum : 1;
+			int			last = attnum > 0 ? attnum :
+			attnum == 0 ? desc->natts : 0;
+			int			source;
+
+			for (source = first; source <= last; source++)
+			{
+				CgProtectedColumn *from = p->columns[source - 1];
+				int			k;
+
+				if (from == NULL || source == att->attnum)
+					continue;
+				if (column == NULL)
+				{
+					column = make_column(p, att->attnum);
+					column->derived = true;
+				}
+				for (k = 0; k < from->n_needs; k++)
+					add_need(column, from->needs[k]);
+			}
+		}
+	}
+}
