@@ -64,6 +64,7 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "gate.h"
+#include "guc.h"
 #include "journal.h"
 #include "label.h"
 #include "plan.h"
@@ -80,7 +81,8 @@ static void gate_object(ObjectAccessType access, Oid classId, Oid objectId,
 static void look_at(Node *stmt);
 static void look_at_alter_table(AlterTableStmt *stmt);
 static void look_at_create(CreateStmt *stmt);
-static void look_at_child(RangeVar *child);
+static void look_at_pair(Oid parent, Oid child);
+static bool runs_code(Oid relid);
 static void look_at_publication(List *objects);
 static bool has_check(List *constraints);
 static CopyStmt *copy_to_query(CopyStmt *stmt);
@@ -104,7 +106,7 @@ static bool result_is_stored = false;
 void
 cg_gate_init(void)
 {
-	if (!cg_preloaded)
+	if (!cg_masks())
 		return;
 	prev_utility = ProcessUtility_hook;
 	ProcessUtility_hook = gate_utility;
@@ -297,10 +299,9 @@ look_at_alter_table(AlterTableStmt *stmt)
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 
 		if (cmd->subtype == AT_AttachPartition)
-			look_at_child(((PartitionCmd *) cmd->def)->name);
-		else if (cmd->subtype == AT_AddInherit &&
-				 forbidden(resolve((RangeVar *) cmd->def)) != NULL)
-			look_at_child(stmt->relation);
+			look_at_pair(relid, resolve(((PartitionCmd *) cmd->def)->name));
+		else if (cmd->subtype == AT_AddInherit)
+			look_at_pair(resolve((RangeVar *) cmd->def), relid);
 		if (p == NULL)
 			continue;
 		switch (cmd->subtype)
@@ -362,42 +363,48 @@ look_at_create(CreateStmt *stmt)
 								"a child with a check or generated column");
 }
 
-/* One that exists already, and is to receive rows of a protected table. */
+/*
+ * Parent and child to be: the code of one would come to see the rows of the
+ * other.
+ */
 static void
-look_at_child(RangeVar *child)
+look_at_pair(Oid parent, Oid child)
 {
-	Oid			relid = resolve(child);
-	Relation	rel;
-	bool		code;
-	List	   *indexes;
+	if (!OidIsValid(parent) || !OidIsValid(child) ||
+		(forbidden(parent) == NULL && forbidden(child) == NULL))
+		return;
+	if (runs_code(parent) || runs_code(child))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to make \"%s\" a child of \"%s\"",
+						get_rel_name(child), get_rel_name(parent)),
+				 errdetail("One of them is protected, and there are triggers, rules, checks, generated columns or expression indexes, which would see values that you may not read."),
+				 errhint("Attach it first, or ask somebody who may read.")));
+}
+
+static bool
+runs_code(Oid relid)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	bool		result;
 	ListCell   *lc;
 
-	if (!OidIsValid(relid) || superuser())
-		return;
-	rel = relation_open(relid, AccessShareLock);
-	code = rel->trigdesc != NULL || rel->rd_rules != NULL ||
+	result = rel->trigdesc != NULL || rel->rd_rules != NULL ||
 		(rel->rd_att->constr != NULL &&
 		 (rel->rd_att->constr->num_check > 0 ||
 		  cg_has_generated(rel->rd_att)));
-	indexes = RelationGetIndexList(rel);
-	foreach(lc, indexes)
+	foreach(lc, RelationGetIndexList(rel))
 	{
 		Relation	index = relation_open(lfirst_oid(lc), AccessShareLock);
 
-		code = code || !heap_attisnull(index->rd_indextuple,
-									   Anum_pg_index_indexprs, NULL) ||
+		result = result || !heap_attisnull(index->rd_indextuple,
+										   Anum_pg_index_indexprs, NULL) ||
 			!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred,
 							NULL);
 		relation_close(index, AccessShareLock);
 	}
 	relation_close(rel, AccessShareLock);
-	if (code)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("table \"%s\" cannot become a child of a protected table",
-						child->relname),
-				 errdetail("It has triggers, rules, checks, generated columns or expression indexes, which would see values that you may not read."),
-				 errhint("Attach it first, or ask somebody who may read.")));
+	return result;
 }
 
 static void
@@ -572,13 +579,27 @@ resolve(RangeVar *relation)
 	return relid;
 }
 
-/* Its protection, if the current user may not read all of it. */
+/*
+ * Its protection, if the current user may not read all of it.  In a table
+ * that this transaction made, and that has no children yet, are no values but
+ * its own.
+ */
 static const CgProtection *
 forbidden(Oid relid)
 {
 	const CgProtection *p = OidIsValid(relid) ? cg_protection(relid) : NULL;
+	Relation	rel;
+	bool		fresh;
 
-	return p == NULL || superuser() || cg_reads_all(p) ? NULL : p;
+	if (p == NULL || superuser() || cg_reads_all(p))
+		return NULL;
+	rel = try_relation_open(relid, AccessShareLock);
+	if (rel == NULL)
+		return NULL;
+	fresh = rel->rd_createSubid != InvalidSubTransactionId &&
+		!rel->rd_rel->relhassubclass;
+	relation_close(rel, AccessShareLock);
+	return fresh ? NULL : p;
 }
 
 static void

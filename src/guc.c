@@ -27,6 +27,7 @@ char	   *cg_kek_file = NULL;
 int			cg_output = CG_OUTPUT_AUTO;
 bool		cg_mask_owner = true;
 bool		cg_mask_superuser = true;
+bool		cg_transparent_masking = true;
 char	   *cg_purpose = NULL;
 char	   *cg_app_user = NULL;
 uint64		cg_guc_generation = 1;
@@ -98,7 +99,23 @@ cg_guc_init(void)
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
 
+	/* One that is fixed at start can only be made at start. */
+	if (cg_preloaded)
+		DefineCustomBoolVariable(CG_SCHEMA ".transparent_masking",
+								 "Masks protected columns in the tables themselves.",
+								 "Takes effect with shared_preload_libraries. Without it only masking views mask.",
+								 &cg_transparent_masking,
+								 true,
+								 PGC_POSTMASTER, 0,
+								 NULL, NULL, NULL);
+
 	MarkGUCPrefixReserved(CG_SCHEMA);
+}
+
+bool
+cg_masks(void)
+{
+	return cg_preloaded && cg_transparent_masking;
 }
 
 static bool

@@ -16,8 +16,15 @@ extern char *cg_kek_file;
 extern int	cg_output;			/* CgOutput */
 extern bool cg_mask_owner;		/* owners see masks unless granted */
 extern bool cg_mask_superuser;	/* so do superusers */
+extern bool cg_transparent_masking;
 extern char *cg_purpose;
 extern char *cg_app_user;
+
+/*
+ * Are tables masked themselves?  Not by a library that only some sessions
+ * load: autovacuum and other workers evaluate expressions, too.
+ */
+extern bool cg_masks(void);
 
 /*
  * Counts changes of settings on which a verdict of access.c depends, so that

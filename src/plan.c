@@ -52,6 +52,7 @@
 
 #include "catalog.h"
 #include "cipguard.h"
+#include "guc.h"
 #include "plan.h"
 #include "plan_mask.h"
 
@@ -85,7 +86,7 @@ cg_plan_init(void)
 	planner_hook = plan;
 	prev_check_perms = ExecutorCheckPerms_hook;
 	ExecutorCheckPerms_hook = check_permissions;
-	if (!cg_preloaded)
+	if (!cg_masks())
 		return;
 	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_functions, (Datum) 0);
 	prev_relation = CG_RELATION_HOOK;
@@ -107,7 +108,7 @@ plan(CG_PLANNER_PARAMS)
 	{
 		bool		foreign_key = InNoForceRLSOperation();
 
-		if (cg_preloaded && load_functions() && needs_work(parse) &&
+		if (cg_masks() && load_functions() && needs_work(parse) &&
 			!(foreign_key && is_foreign_key_query(parse)))
 		{
 			inlined.type = T_PlannerGlobal;
@@ -325,7 +326,7 @@ check_permissions(CG_CHECK_PERMS_PARAMS)
 	{
 		if (cg_search_forbids_join(rangeTable))
 			return false;
-		if (cg_preloaded)
+		if (cg_masks())
 			foreach(lc, rangeTable)
 		{
 			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);

@@ -16,7 +16,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $mark = 'QzCANARYzQ';
-my $node = new_cluster('source');
+my $node = new_cluster('source', masking => 0);
 $node->safe_psql('postgres', 'CREATE DATABASE src');
 my $dir = abs_path(PostgreSQL::Test::Utils::tempdir());
 
@@ -178,7 +178,7 @@ foreach my $format (@formats)
 }
 
 # 2. Into another cluster with the same KEK, and without one.
-my $fresh = new_cluster('fresh');
+my $fresh = new_cluster('fresh', masking => 0);
 my ($globals, $err) = ('', '');
 IPC::Run::run([ 'pg_dumpall', '-g', '-d', $node->connstr('postgres') ], '>', "$dir/globals", '2>', \$err)
   or die $err;
