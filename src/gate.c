@@ -7,7 +7,7 @@
  *
  * - COPY table TO becomes COPY (SELECT ...) TO, which does see the planner.
  * - What a reader copies with CREATE TABLE AS or a materialised view keeps
- *   its labels: the planner tells where each column comes from.
+ *   its labels: the plan tells the categories of its columns.
  * - Triggers, rules, policies, checks, generated columns, partial and
  *   expression indexes, expression statistics, ALTER TYPE and publications
  *   on a protected table are refused to whoever may not read it, as is what
@@ -43,7 +43,6 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
-#include "commands/prepare.h"
 #include "commands/seclabel.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -86,7 +85,9 @@ static bool runs_code(Oid relid);
 static void look_at_publication(List *objects);
 static bool has_check(List *constraints);
 static CopyStmt *copy_to_query(CopyStmt *stmt);
-static void label_copy(IntoClause *into, List *categories);
+static void note_copy(PlannedStmt *stmt);
+static void label_copy(void);
+static void tell_family(AlterTableStmt *stmt);
 static Oid	resolve(RangeVar *relation);
 static const CgProtection *forbidden(Oid relid);
 static void refuse(const CgProtection *p, const char *what);
@@ -102,6 +103,15 @@ static ExecutorStart_hook_type prev_start = NULL;
 static ExecutorRun_hook_type prev_run = NULL;
 static object_access_hook_type prev_object = NULL;
 static bool result_is_stored = false;
+
+/* The copy that the utility statement at work makes. */
+typedef struct CgCopy
+{
+	Oid			relid;			/* of the table or materialised view */
+	char	   *categories;		/* of its columns, as the plan tells */
+} CgCopy;
+
+static CgCopy copy;
 
 void
 cg_gate_init(void)
@@ -145,10 +155,32 @@ gate_start(QueryDesc *queryDesc, int eflags)
 	{
 		int			i;
 
+		note_copy(queryDesc->plannedstmt);
 		for (i = 0; i < queryDesc->tupDesc->natts; i++)
 			if (cg_holds_encrypted(TupleDescAttr(queryDesc->tupDesc,
 												 i)->atttypid))
 				queryDesc->plannedstmt->parallelModeNeeded = false;
+	}
+}
+
+/* Keep the categories that the plan carries until the copy is there. */
+static void
+note_copy(PlannedStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->rtable)
+	{
+		const char *mark = lfirst_node(RangeTblEntry, lc)->enrname;
+		const char *list = mark == NULL ||
+			strncmp(mark, CG_RTE_MARK, strlen(CG_RTE_MARK)) != 0 ? NULL :
+			strchr(mark, CG_RTE_CATEGORIES);
+
+		if (list != NULL)
+		{
+			copy.categories = pstrdup(list + 1);
+			return;
+		}
 	}
 }
 
@@ -184,33 +216,64 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 	ProcessUtility_hook_type next = prev_utility ? prev_utility :
 	standard_ProcessUtility;
 	Node	   *stmt = pstmt->utilityStmt;
-	bool		copies = IsA(stmt, CreateTableAsStmt);
+	CgCopy		outer = copy;
 
 	if (cg_search_ready() && IsTransactionState())
 	{
 		if (IsA(stmt, CopyStmt))
 		{
-			CopyStmt   *copy = copy_to_query((CopyStmt *) stmt);
+			CopyStmt   *query = copy_to_query((CopyStmt *) stmt);
 
-			if (copy != (CopyStmt *) stmt)
+			if (query != (CopyStmt *) stmt)
 			{
 				pstmt = copyObject(pstmt);
-				pstmt->utilityStmt = (Node *) copy;
+				pstmt->utilityStmt = (Node *) query;
 			}
 		}
 		else
 			look_at(stmt);
 	}
-	else
-		copies = false;
 
-	cg_want_categories = copies;
-	cg_output_categories = NIL;
-	next(pstmt, query_string, read_only_tree, context, params, env, dest, qc);
-	cg_want_categories = false;
-	if (copies && cg_output_categories != NIL)
-		label_copy(((CreateTableAsStmt *) stmt)->into, cg_output_categories);
-	cg_output_categories = NIL;
+	memset(&copy, 0, sizeof(copy));
+	if (IsA(stmt, RefreshMatViewStmt))
+		copy.relid = resolve(((RefreshMatViewStmt *) stmt)->relation);
+	PG_TRY();
+	{
+		next(pstmt, query_string, read_only_tree, context, params, env, dest,
+			 qc);
+		if (copy.categories != NULL && OidIsValid(copy.relid))
+			label_copy();
+	}
+	PG_FINALLY();
+	{
+		copy = outer;
+	}
+	PG_END_TRY();
+	if (IsA(stmt, AlterTableStmt))
+		tell_family((AlterTableStmt *) stmt);
+}
+
+/* What is inherited has changed for all below. */
+static void
+tell_family(AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		Oid			relid = InvalidOid;
+
+		if (cmd->subtype == AT_AttachPartition ||
+			cmd->subtype == AT_DetachPartition)
+			relid = RangeVarGetRelid(((PartitionCmd *) cmd->def)->name,
+									 NoLock, true);
+		else if (cmd->subtype == AT_AddInherit ||
+				 cmd->subtype == AT_DropInherit)
+			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+		if (OidIsValid(relid))
+			cg_invalidate_family(relid);
+	}
 }
 
 /* Refuse what only readers may do. */
@@ -537,29 +600,34 @@ copy_to_query(CopyStmt *stmt)
 
 /* The copy of a labelled column is labelled, too. */
 static void
-label_copy(IntoClause *into, List *categories)
+label_copy(void)
 {
-	Oid			relid = RangeVarGetRelid(into->rel, NoLock, true);
-	int			column = 0;
-	ListCell   *lc;
+	char	   *list = copy.categories;
+	int			column;
 
-	if (!OidIsValid(relid))
-		return;
-	foreach(lc, categories)
+	for (column = 1; *list != '\0'; column++)
 	{
+		int32		id = (int32) strtol(list, &list, 10);
 		ObjectAddress object;
-		const CgCategory *c;
 
-		column++;
-		if (lfirst_int(lc) < 0)
+		if (*list == ',')
+			list++;
+		if (id == CG_NO_CATEGORY)
 			continue;
-		c = cg_category_by_id(lfirst_int(lc), true);
-		ObjectAddressSubSet(object, RelationRelationId, relid, column);
-		if (c != NULL)
-			SetSecurityLabel(&object, CG_SCHEMA, NameStr(c->name));
+		if (id == CG_MANY_CATEGORIES)
+			ereport(ERROR,
+					(errcode(CG_ERRCODE_EXPOSURE),
+					 errmsg("column \"%s\" would hold values of several categories",
+							get_attname(copy.relid, column, false)),
+					 errdetail("A column can have the protection of one category."),
+					 errhint("Copy the protected columns one by one.")));
+		ObjectAddressSubSet(object, RelationRelationId, copy.relid, column);
+		if (GetSecurityLabel(&object, CG_SCHEMA) == NULL)
+			SetSecurityLabel(&object, CG_SCHEMA,
+							 NameStr(cg_category_by_id(id, false)->name));
 	}
 	CommandCounterIncrement();
-	CacheInvalidateRelcacheByRelid(relid);
+	CacheInvalidateRelcacheByRelid(copy.relid);
 }
 
 /*
@@ -659,6 +727,10 @@ gate_object(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 
 	if (prev_object)
 		prev_object(access, classId, objectId, subId, arg);
+	/* The first table that a copying statement makes is the copy. */
+	if (access == OAT_POST_CREATE && classId == RelationRelationId &&
+		subId == 0 && !OidIsValid(copy.relid))
+		copy.relid = objectId;
 	if ((access != OAT_POST_CREATE && access != OAT_POST_ALTER) ||
 		superuser() || !cg_search_ready())
 		return;

@@ -238,7 +238,7 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	if (d == NULL)
 		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo);
 
-	now = GetCurrentStatementStartTimestamp();
+	now = cg_access_now();
 	if (d->user != GetUserId() || d->statement != now ||
 		d->epoch != cg_access_epoch())
 	{

@@ -27,6 +27,8 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_statistic_ext_data.h"
 #include "catalog/pg_type.h"
@@ -66,6 +68,7 @@ static bool is_column_or_param(Node *node);
 static void check_relation(CG_RELATION_HOOK_PARAMS);
 static bool check_permissions(CG_CHECK_PERMS_PARAMS);
 static void check_marks(QueryDesc *queryDesc, int eflags);
+static void hear_news(QueryDesc *queryDesc);
 static void forget_functions(Datum arg, int cacheid, uint32 hashvalue);
 static bool load_functions(void);
 
@@ -73,6 +76,7 @@ static planner_hook_type prev_planner = NULL;
 static CG_RELATION_HOOK_TYPE prev_relation = NULL;
 static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static ExecutorStart_hook_type prev_start = NULL;
+static ExecutorEnd_hook_type prev_end = NULL;
 
 static CgPlanFunctions functions;
 static bool functions_stale = true;
@@ -93,6 +97,8 @@ cg_plan_init(void)
 	CG_RELATION_HOOK = check_relation;
 	prev_start = ExecutorStart_hook;
 	ExecutorStart_hook = check_marks;
+	prev_end = ExecutorEnd_hook;
+	ExecutorEnd_hook = hear_news;
 }
 
 static PlannedStmt *
@@ -104,6 +110,7 @@ plan(CG_PLANNER_PARAMS)
 	PlannerGlobal inlined = {0};
 
 	cg_plan_touches = false;
+	cg_access_tick();
 	if (cg_search_ready())
 	{
 		bool		foreign_key = InNoForceRLSOperation();
@@ -348,31 +355,45 @@ check_marks(QueryDesc *queryDesc, int eflags)
 	const size_t len = strlen(CG_RTE_MARK);
 	ListCell   *lc;
 
-	foreach(lc, queryDesc->plannedstmt->rtable)
+	cg_access_tick();
+	if (cg_search_ready() && !IsParallelWorker())
+		foreach(lc, queryDesc->plannedstmt->rtable)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 		const char *levels;
 		const CgProtection *p;
 		int			i;
 
-		if (rte->rtekind != RTE_RELATION || rte->enrname == NULL ||
-			strncmp(rte->enrname, CG_RTE_MARK, len) != 0)
+		if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_VIEW ||
+			rte->relkind == RELKIND_COMPOSITE_TYPE)
 			continue;
-		levels = rte->enrname + len;
-		if (*levels == '\0')
-			continue;			/* of a policy */
 		p = cg_protection(rte->relid);
 		if (p == NULL)
 			continue;
-		if ((*levels == '+') == row_security)
+		if (rte->enrname == NULL)
 		{
-			levels++;
-			for (i = 0; levels[i] != '\0' && i < p->natts; i++)
-				if (levels[i] != '-' &&
-					cg_column_level(p, i + 1) < (CgLevel) (levels[i] - '0'))
-					break;
-			if (levels[i] == '\0' || i >= p->natts)
+			/* Planned before it was protected, or of a foreign key. */
+			if (InNoForceRLSOperation() || cg_reads_all(p))
 				continue;
+		}
+		else
+		{
+			levels = rte->enrname + len;
+			if (*levels == '\0')
+				continue;		/* of a policy */
+			if ((*levels++ == '+') == row_security)
+			{
+				for (i = 0; strchr("-012", levels[i]) != NULL &&
+					 levels[i] != '\0' && i < p->natts; i++)
+					if (levels[i] != '-' ?
+						cg_column_level(p, i + 1) < (CgLevel) (levels[i] - '0') :
+						cg_protected_column(p, i + 1) != NULL &&
+						cg_column_level(p, i + 1) < CG_LEVEL_READ)
+						break;
+				if (i >= p->natts || strchr("-012", levels[i]) == NULL ||
+					levels[i] == '\0')
+					continue;
+			}
 		}
 		ResetPlanCache();
 		ereport(ERROR,
@@ -385,6 +406,17 @@ check_marks(QueryDesc *queryDesc, int eflags)
 		prev_start(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
+}
+
+/* So that the next statement of a function is planned by what is true now. */
+static void
+hear_news(QueryDesc *queryDesc)
+{
+	if (prev_end)
+		prev_end(queryDesc);
+	else
+		standard_ExecutorEnd(queryDesc);
+	AcceptInvalidationMessages();
 }
 
 static void

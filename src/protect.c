@@ -58,6 +58,8 @@ typedef struct CgEntry
 
 static void relation_changed(Datum arg, Oid relid);
 static void free_old(XactEvent event, void *arg);
+static void begin_entry(CgEntry *entry);
+static void note_relative(Oid relid);
 static void fill(CgEntry *entry);
 static void add_needs(CgProtectedColumn *column, Oid typid, int32 typmod);
 static void add_need(CgProtectedColumn *column, int32 category);
@@ -114,6 +116,16 @@ free_old(XactEvent event, void *arg)
 	old_contexts = NIL;
 }
 
+static void
+begin_entry(CgEntry *entry)
+{
+	Oid			relid = entry->relid;
+
+	memset(entry, 0, sizeof(CgEntry));
+	entry->relid = relid;
+	entry->stale = true;
+}
+
 const CgProtection *
 cg_protection(Oid relid)
 {
@@ -134,14 +146,7 @@ cg_protection(Oid relid)
 	}
 	entry = hash_search(entries, &relid, HASH_ENTER, &found);
 	if (!found)
-	{
-		entry->stale = true;
-		entry->family = false;
-		entry->context = NULL;
-		entry->protection = NULL;
-		memset(&entry->name, 0, sizeof(NameData));
-		memset(&entry->schema, 0, sizeof(NameData));
-	}
+		begin_entry(entry);
 	if (entry->stale)
 		fill(entry);
 	return entry->protection;
@@ -288,6 +293,8 @@ fill(CgEntry *entry)
 			if (lfirst_oid(lc) != relid)
 			load_descendant(p, rel, lfirst_oid(lc));
 	}
+	foreach(lc, family ? list_concat(below, cg_ancestors(relid)) : NIL)
+		note_relative(lfirst_oid(lc));
 	p->subject = cg_subject_column(relid);
 	find_derived(p, rel);
 	for (i = 0; i < p->natts; i++)
@@ -320,6 +327,18 @@ fill(CgEntry *entry)
 	else
 		MemoryContextDelete(context);
 	relation_close(rel, AccessShareLock);
+}
+
+/* An entry that nobody has asked for yet, so that its changes are heard. */
+static void
+note_relative(Oid relid)
+{
+	bool		found;
+	CgEntry    *entry = hash_search(entries, &relid, HASH_ENTER, &found);
+
+	if (!found)
+		begin_entry(entry);
+	entry->family = true;
 }
 
 static CgProtectedColumn *
