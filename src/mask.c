@@ -37,6 +37,7 @@ typedef struct CgMaskerEntry
 } CgMaskerEntry;
 
 static CgMaskFunction mask_stars;
+static CgMaskFunction mask_suppress;
 
 /* In a row: standard, strict, region, legacy. */
 static const CgMaskerEntry maskers[CG_MASKERS] = {
@@ -52,7 +53,20 @@ static const CgMaskerEntry maskers[CG_MASKERS] = {
 	[CG_MASK_USCC] = {"uscc", {cg_mask_uscc}},
 	[CG_MASK_ADDRESS] = {"address", {cg_mask_address}},
 	[CG_MASK_PLATE] = {"plate", {cg_mask_plate}},
-	[CG_MASK_YEAR] = {"year", {cg_mask_year}}
+	[CG_MASK_YEAR] = {"year", {cg_mask_year}},
+	[CG_MASK_LANDLINE] = {"landline", {cg_mask_landline}},
+	[CG_MASK_E164] = {"e164", {cg_mask_e164}},
+	[CG_MASK_PASSPORT] = {"passport", {cg_mask_passport}},
+	[CG_MASK_PERMIT] = {"permit", {cg_mask_permit}},
+	[CG_MASK_MILITARY_ID] = {"military_id", {cg_mask_military_id}},
+	[CG_MASK_IBAN] = {"iban", {cg_mask_iban}},
+	[CG_MASK_IMEI] = {"imei", {cg_mask_imei}},
+	[CG_MASK_IP] = {"ip", {cg_mask_ip}},
+	[CG_MASK_MAC] = {"mac", {cg_mask_mac}},
+	[CG_MASK_QQ] = {"qq", {cg_mask_qq}},
+	[CG_MASK_WECHAT] = {"wechat", {cg_mask_wechat}},
+	[CG_MASK_US_SSN] = {"us_ssn", {cg_mask_us_ssn}},
+	[CG_MASK_SUPPRESS] = {"suppress", {mask_suppress}}
 };
 
 bool
@@ -179,4 +193,14 @@ mask_stars(const char *text, size_t len, char *out)
 			trimmed = n;
 	}
 	return cg_put_stars(trimmed, out);
+}
+
+/* Not even whether there is a value; the layer above makes NULL of it. */
+static size_t
+mask_suppress(const char *text, size_t len, char *out)
+{
+	(void) text;
+	(void) len;
+	(void) out;
+	return 0;
 }

@@ -24,10 +24,25 @@ typedef enum CgMasker
 	CG_MASK_USCC,				/* 2+4 */
 	CG_MASK_ADDRESS,			/* province to district */
 	CG_MASK_PLATE,				/* 2+2 */
-	CG_MASK_YEAR				/* dates: 1990-**-** */
+	CG_MASK_YEAR,				/* dates: 1990-**-** */
+	CG_MASK_LANDLINE,			/* mainland landline, 400, 800: area + 4 */
+	CG_MASK_E164,				/* "+" or "00" and a number: country + 4 */
+	CG_MASK_PASSPORT,			/* of China, Hong Kong, Macao: 1+2 */
+	CG_MASK_PERMIT,				/* Hong Kong, Macao, Taiwan travel: 1+2 */
+	CG_MASK_MILITARY_ID,		/* kind + 2 */
+	CG_MASK_IBAN,				/* ISO 13616: 4+4 */
+	CG_MASK_IMEI,				/* model: 8+0 */
+	CG_MASK_IP,					/* v4: two of four; v6: three of eight */
+	CG_MASK_MAC,				/* manufacturer: three of six */
+	CG_MASK_QQ,					/* 2+2 */
+	CG_MASK_WECHAT,				/* 2+1 */
+	CG_MASK_US_SSN,				/* 0+4 */
+	CG_MASK_SUPPRESS			/* nothing, not even stars: the mask is the
+								 * empty string, and the layer above makes
+								 * NULL of it */
 } CgMasker;
 
-#define CG_MASKERS		((int) CG_MASK_YEAR + 1)
+#define CG_MASKERS		((int) CG_MASK_SUPPRESS + 1)
 
 /*
  * Variants of a masker.  One that it does not have counts as standard; all
@@ -53,7 +68,8 @@ typedef enum CgMaskStyle
 
 /*
  * false if unknown; names: stars name mobile email resident_id bank_card
- * uscc address plate year
+ * uscc address plate year landline e164 passport permit military_id iban
+ * imei ip mac qq wechat us_ssn suppress
  */
 extern bool cg_masker_by_name(const char *name, CgMasker *masker);
 

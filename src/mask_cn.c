@@ -12,6 +12,15 @@
 #define NAME_PARTS_MAX	4		/* of a name with dots */
 #define NAME_PART_MAX	10
 
+#define PATTERN_MAX		11		/* characters of a pattern */
+
+/* Of numbers: # a digit, @ a letter but I and O, others as they are. */
+typedef char CgPattern[PATTERN_MAX + 1];
+
+static bool matches(const CgPattern pattern, const uint32_t *c, size_t n);
+static size_t mask_pattern(const CgPattern *patterns, size_t count,
+						   const char *text, size_t len, char *out);
+
 /*
  * The surname, or the first character of a name with dots, and at most three
  * stars.
@@ -109,4 +118,113 @@ size_t
 cg_mask_plate(const char *text, size_t len, char *out)
 {
 	return cg_mask_ends(CG_VALID_PLATE, 2, 2, text, len, out);
+}
+
+static bool
+matches(const CgPattern pattern, const uint32_t *c, size_t n)
+{
+	size_t		i;
+
+	for (i = 0; i < n; i++)
+	{
+		bool		good;
+
+		if (pattern[i] == '#')
+			good = is_digit(c[i]);
+		else if (pattern[i] == '@')
+			good = is_upper(c[i]) && c[i] != 'I' && c[i] != 'O';
+		else
+			good = pattern[i] != '\0' && c[i] == (uint32_t) pattern[i];
+		if (!good)
+			return false;
+	}
+	return pattern[n] == '\0';
+}
+
+/* 1 + 2 of a number that is like one of the patterns. */
+static size_t
+mask_pattern(const CgPattern *patterns, size_t count,
+			 const char *text, size_t len, char *out)
+{
+	uint32_t	c[STARS_MAX];
+	size_t		n = cg_collect(CG_FORM_CODE, text, len, c, STARS_MAX);
+	size_t		i;
+
+	for (i = 0; i < count && n > 0 && n <= PATTERN_MAX; i++)
+	{
+		if (matches(patterns[i], c, n))
+			return cg_put_ends(c, n, 1, 2, out);
+	}
+	return cg_put_stars(n, out);
+}
+
+/* Those of China; of foreign ones the form is not known, nor what is safe. */
+size_t
+cg_mask_passport(const char *text, size_t len, char *out)
+{
+	static const CgPattern patterns[] = {
+		"E########", "E@#######", "G########",	/* ordinary */
+		"14#######", "15#######",	/* ordinary, before G */
+		"DE#######", "SE#######", "PE#######",	/* diplomatic, service, public
+												 * affairs */
+		"D########", "S########", "P########",
+		"D#######", "S#######", "P#######",
+		"H########", "K########", "KJ#######",	/* Hong Kong */
+		"M########", "MA#######", "MB#######"	/* Macao */
+	};
+
+	return mask_pattern(patterns, sizeof(patterns) / sizeof(patterns[0]),
+						text, len, out);
+}
+
+/* What lets pass between the mainland and Hong Kong, Macao or Taiwan. */
+size_t
+cg_mask_permit(const char *text, size_t len, char *out)
+{
+	static const CgPattern patterns[] = {
+		"C########", "C@#######", "W########",	/* to Hong Kong and Macao */
+		"T########", "L########",	/* to Taiwan */
+		"H########", "H##########", /* from Hong Kong; two more digits */
+		"M########", "M##########", /* count the renewals; from Macao */
+		"########"				/* from Taiwan */
+	};
+
+	return mask_pattern(patterns, sizeof(patterns) / sizeof(patterns[0]),
+						text, len, out);
+}
+
+/*
+ * One of the known kinds, "zi di", seven or eight characters, the first of
+ * which may be a letter, and mostly "hao".  The kind and the last two are
+ * shown.
+ */
+size_t
+cg_mask_military_id(const char *text, size_t len, char *out)
+{
+	/*
+	 * officers, soldiers, civilians, police, students, retired; the staff,
+	 * and the regions that there were
+	 */
+	static const char kinds[] =
+	"军士文武警兵义学职离退参政后装海空南北沈兰成济广";
+	uint32_t	c[STARS_MAX];
+	char		kind[5];
+	size_t		n = cg_collect(CG_FORM_WORD, text, len, c, STARS_MAX);
+	size_t		end = n;
+	char	   *o;
+
+	if (n > 0 && n <= STARS_MAX && c[n - 1] == 0x53F7)
+		end--;					/* "hao" */
+	if (n > STARS_MAX || end < 10 || end > 11 || !cg_is_han(c[0]) ||
+		c[1] != 0x5B57 || c[2] != 0x7B2C)
+		return cg_put_stars(n, out);
+	*cg_put_shown(kind, c, 1) = '\0';
+	if (strstr(kinds, kind) == NULL || !all_digits(c + 4, end - 4) ||
+		!(is_digit(c[3]) || is_upper(c[3]) || c[3] - 'a' < 26))
+		return cg_put_stars(n, out);
+
+	o = cg_put_shown(out, c, 3);
+	o += cg_put_ends(c + 3, end - 3, 0, 2, o);
+	o = cg_put_shown(o, c + end, n - end);
+	return (size_t) (o - out);
 }

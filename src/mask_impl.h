@@ -1,6 +1,6 @@
 /*
  * mask_impl.h
- *		What the maskers share; for mask*.c only.
+ *		What the maskers share; for the engine, mask.c, and them only.
  */
 #ifndef CG_MASK_IMPL_H
 #define CG_MASK_IMPL_H
@@ -23,21 +23,33 @@ extern CgMaskFunction cg_mask_resident_id_region;
 extern CgMaskFunction cg_mask_resident_id_legacy;
 extern CgMaskFunction cg_mask_uscc;
 extern CgMaskFunction cg_mask_plate;
+extern CgMaskFunction cg_mask_passport;
+extern CgMaskFunction cg_mask_permit;
+extern CgMaskFunction cg_mask_military_id;
 
 /* mask_address.c */
 extern CgMaskFunction cg_mask_address;
 
 /* mask_phone.c */
 extern CgMaskFunction cg_mask_mobile;
+extern CgMaskFunction cg_mask_landline;
+extern CgMaskFunction cg_mask_e164;
 
 /* mask_intl.c */
 extern CgMaskFunction cg_mask_bank_card;
 extern CgMaskFunction cg_mask_bank_card_strict;
+extern CgMaskFunction cg_mask_iban;
+extern CgMaskFunction cg_mask_imei;
+extern CgMaskFunction cg_mask_us_ssn;
 extern CgMaskFunction cg_mask_year;
 
 /* mask_net.c */
 extern CgMaskFunction cg_mask_email;
 extern CgMaskFunction cg_mask_email_strict;
+extern CgMaskFunction cg_mask_ip;
+extern CgMaskFunction cg_mask_mac;
+extern CgMaskFunction cg_mask_qq;
+extern CgMaskFunction cg_mask_wechat;
 
 /* The mask of n characters that do not parse; returns its length. */
 extern size_t cg_put_stars(size_t n, char *out);
