@@ -18,6 +18,7 @@
 
 typedef struct CgPhone
 {
+	bool		plus;			/* does it begin with "+"? */
 	size_t		n;
 	size_t		extension;		/* where the mark of one stands, or 0 */
 	bool		begins[DIGITS_MAX]; /* is the digit the first of a group? */
@@ -57,7 +58,7 @@ cg_mask_mobile(const char *text, size_t len, char *out)
 
 /*
  * Digits in groups, with at most one pair of parentheses and one mark of an
- * extension; c may begin with a plus sign.
+ * extension; before all digits there may be a plus sign.
  */
 static bool
 read_groups(const uint32_t *c, size_t n, CgPhone *phone)
@@ -67,7 +68,7 @@ read_groups(const uint32_t *c, size_t n, CgPhone *phone)
 	size_t		i;
 
 	memset(phone, 0, sizeof(*phone));
-	for (i = n > 0 && c[0] == '+' ? 1 : 0; i < n; i++)
+	for (i = 0; i < n; i++)
 	{
 		if (is_digit(c[i]))
 		{
@@ -83,6 +84,11 @@ read_groups(const uint32_t *c, size_t n, CgPhone *phone)
 		{
 			case ' ':
 			case '.':
+				break;
+			case '+':
+				if (phone->plus || phone->n > 0)
+					return false;
+				phone->plus = true;
 				break;
 			case '(':
 				if (parens++ != 0)
@@ -130,11 +136,11 @@ cg_mask_landline(const char *text, size_t len, char *out)
 
 	if (n == 0 || n > PHONE_MAX || !read_groups(c, n, &phone))
 		return cg_put_stars(n, out);
-	if (c[0] != '+' && d[0] == '0' && d[1] == '0')
+	if (!phone.plus && d[0] == '0' && d[1] == '0')
 		area = 2;
 	if (d[area] == '8' && d[area + 1] == '6')
 		area += 2;
-	else if (c[0] == '+' || area > 0)
+	else if (phone.plus || area > 0)
 		return cg_put_stars(n, out);
 
 	/* Behind the country's code there may be no trunk prefix. */
@@ -253,7 +259,7 @@ cg_mask_e164(const char *text, size_t len, char *out)
 	if (n == 0 || n > PHONE_MAX || !read_groups(c, n, &phone) ||
 		phone.extension != 0)
 		return cg_put_stars(n, out);
-	if (c[0] != '+')
+	if (!phone.plus)
 	{
 		if (d[0] != '0' || d[1] != '0')
 			return cg_put_stars(n, out);
