@@ -4,6 +4,11 @@ CREATE FUNCTION cipguard.mask(value text, category text) RETURNS text
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.mask(text, text) IS 'mask of a text as of that category; what does not parse becomes stars';
 
+CREATE FUNCTION cipguard.mask(value anyelement, category text) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_mask_any'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.mask(anyelement, text) IS 'mask of a value of any type as of that category, of the same type; null when nothing of it can be shown';
+
 CREATE FUNCTION cipguard.mask(value cipguard.enc_text) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_mask_enc_text'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
