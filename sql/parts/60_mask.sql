@@ -14,6 +14,16 @@ CREATE FUNCTION cipguard.mask(value cipguard.enc_text) RETURNS text
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.mask(cipguard.enc_text) IS 'mask of an encrypted value, for everybody';
 
+CREATE FUNCTION cipguard.pseudonym(value text, category text) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_pseudonym_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.pseudonym(text, text) IS 'what stands for a text as of that category, the same for equal values; for roles that may compare them';
+
+CREATE FUNCTION cipguard.pseudonym(value cipguard.enc_text) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_pseudonym_enc_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.pseudonym(cipguard.enc_text) IS 'what stands for an encrypted value, the same for equal values; for roles that may compare them';
+
 CREATE FUNCTION cipguard.disclose_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'cipguard_disclose_support'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
