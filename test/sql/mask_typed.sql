@@ -145,7 +145,7 @@ REVOKE EXECUTE ON FUNCTION f_secret FROM PUBLIC;
 CREATE FUNCTION pg_temp.f_temp(text, jsonb) RETURNS text LANGUAGE sql STABLE AS $$SELECT 'x'$$;
 SET ROLE regress_cipguard_officer;
 SELECT f, test.error_of(format('SELECT cipguard.add_category(%L, mask => %L, mask_function => %L)', 'regress_x', 'custom', f)) FROM unnest(ARRAY['regress_typed.f_volatile(text, jsonb)', 'regress_typed.f_definer(text, jsonb)',
-	'regress_typed.f_atomic(text, jsonb)', 'regress_typed.f_set(text, jsonb)', 'regress_typed.f_args(text)', 'regress_typed.f_result(text, jsonb)', 'regress_typed.f_secret(text, jsonb)', 'pg_temp.f_temp(text, jsonb)', 'max(text)', 'no.such(text, jsonb)', NULL]) f;
+	'regress_typed.f_atomic(text, jsonb)', 'regress_typed.f_set(text, jsonb)', 'regress_typed.f_args(text)', 'regress_typed.f_result(text, jsonb)', 'regress_typed.f_secret(text, jsonb)', 'pg_temp.f_temp(text, jsonb)', 'max(text)', 'regress_typed.f_none(text, jsonb)', NULL]) f;
 SELECT test.error_of($$SELECT cipguard.add_category('regress_x', mask_function => 'regress_typed.last_two(text, jsonb)')$$);
 SELECT regress_typed.hint_of($$SELECT cipguard.add_category('regress_x', mask => 'custom', mask_function => 'regress_typed.f_volatile(text, jsonb)')$$);
 SELECT regress_typed.hint_of($$SELECT cipguard.add_category('regress_x', mask => 'custom')$$);
