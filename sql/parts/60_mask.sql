@@ -4,10 +4,25 @@ CREATE FUNCTION cipguard.mask(value text, category text) RETURNS text
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.mask(text, text) IS 'mask of a text as of that category; what does not parse becomes stars';
 
+CREATE FUNCTION cipguard.mask(value anyelement, category text) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_mask_any'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.mask(anyelement, text) IS 'mask of a value of any type as of that category, of the same type; null when nothing of it can be shown';
+
 CREATE FUNCTION cipguard.mask(value cipguard.enc_text) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_mask_enc_text'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.mask(cipguard.enc_text) IS 'mask of an encrypted value, for everybody';
+
+CREATE FUNCTION cipguard.pseudonym(value text, category text) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_pseudonym_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.pseudonym(text, text) IS 'what stands for a text as of that category, the same for equal values; for roles that may compare them';
+
+CREATE FUNCTION cipguard.pseudonym(value cipguard.enc_text) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_pseudonym_enc_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.pseudonym(cipguard.enc_text) IS 'what stands for an encrypted value, the same for equal values; for roles that may compare them';
 
 CREATE FUNCTION cipguard.disclose_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'cipguard_disclose_support'

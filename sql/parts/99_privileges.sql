@@ -9,7 +9,12 @@ GRANT SELECT ON TABLE cipguard.access_grant, cipguard.access_grants, cipguard.ke
 GRANT EXECUTE ON FUNCTION
 	cipguard.init(),
 	cipguard.kek_configured(),
-	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text),
+	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure),
+	cipguard.alter_category_mask(text, text, jsonb, regprocedure),
+	cipguard.check_mask(text, jsonb, regprocedure),
+	cipguard.mask_function_problem(regprocedure),
+	cipguard.mask_function_name(regprocedure),
+	cipguard.mask_function_digest(regprocedure),
 	cipguard.grant_access(regrole, text, text, regclass, text, timestamptz),
 	cipguard.revoke_access(bigint)
 	TO cipguard_officer;

@@ -84,7 +84,7 @@ my %public = map { $_ => 1 } qw(
   enc_text_out enc_text_recv enc_text_send enc_text_sortsupport
   enc_typanalyze enc_typmod_in enc_typmod_out holds_encrypted
   create_masking_view known_masker known_normalizer known_suite
-  known_validator mask search_key search_keys
+  known_validator mask mask_options_error pseudonym search_key search_keys
   mask_value mask_value_serial disclose_value keep_value keep_text storable visible_statistics
   to_bpchar to_json to_jsonb to_name to_text to_varchar validate);
 my @public = grep { !$public{$_} } split(/\n/,
@@ -94,7 +94,7 @@ none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m
 	'immutable functions are strict');
 # What touches keys, grants or settings is not immutable.
 is( as($node, undef, "$members SELECT string_agg(DISTINCT p.proname, ' ' ORDER BY p.proname) FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.provolatile = 'i'"),
-	'category_id check_attribute known_masker known_normalizer known_suite known_validator',
+	'category_id check_attribute known_masker known_normalizer known_suite known_validator mask_options_error',
 	'only these functions are immutable');
 none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.provolatile = 'v' AND p.proparallel = 's' ORDER BY 1",
 	'no volatile function is parallel safe');
