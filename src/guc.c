@@ -12,9 +12,8 @@
 #include "cipguard.h"
 #include "guc.h"
 
-#define CG_MAX_CLAIM	200		/* bytes of purpose and application user */
-
 static bool check_claim(char **newval, void **extra, GucSource source);
+static void assign_app_user(const char *newval, void *extra);
 static void assign_purpose(const char *newval, void *extra);
 static void assign_kek_command(const char *newval, void *extra);
 static void assign_kek_file(const char *newval, void *extra);
@@ -26,6 +25,7 @@ int			cg_output = CG_OUTPUT_AUTO;
 char	   *cg_purpose = NULL;
 char	   *cg_app_user = NULL;
 uint64		cg_guc_generation = 1;
+uint64		cg_claim_generation = 1;
 uint64		cg_kek_generation = 1;
 
 static const struct config_enum_entry output_options[] = {
@@ -43,7 +43,7 @@ cg_guc_init(void)
 							   &cg_app_user,
 							   "",
 							   PGC_USERSET, 0,
-							   check_claim, NULL, NULL);
+							   check_claim, assign_app_user, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".kek_command",
 							   "Shell command that prints the key-encryption key.",
@@ -101,9 +101,16 @@ check_claim(char **newval, void **extra, GucSource source)
 }
 
 static void
+assign_app_user(const char *newval, void *extra)
+{
+	cg_claim_generation++;
+}
+
+static void
 assign_purpose(const char *newval, void *extra)
 {
 	cg_guc_generation++;
+	cg_claim_generation++;
 }
 
 static void
