@@ -11,7 +11,9 @@
 #include "audit_trigger.h"
 #include "catalog.h"
 #include "category.h"
+#include "cipguard.h"
 #include "guc.h"
+#include "journal.h"
 #include "keyring.h"
 #include "key_provider.h"
 #include "label.h"
@@ -22,9 +24,13 @@ PG_MODULE_MAGIC;
 
 void		_PG_init(void);
 
+bool		cg_preloaded = false;
+
 void
 _PG_init(void)
 {
+	cg_preloaded = process_shared_preload_libraries_in_progress;
+
 	cg_guc_init();
 	cg_catalog_init();
 	cg_category_init();
@@ -34,7 +40,8 @@ _PG_init(void)
 	cg_redact_init();
 	cg_plan_search_init();
 	cg_audit_init();
+	cg_journal_init();
 
-	if (process_shared_preload_libraries_in_progress)
+	if (cg_preloaded)
 		cg_kek_fetch_at_start();
 }

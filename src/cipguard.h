@@ -32,4 +32,7 @@
 #define CG_ERRCODE_SELF_GRANT		MAKE_SQLSTATE('Z','C','0','1','1')
 #define CG_ERRCODE_AUDIT			MAKE_SQLSTATE('Z','C','0','1','2')
 
+/* Was the library loaded by shared_preload_libraries? */
+extern bool cg_preloaded;
+
 #endif							/* CIPGUARD_H */

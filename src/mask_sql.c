@@ -13,6 +13,10 @@
  * and only then replaces the call by one that trusts the name.  The trusted
  * form takes an argument of type cipguard.checked, of which no SQL can make a
  * value, but which EXPLAIN can print.
+ *
+ * Plaintext given by disclose() is recorded in the disclosure journal when the
+ * library is preloaded: which table, by what the call says, and how many
+ * values.  Which column and which person it is about is not known here.
  */
 #include "postgres.h"
 
@@ -34,11 +38,25 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "encoding.h"
+#include "journal.h"
 #include "value.h"
+
+/* What a call site keeps from one row to the next, in fn_extra. */
+typedef struct CgCallSite
+{
+	int32		category;
+	Size		name_len;		/* 0: no category yet */
+	char		name[NAMEDATALEN];
+	uint64		generation;		/* cg_journal_generation of disclosed */
+	Oid			relation;
+	CgDisclosed *disclosed;
+} CgCallSite;
 
 static text * mask_text(const CgCategory *category, const char *plain,
 						Size len);
-static text * disclose(struct varlena *datum, Oid relation);
+static text * disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated);
+static CgCallSite *call_site(FunctionCallInfo fcinfo);
+static void record(FunctionCallInfo fcinfo, Oid relation);
 static const CgCategory *named_category(FunctionCallInfo fcinfo, int argno);
 static Node *trusted_call(PlannerInfo *root, FuncExpr *call);
 
@@ -61,9 +79,41 @@ mask_text(const CgCategory *category, const char *plain, Size len)
 	return result;
 }
 
-static text *
-disclose(struct varlena *datum, Oid relation)
+static CgCallSite *
+call_site(FunctionCallInfo fcinfo)
 {
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra =
+			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
+								   sizeof(CgCallSite));
+	return fcinfo->flinfo->fn_extra;
+}
+
+/* Record that a value of a relation is disclosed. */
+static void
+record(FunctionCallInfo fcinfo, Oid relation)
+{
+	CgCallSite *site = call_site(fcinfo);
+
+	if (site->generation != cg_journal_generation ||
+		site->relation != relation)
+	{
+		site->generation = 0;
+		site->disclosed = cg_journal_entry(relation);
+		site->relation = relation;
+		site->generation = cg_journal_generation;
+	}
+	cg_journal_rows(site->disclosed);
+}
+
+/*
+ * Grants limited to a table count if it is relation; stated is the table that
+ * the caller says the value is from.
+ */
+static text *
+disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
+{
+	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
 	CgEnvelope	env;
 	char	   *plain;
 	Size		len;
@@ -72,7 +122,11 @@ disclose(struct varlena *datum, Oid relation)
 	cg_parse(datum, &env);
 	plain = cg_open(&env, &len);
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ)
+	{
+		if (cg_preloaded)
+			record(fcinfo, stated);
 		result = cstring_to_text_with_len(plain, len);
+	}
 	else
 	{
 		result = mask_text(cg_category_by_id((int32) env.category, false),
@@ -87,27 +141,19 @@ disclose(struct varlena *datum, Oid relation)
 static const CgCategory *
 named_category(FunctionCallInfo fcinfo, int argno)
 {
-	struct
-	{
-		int32		id;
-		Size		len;
-		char		name[NAMEDATALEN];
-	}		   *last = fcinfo->flinfo->fn_extra;
+	CgCallSite *site = call_site(fcinfo);
 	text	   *name = PG_GETARG_TEXT_PP(argno);
 	Size		len = VARSIZE_ANY_EXHDR(name);
 	const CgCategory *c;
 
-	if (last != NULL && last->len == len &&
-		memcmp(last->name, VARDATA_ANY(name), len) == 0)
-		return cg_category_by_id(last->id, false);
+	if (site->name_len == len && len > 0 &&
+		memcmp(site->name, VARDATA_ANY(name), len) == 0)
+		return cg_category_by_id(site->category, false);
 
 	c = cg_category_by_name(text_to_cstring(name), false);
-	if (last == NULL)
-		last = fcinfo->flinfo->fn_extra =
-			MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(*last));
-	last->id = c->id;
-	last->len = len;
-	memcpy(last->name, VARDATA_ANY(name), len);
+	site->category = c->id;
+	site->name_len = len;
+	memcpy(site->name, VARDATA_ANY(name), len);
 	return c;
 }
 
@@ -152,7 +198,11 @@ cipguard_disclose_text(PG_FUNCTION_ARGS)
 
 	/* The caller has the plaintext at hand: nothing to learn from a lie. */
 	if (cg_access_level(c->id, PG_GETARG_OID(2)) == CG_LEVEL_READ)
+	{
+		if (cg_preloaded)
+			record(fcinfo, PG_GETARG_OID(2));
 		PG_RETURN_TEXT_P(value);
+	}
 	PG_RETURN_TEXT_P(mask_text(c, VARDATA_ANY(value),
 							   VARSIZE_ANY_EXHDR(value)));
 }
@@ -162,7 +212,7 @@ PG_FUNCTION_INFO_V1(cipguard_disclose_enc_text);
 Datum
 cipguard_disclose_enc_text(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(disclose(PG_GETARG_VARLENA_PP(0), InvalidOid));
+	PG_RETURN_TEXT_P(disclose(fcinfo, InvalidOid, PG_GETARG_OID(1)));
 }
 
 /* disclose(value enc_text, relation regclass, checked) RETURNS text */
@@ -170,7 +220,7 @@ PG_FUNCTION_INFO_V1(cipguard_disclose_trusted);
 Datum
 cipguard_disclose_trusted(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(disclose(PG_GETARG_VARLENA_PP(0), PG_GETARG_OID(1)));
+	PG_RETURN_TEXT_P(disclose(fcinfo, PG_GETARG_OID(1), PG_GETARG_OID(1)));
 }
 
 /* checked_in(cstring) RETURNS checked: never */
