@@ -11,6 +11,9 @@
  *
  *	- when it has MAX_SUBJECTS distinct subjects, or MAX_TEXT bytes of them,
  *	  before the value that would be one too many is given away;
+ *	- when it has FIRST_VALUES values, then LIMIT_GROWTH times as many, and so
+ *	  on up to MAX_VALUES, before the last of them is given away: a long
+ *	  statement leaves its mark early, a short one writes once;
  *	- when the executor comes back from the statement of the client, or from
  *	  one FETCH of its cursor, before the client hears that it is complete;
  *	- at the end of the transaction, failed ones included, for what was
@@ -19,9 +22,10 @@
  *	- when the process exits in good order, pg_terminate_backend() included.
  *
  * So a process that dies without that (SIGKILL, crash of another one, power)
- * loses what its statement disclosed since the last batch: at most
- * MAX_SUBJECTS subjects of each relation.  Statements that were complete are
- * in the file.
+ * loses what its statement disclosed since the last record: of each relation
+ * at most MAX_SUBJECTS subjects and MAX_VALUES values, and less than 16 times
+ * what is in the file of that statement, if it was FIRST_VALUES or more.
+ * Statements that were complete are in the file.
  *
  * What cannot be recorded is not given away, as far as that is possible: the
  * file is opened before the first value, and a batch that cannot be written
@@ -58,6 +62,9 @@
 #define MAX_TEXT		(256 * 1024)	/* bytes of subjects that are text */
 #define MAX_SUBJECT_LEN 4096	/* longer ones are cut: no key can be longer */
 #define FIRST_SUBJECTS	64
+#define FIRST_VALUES	64
+#define LIMIT_GROWTH	16
+#define MAX_VALUES		65536
 #define RADIX_MIN		256		/* fewer subjects are sorted by comparison */
 #define MAX_ENTRIES		256		/* then all are written: bounds the memory */
 #define KIND_READ		"read"
@@ -92,6 +99,7 @@ struct CgDisclosed
 	Oid			relid;
 	char	   *relation;		/* qualified name */
 	uint16		flags;
+	uint64		limit;			/* of values */
 	uint64		values;			/* since it was written last, as all below */
 
 	int64		last_integer;	/* added last, if there are any */
@@ -348,6 +356,7 @@ cg_journal_entry(Oid relid)
 	pfree(name);
 	d->who = who;
 	d->relid = relid;
+	d->limit = FIRST_VALUES;
 	*p = d;
 	num_entries++;
 	return d;
@@ -394,11 +403,21 @@ check_who(CgDisclosed *d)
 		who_changed(d);
 }
 
+static inline void
+count_value(CgDisclosed *d)
+{
+	if (unlikely(++d->values >= d->limit))
+	{
+		(void) write_entry(d, ERROR);
+		d->limit = Min(d->limit * LIMIT_GROWTH, MAX_VALUES);
+	}
+}
+
 void
 cg_journal_rows(CgDisclosed *d)
 {
 	check_who(d);
-	d->values++;
+	count_value(d);
 }
 
 void
@@ -414,7 +433,7 @@ cg_journal_int(CgDisclosed *d, int64 subject)
 		d->integers[d->num_integers++] = subject;
 		d->last_integer = subject;
 	}
-	d->values++;
+	count_value(d);
 }
 
 void
@@ -434,7 +453,7 @@ cg_journal_text(CgDisclosed *d, const char *subject, Size len)
 		t = &d->texts[d->num_texts - 1];
 		if (t->len == len && memcmp(d->bytes + t->offset, subject, len) == 0)
 		{
-			d->values++;
+			count_value(d);
 			return;
 		}
 	}
@@ -448,7 +467,7 @@ cg_journal_text(CgDisclosed *d, const char *subject, Size len)
 	t->len = (uint32) len;
 	memcpy(d->bytes + d->num_bytes, subject, len);
 	d->num_bytes += len;
-	d->values++;
+	count_value(d);
 }
 
 void

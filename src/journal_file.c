@@ -16,9 +16,10 @@
  * is killed by SIGKILL while it writes can leave a torn frame, and so can a
  * full disk: others append behind it, and readers skip it.
  *
- * A descriptor is kept open from one statement to the next.  Each time, stat()
- * tells whether its file is still the one of that name, so that records do not
- * vanish into a file that somebody has removed or replaced.
+ * A descriptor is kept open from one statement to the next.  With the first
+ * value of each statement, stat() tells whether its file is still the one of
+ * that name, and with each record fstat() whether it was removed, so that
+ * records do not vanish into a file that somebody has removed or replaced.
  *
  * Appending also happens where a transaction has failed: there nothing can be
  * allocated or looked up, hence cg_journal_prepare().  The key is that of the
@@ -49,9 +50,10 @@
 
 #define SUITE		CG_SUITE_AES_RANDOM
 #define PAD			16
+#define FILE_TRUSTED	USECS_PER_SEC	/* before it is looked up by name */
 
 static void get_key(void);
-static bool open_file(TimestampTz now, int elevel);
+static bool open_file(TimestampTz now, bool by_name, int elevel);
 static int	open_path(const char *path);
 static void close_file(void);
 static Size seal(const uint8 *list, Size len, uint8 *out, Size cap);
@@ -65,6 +67,7 @@ static uint64 cipher_keyring = 0;	/* cg_keyring_refresh() when it was made */
 
 static int	file = -1;
 static int	file_month = 0;		/* YYYYMM */
+static TimestampTz file_checked = 0;	/* when it was looked up by name */
 static dev_t file_dev;
 static ino_t file_ino;
 
@@ -78,7 +81,7 @@ cg_journal_prepare(void)
 		list_buffer = MemoryContextAlloc(TopMemoryContext,
 										 CG_JOURNAL_LIST_MAX);
 	get_key();
-	(void) open_file(GetCurrentTimestamp(), ERROR);
+	(void) open_file(GetCurrentTimestamp(), true, ERROR);
 	return list_buffer;
 }
 
@@ -109,7 +112,7 @@ cg_journal_append(CgFrame *frame, const uint8 *list, Size len, int elevel)
 	pg_crc32c	crc;
 
 	frame->ts = GetCurrentTimestamp();
-	if (!open_file(frame->ts, elevel))
+	if (!open_file(frame->ts, frame->ts - file_checked > FILE_TRUSTED, elevel))
 		return false;
 
 	/* Without a key the record says so, and is written all the same. */
@@ -180,9 +183,9 @@ seal(const uint8 *list, Size len, uint8 *out, Size cap)
 	return out_len;
 }
 
-/* Have the file of this moment open. */
+/* Have the file of this moment open; by_name: and be sure that it is. */
 static bool
-open_file(TimestampTz now, int elevel)
+open_file(TimestampTz now, bool by_name, int elevel)
 {
 	pg_time_t	t = timestamptz_to_time_t(now);
 	struct pg_tm *tm = pg_gmtime(&t);
@@ -190,17 +193,25 @@ open_file(TimestampTz now, int elevel)
 	char		path[MAXPGPATH];
 	struct stat st;
 
+	if (!by_name && file >= 0 && month == file_month &&
+		fstat(file, &st) == 0 && st.st_nlink > 0)
+		return true;
+
 	snprintf(path, sizeof(path), "%s/" CG_JOURNAL_PREFIX "%06d",
 			 CG_JOURNAL_DIR, MyDatabaseId, month);
 	if (file >= 0 && month == file_month && stat(path, &st) == 0 &&
 		st.st_dev == file_dev && st.st_ino == file_ino)
+	{
+		file_checked = now;
 		return true;
+	}
 
 	close_file();
 	file = open_path(path);
 	if (file >= 0 && fstat(file, &st) == 0)
 	{
 		file_month = month;
+		file_checked = now;
 		file_dev = st.st_dev;
 		file_ino = st.st_ino;
 		ReserveExternalFD();

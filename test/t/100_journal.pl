@@ -123,14 +123,14 @@ is(as($node, 'auditor', "SELECT DISTINCT session_id IS NULL, login_role, purpose
 
 # 5. Subjects and columns.
 $user = recorded(undef, q(SELECT app.probe('app.client', 2::smallint, '', 1, 10000, 1), app.probe('app.client', 3::smallint, '', 1, 10000, 1)),
-	"read|$login|app.client|phone|8192\nread|$login|app.client|phone contact|11808", 'batches');
+	"read|$login|app.client|phone|9280\nread|$login|app.client|phone contact|10720", 'batches');
 is(subjects($user, 'count(*), count(DISTINCT s), min(s::int), max(s::int)'), '20000|10000|1|10000', 'all subjects are there');
 $user = recorded(undef, q(SELECT app.probe('app.client', 2::smallint, '', -5000, 10000, 7919)), "read|$login|app.client|phone|10000", 'in any order');
 is(subjects($user, 'count(*), count(DISTINCT s), min(s::int), max(s::int)'), '10000|10000|-5000|4999', 'negative numbers, too');
 $user = recorded(undef, q(SELECT app.probe('app.client', 2::smallint, '', 9223372036854775800, 8, 3), app.probe('app.client', 2::smallint, '', (-9223372036854775808)::bigint, 8, 5)), "read|$login|app.client|phone|16", 'the largest and the smallest');
 is(subjects($user, 'count(*), min(s::bigint), max(s::bigint)'), '16|-9223372036854775808|9223372036854775807', 'integers');
 $user = recorded(undef, q(SELECT app.probe('app.client', 2::smallint, '', 1, 100, 1) FROM generate_series(1, 300)), "read|$login|app.client|phone|30000", 'repeated subjects');
-is(as($node, 'auditor', "SELECT count(*), sum(cardinality(subjects)) FROM cipguard.disclosures WHERE app_user = '$user'"), '1|100', 'fill no batch');
+is(as($node, 'auditor', "SELECT count(*), sum(cardinality(subjects)) FROM cipguard.disclosures WHERE app_user = '$user'"), '4|364', 'fill no batch');
 $user = recorded(undef, q(SELECT app.probe('app.client', 2::smallint, 'client-', 1, 10000, 7919)), "read|$login|app.client|phone|10000", 'subjects that are text');
 is(subjects($user, "count(*), count(DISTINCT s), min(substr(s, 8)::int), max(substr(s, 8)::int)"), '10000|10000|1|10000', 'all of them');
 $user = recorded(undef, q(SELECT app.probe('app.client', 2::smallint, repeat('x', 59), 1, 9999, 1)), "read|$login|app.client|phone|9999", 'equal beginnings');
@@ -163,6 +163,18 @@ eval { $session->quit };
 $node->start;
 is(of('crash'), 'read|reader|app.client||40', 'an immediate stop right after a statement keeps its record');
 is(of($user), 'read|reader|app.client||100', 'and all others');
+
+# A process that is killed loses what its statement disclosed since the last
+# batch, and nothing else.
+$session = $node->background_psql('postgres', on_error_stop => 0);
+$session->query_until(qr/started/, "SET cipguard.app_user = 'killed';\n\\echo started\n"
+	  . "SELECT app.probe('app.client', 2::smallint, '', 1, 10000, 1), pg_sleep(300);\n");
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'") or die;
+my $victim = as($node, undef, "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+PostgreSQL::Test::Utils::system_or_bail('pg_ctl', 'kill', 'KILL', $victim);
+$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'") or die;
+eval { $session->quit };
+is(of('killed'), "read|$login|app.client|phone|9280", 'a process killed in a statement has written its full batches');
 
 # A torn frame at the end, others behind it, and rubbish.
 my $count = as($node, 'auditor', 'SELECT count(*) FROM cipguard.disclosures');
