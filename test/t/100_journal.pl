@@ -100,6 +100,11 @@ as($node, 'reader', "SELECT phone, set_config('cipguard.app_user', 'change ' || 
 is(as($node, 'auditor', "SELECT app_user, values FROM cipguard.disclosures WHERE app_user LIKE 'change%' ORDER BY 1"),
 	"change 1|1\nchange 2|1", 'the application user at the time of each value');
 
+# So does another role.
+as($node, undef, "CREATE ROLE second LOGIN; GRANT second TO reader; GRANT SELECT ON app.client_masked TO second; SELECT cipguard.grant_access('second', 'mobile', 'read')");
+as($node, 'reader', "SET cipguard.app_user = 'two roles'; SELECT phone, set_config('role', 'second', false) FROM app.client_masked WHERE id <= 3");
+is(of('two roles'), "read|reader|app.client||1\nread|second|app.client||2", 'the role at the time of each value');
+
 # 3. Cursors: recorded when the rows are fetched.
 my $user = 'test ' . ++$app;
 my $session = $node->background_psql('postgres', extra_params => [ '-U', 'reader' ]);
@@ -229,12 +234,14 @@ recorded('reader', 'SELECT phone FROM app.client_masked WHERE id = 1', 'read|rea
 
 SKIP:
 {
-	skip 'no /dev/full', 2 unless -c '/dev/full';
+	skip 'no /dev/full', 3 unless -c '/dev/full';
 	unlink($journals[0]) or die $!;
 	symlink('/dev/full', $journals[0]) or die $!;
+	my $offset = -s $node->logfile;
 	($out, $err) = run_as($node, 'reader', 'SELECT phone FROM app.client_masked');
 	like($err, qr/ERROR:  ZC012: could not write to the disclosure journal/, 'a full disk is an error');
 	like($err, qr/WARNING:  ZC012: the record of a disclosure was lost/, 'that says that a record was lost');
+	like(log_since($node, $offset), qr/DETAIL:  Role "reader" was given \d+ values of "app\.client"\./, 'and the log says which');
 	unlink($journals[0]) or die $!;
 }
 
