@@ -5,6 +5,8 @@
 #ifndef CG_GUC_H
 #define CG_GUC_H
 
+#define CG_MAX_CLAIM	200		/* bytes of purpose and application user */
+
 typedef enum CgOutput
 {
 	CG_OUTPUT_AUTO,				/* plaintext for readers, armor for others */
@@ -31,6 +33,9 @@ extern bool cg_masks(void);
  * cached verdicts can be dropped.
  */
 extern uint64 cg_guc_generation;
+
+/* Counts changes of what the session claims: purpose, application user. */
+extern uint64 cg_claim_generation;
 
 /* Counts changes of where the KEK comes from. */
 extern uint64 cg_kek_generation;

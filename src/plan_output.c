@@ -72,6 +72,7 @@ static int32 combine(int32 a, int32 b);
 static Node *output_mutator(Node *node, void *context);
 static Node *output_var(Var *var, CgOutput *out);
 static Node *wrap(Node *value, List *origins, Node *subject, CgOutput *out);
+static bool shows_by_itself(FuncExpr *call);
 static bool find_origins(Node *node, void *context);
 static void var_origins(Var *var, CgOriginSearch *search);
 static void add_origin(CgOriginSearch *search, const CgProtection *p,
@@ -207,7 +208,6 @@ static Node *
 output_mutator(Node *node, void *context)
 {
 	CgOutput   *out = context;
-	const CgPlanFunctions *f = cg_plan_functions;
 
 	if (node == NULL)
 		return NULL;
@@ -266,16 +266,9 @@ output_mutator(Node *node, void *context)
 				return node;
 			break;
 		case T_FuncExpr:
-			{
-				Oid			func = ((FuncExpr *) node)->funcid;
-
-				/* These show masks, or record by themselves. */
-				if (func == f->mask_value || func == f->mask_value_serial ||
-					func == f->mask_enc || func == f->mask_text ||
-					func == f->disclose_enc || func == f->disclose_text)
-					return node;
-				break;
-			}
+			if (shows_by_itself((FuncExpr *) node))
+				return node;
+			break;
 		case T_CaseExpr:
 			{
 				CaseExpr   *expr = (CaseExpr *) node;
@@ -354,6 +347,18 @@ wrap(Node *value, List *origins, Node *subject, CgOutput *out)
 	return value;
 }
 
+/* Does it give a mask, or record what it gives? */
+static bool
+shows_by_itself(FuncExpr *call)
+{
+	const CgPlanFunctions *f = cg_plan_functions;
+	Oid			func = call->funcid;
+
+	return func == f->mask_value || func == f->mask_value_serial ||
+		func == f->mask_enc || func == f->mask_text ||
+		func == f->disclose_enc || func == f->disclose_text;
+}
+
 /* Collect the protected columns, seen in clear, that an expression uses. */
 static bool
 find_origins(Node *node, void *context)
@@ -367,9 +372,7 @@ find_origins(Node *node, void *context)
 		var_origins((Var *) node, search);
 		return false;
 	}
-	if (IsA(node, FuncExpr) &&
-		(((FuncExpr *) node)->funcid == cg_plan_functions->mask_value ||
-		 ((FuncExpr *) node)->funcid == cg_plan_functions->mask_value_serial))
+	if (IsA(node, FuncExpr) && shows_by_itself((FuncExpr *) node))
 		return false;
 	if (IsA(node, SubLink))
 	{
@@ -586,6 +589,7 @@ subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
 	CgScope		scope = {query, parent, false};
 	TargetEntry *tle;
 	TargetEntry *exported = NULL;
+	Node	   *source;
 	Var		   *subject;
 	Var		   *result;
 	ListCell   *lc;
@@ -594,9 +598,12 @@ subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
 		merges_rows(query) || var->varattno <= 0)
 		return NULL;
 	tle = get_tle_by_resno(query->targetList, var->varattno);
-	if (tle == NULL || !IsA(tle->expr, Var))
+	source = tle == NULL ? NULL : (Node *) tle->expr;
+	while (source != NULL && IsA(source, RelabelType))
+		source = (Node *) ((RelabelType *) source)->arg;
+	if (source == NULL || !IsA(source, Var))
 		return NULL;
-	subject = subject_of((Var *) tle->expr, &scope);
+	subject = subject_of((Var *) source, &scope);
 	if (subject == NULL)
 		return NULL;
 

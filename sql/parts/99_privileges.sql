@@ -28,8 +28,10 @@ GRANT SELECT ON TABLE cipguard.audit_log TO cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
 	cipguard.audit_image(oid, bytea),
 	cipguard.audit_columns(oid, bytea, smallint[]),
-	cipguard.subject_tag(text)
+	cipguard.subject_tag(text),
+	cipguard.journal()
 	TO cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
