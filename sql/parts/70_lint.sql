@@ -220,6 +220,13 @@ AS $$
 			JOIN pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition
 			JOIN pg_am a ON a.oid = c.relam
 	),
+	-- Resident numbers that show all but birth date, sequence and sex.  The
+	-- column mask_options is not in every version of the table.
+	weak AS MATERIALIZED (
+		SELECT p.relation, p.attnum, '(^|_)(birth|dob|sex|gender|csrq|xb|xingbie)|生日|出生|性别' AS tells
+		FROM protected p
+			JOIN cipguard.category c ON c.name = p.category AND c.mask = 'resident_id' AND to_jsonb(c) -> 'mask_options' ->> 'style' = 'legacy'
+	),
 	found (class, id, part, kind, severity, leak, remedy) AS (
 		SELECT 'pg_class'::regclass, k.indexrelid, 0, 'unique_key',
 			CASE WHEN count(t.grantee) > 0 THEN 'medium' ELSE 'low' END,
@@ -360,16 +367,26 @@ AS $$
 		WHERE NOT EXISTS (SELECT FROM protected q WHERE q.relation = u.relation AND q.attnum = u.attnum)
 		ORDER BY u.relation, u.attnum, u.weight, u.leak)
 		UNION ALL
-		-- The column mask_options is not in every version of the table.
-		SELECT 'pg_class'::regclass, p.relation, p.attnum, 'mask_style', 'medium',
-			format('Its mask shows region and last digits; beside %s few people remain, or one.', cipguard.short_list(array_agg(a.attname::text))),
+		SELECT 'pg_class'::regclass, b.relation, b.attnum, 'mask_style', 'medium',
+			format('Its mask shows region and last digits; beside %s few people remain, or one.', cipguard.short_list(array_agg(b.beside))),
 			'Give the category the default style of mask, or keep these columns out of the same table or view.'
-		FROM protected p
-			JOIN cipguard.category c ON c.name = p.category AND c.mask = 'resident_id' AND to_jsonb(c) -> 'mask_options' ->> 'style' = 'legacy'
-			JOIN pg_attribute a ON a.attrelid = p.relation AND a.attnum > 0 AND a.attnum <> p.attnum AND NOT a.attisdropped
-		WHERE a.attname ~* '(^|_)(birth|dob|sex|gender|csrq|xb|xingbie)|生日|出生|性别'
-			OR EXISTS (SELECT FROM protected q WHERE q.relation = p.relation AND q.attnum = a.attnum AND q.category = 'birth_date')
-		GROUP BY p.relation, p.attnum
+		FROM (
+			SELECT w.relation::oid AS relation, w.attnum, a.attname::text AS beside
+			FROM weak w
+				JOIN pg_attribute a ON a.attrelid = w.relation AND a.attnum > 0 AND a.attnum <> w.attnum AND NOT a.attisdropped
+			WHERE a.attname ~* w.tells OR EXISTS (SELECT FROM protected q WHERE q.relation = w.relation AND q.attnum = a.attnum AND q.category = 'birth_date')
+			UNION ALL
+			-- Views that join it with such a column of another table.
+			SELECT v.ev_class, 0, format('%s.%I', a.attrelid::regclass, a.attname)
+			FROM weak w
+				JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = w.relation AND d.refobjsubid = w.attnum
+					AND d.classid = 'pg_rewrite'::regclass
+				JOIN pg_rewrite v ON v.oid = d.objid AND v.rulename = '_RETURN'
+				JOIN pg_depend e ON e.classid = 'pg_rewrite'::regclass AND e.objid = v.oid
+					AND e.refclassid = 'pg_class'::regclass AND e.refobjid <> w.relation AND e.refobjid <> v.ev_class
+				JOIN pg_attribute a ON a.attrelid = e.refobjid AND a.attnum = e.refobjsubid AND a.attnum > 0
+			WHERE a.attname ~* w.tells OR EXISTS (SELECT FROM protected q WHERE q.relation = a.attrelid AND q.attnum = a.attnum AND q.category = 'birth_date')) b
+		GROUP BY b.relation, b.attnum
 	)
 	SELECT cipguard.identity_of(f.class, f.id, f.part), f.kind, f.severity, f.leak, f.remedy FROM found f
 $$;

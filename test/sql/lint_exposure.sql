@@ -230,6 +230,11 @@ SET ROLE regress_cipguard_reader;
 CREATE TABLE regress_lint.person (number text, born date, gender text, city text);
 SECURITY LABEL FOR cipguard ON COLUMN regress_lint.person.number IS 'resident_id';
 SECURITY LABEL FOR cipguard ON COLUMN regress_lint.person.born IS 'birth_date';
+CREATE TABLE regress_lint.policy (number text, start date, sex text, born date);
+SECURITY LABEL FOR cipguard ON COLUMN regress_lint.policy.born IS 'birth_date';
+CREATE VIEW regress_lint.person_sex AS SELECT p.number, q.sex FROM regress_lint.person p JOIN regress_lint.policy q USING (number);
+CREATE VIEW regress_lint.person_born AS SELECT p.number, q.born AS x FROM regress_lint.person p JOIN regress_lint.policy q USING (number);
+CREATE VIEW regress_lint.person_start AS SELECT p.number, q.start FROM regress_lint.person p JOIN regress_lint.policy q USING (number);
 RESET ROLE;
 SELECT * FROM regress_lint.findings('regress_lint\.person');
 BEGIN;
@@ -240,7 +245,7 @@ ALTER TABLE cipguard.category ADD mask_options jsonb;
 UPDATE cipguard.category SET mask_options = '{"style": "legacy"}' WHERE name = 'resident_id';
 SELECT * FROM regress_lint.findings('regress_lint\.person');
 ROLLBACK;
-DROP TABLE regress_lint.person;
+DROP TABLE regress_lint.person, regress_lint.policy CASCADE;
 
 -- Publications, foreign tables.
 SET client_min_messages = error;
