@@ -19,6 +19,21 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.revoke_access(bigint)
 	TO cipguard_officer;
 
+GRANT SELECT ON TABLE cipguard.protected_columns TO PUBLIC;
+-- Names of all objects are public; grants are not.
+GRANT SELECT ON TABLE cipguard.readers TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.preloaded(),
+	cipguard.short_list(text[]),
+	cipguard.identity_of(regclass, oid, integer),
+	cipguard.lint_views(cipguard.protected_columns[]),
+	cipguard.lint_columns(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_relations(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_code(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_exposure()
+	TO cipguard_officer, cipguard_auditor;
+
 -- Both ask whether the caller owns the table.  Whoever adds a partition to an
 -- audited table makes its trigger, and needs the function for that.
 GRANT EXECUTE ON FUNCTION cipguard.audit_table(regclass), cipguard.unaudit_table(regclass) TO PUBLIC;
