@@ -241,8 +241,9 @@ finish() {
 	[ "$known" = 0 ] || echo "$known differ in accepted lines only"
 	echo "took $((SECONDS - began)) s"
 	echo "$equal files equal, $differ differ"
-	[ "$differ" = 0 ] && [ "$equal" -gt 0 ]
-	exit
+	# Plain `exit` would give the status from before the trap.
+	if [ "$differ" != 0 ] || [ "$equal" = 0 ]; then exit 1; fi
+	exit 0
 }
 trap finish EXIT
 
