@@ -173,8 +173,8 @@ note_copy(PlannedStmt *stmt)
 	{
 		const char *mark = lfirst_node(RangeTblEntry, lc)->enrname;
 		const char *list = mark == NULL ||
-			strncmp(mark, CG_RTE_MARK, strlen(CG_RTE_MARK)) != 0 ? NULL :
-			strchr(mark, CG_RTE_CATEGORIES);
+		strncmp(mark, CG_RTE_MARK, strlen(CG_RTE_MARK)) != 0 ? NULL :
+		strchr(mark, CG_RTE_CATEGORIES);
 
 		if (list != NULL)
 		{

@@ -32,7 +32,6 @@ static const char *read_paths(const JsonbValue *value,
 							  CgMaskOptions *options);
 static const char *split_path(const char *path, CgPathRule *rule);
 static int	compare_rules(const void *a, const void *b);
-static bool style_by_name(const char *name, CgMaskStyle *style);
 static bool unit_by_name(const char *name, CgDateUnit *unit);
 static bool in_range(Numeric value, const char *min, const char *max);
 static char *string_of(const JsonbValue *value);
@@ -71,7 +70,7 @@ read_option(const char *key, const JsonbValue *value, CgMaskOptions *options)
 	if (strcmp(key, "style") == 0)
 	{
 		if (value->type != jbvString ||
-			!style_by_name(string_of(value), &options->style))
+			!cg_mask_style_by_name(string_of(value), &options->style))
 			return "unrecognized style";
 	}
 	else if (strcmp(key, "unit") == 0)
@@ -211,28 +210,6 @@ compare_rules(const void *a, const void *b)
 }
 
 static bool
-style_by_name(const char *name, CgMaskStyle *style)
-{
-	static const char *const names[] = {
-		[CG_STYLE_STANDARD] = "standard",
-		[CG_STYLE_STRICT] = "strict",
-		[CG_STYLE_REGION] = "region",
-		[CG_STYLE_LEGACY] = "legacy"
-	};
-	int			i;
-
-	for (i = 0; i < (int) lengthof(names); i++)
-	{
-		if (strcmp(name, names[i]) == 0)
-		{
-			*style = (CgMaskStyle) i;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
 unit_by_name(const char *name, CgDateUnit *unit)
 {
 	static const char *const names[] = {
@@ -277,14 +254,19 @@ string_of(const JsonbValue *value)
 	return pnstrdup(value->val.string.val, value->val.string.len);
 }
 
-/* mask_options_error(options jsonb) RETURNS text */
+/* mask_options_error(options jsonb, mask text) RETURNS text */
 PG_FUNCTION_INFO_V1(cipguard_mask_options_error);
 Datum
 cipguard_mask_options_error(PG_FUNCTION_ARGS)
 {
 	CgMaskOptions options;
 	const char *wrong = cg_mask_options_parse(PG_GETARG_JSONB_P(0), &options);
+	CgMasker	masker;
 
+	if (wrong == NULL &&
+		cg_masker_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)), &masker) &&
+		!cg_masker_has_style(masker, options.style))
+		wrong = "this mask has no such style";
 	if (wrong == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(wrong));

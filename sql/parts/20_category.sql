@@ -24,10 +24,10 @@ CREATE FUNCTION cipguard.known_suite(name text, searchable boolean) RETURNS bool
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.known_suite(text, boolean) IS 'whether this version has a cipher suite of that name, searchable or not';
 
-CREATE FUNCTION cipguard.mask_options_error(options jsonb) RETURNS text
+CREATE FUNCTION cipguard.mask_options_error(options jsonb, mask text) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_mask_options_error'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cipguard.mask_options_error(jsonb) IS 'what is wrong with options of a mask, or null';
+COMMENT ON FUNCTION cipguard.mask_options_error(jsonb, text) IS 'what is wrong with options of a mask, or null';
 
 CREATE FUNCTION cipguard.mask_function_problem(mask_function regprocedure) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_mask_function_problem'
@@ -57,7 +57,7 @@ CREATE TABLE cipguard.category (
 	pad smallint NOT NULL CHECK (pad OPERATOR(pg_catalog.>=) 1 AND pad OPERATOR(pg_catalog.<=) 255),
 	description text,
 	builtin boolean NOT NULL DEFAULT false,
-	mask_options jsonb NOT NULL DEFAULT '{}' CHECK (cipguard.mask_options_error(mask_options) IS NULL),
+	mask_options jsonb NOT NULL DEFAULT '{}' CHECK (cipguard.mask_options_error(mask_options, mask) IS NULL),
 	mask_function text,
 	mask_digest bytea CHECK (pg_catalog.octet_length(mask_digest) OPERATOR(pg_catalog.=) 32),
 	mask_changed boolean NOT NULL DEFAULT false,
@@ -69,7 +69,7 @@ COMMENT ON TABLE cipguard.category IS 'kinds of personal data and how each is pr
 COMMENT ON COLUMN cipguard.category.id IS 'stable number: type modifier of columns, part of each value';
 COMMENT ON COLUMN cipguard.category.level IS '1 (low) to 4 (high), for reports, after GB/T 43697';
 COMMENT ON COLUMN cipguard.category.sensitive IS 'sensitive personal information (PIPL article 28)';
-COMMENT ON COLUMN cipguard.category.mask IS 'masker: stars name mobile email resident_id bank_card uscc address plate year; suppress gives null, custom calls mask_function';
+COMMENT ON COLUMN cipguard.category.mask IS 'masker: stars name mobile landline e164 email resident_id passport permit military_id bank_card iban uscc us_ssn address plate imei ip mac qq wechat year; suppress gives null, custom calls mask_function';
 COMMENT ON COLUMN cipguard.category.validator IS 'validator of new values: none mobile email resident_id bank_card uscc plate date';
 COMMENT ON COLUMN cipguard.category.normalizer IS 'normal form for equality: none name phone code email';
 COMMENT ON COLUMN cipguard.category.mode IS 'random: no comparison; searchable: equal values have equal tokens';
@@ -98,7 +98,19 @@ INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normaliz
 	('uscc', 1, false, 'uscc', 'uscc', 'code', 'searchable', 'aes-searchable', 'uscc', 16, 'unified social credit code (GB 32100)', true),
 	('address', 3, false, 'address', 'none', 'none', 'random', 'aes-random', 'address', 16, 'postal address', true),
 	('birth_date', 2, false, 'year', 'date', 'none', 'random', 'aes-random', 'birth_date', 16, 'date of birth', true),
-	('plate', 2, false, 'plate', 'plate', 'code', 'searchable', 'aes-searchable', 'plate', 16, 'licence plate (GA 36)', true);
+	('plate', 2, false, 'plate', 'plate', 'code', 'searchable', 'aes-searchable', 'plate', 16, 'licence plate (GA 36)', true),
+	('landline', 2, false, 'landline', 'none', 'none', 'random', 'aes-random', 'landline', 16, 'fixed-line number of mainland China', true),
+	('phone_e164', 2, false, 'e164', 'none', 'phone', 'searchable', 'aes-searchable', 'phone_e164', 16, 'international telephone number (ITU-T E.164)', true),
+	('passport', 3, true, 'passport', 'none', 'code', 'searchable', 'aes-searchable', 'passport', 16, 'passport number (ICAO 9303)', true),
+	('permit', 3, true, 'permit', 'none', 'code', 'searchable', 'aes-searchable', 'permit', 16, 'travel permit of Hong Kong, Macao or Taiwan residents', true),
+	('military_id', 3, true, 'military_id', 'none', 'none', 'random', 'aes-random', 'military_id', 16, 'identity card of the armed forces', true),
+	('iban', 3, true, 'iban', 'none', 'code', 'searchable', 'aes-searchable', 'iban', 16, 'international bank account number (ISO 13616)', true),
+	('us_ssn', 3, true, 'us_ssn', 'none', 'code', 'searchable', 'aes-searchable', 'us_ssn', 16, 'social security number of the United States', true),
+	('imei', 2, false, 'imei', 'none', 'code', 'searchable', 'aes-searchable', 'imei', 16, 'equipment identity of a phone (3GPP TS 23.003)', true),
+	('ip_address', 2, false, 'ip', 'none', 'none', 'random', 'aes-random', 'ip_address', 16, 'network address (RFC 791, RFC 4291)', true),
+	('mac_address', 2, false, 'mac', 'none', 'code', 'searchable', 'aes-searchable', 'mac_address', 16, 'hardware address (IEEE 802)', true),
+	('qq', 2, false, 'qq', 'none', 'code', 'searchable', 'aes-searchable', 'qq', 16, 'QQ number', true),
+	('wechat', 2, false, 'wechat', 'none', 'none', 'random', 'aes-random', 'wechat', 16, 'WeChat ID', true);
 
 -- A dump holds the built-in rows whose mask was changed, and the database that
 -- it is restored into has them already.
@@ -147,7 +159,7 @@ BEGIN
 	PERFORM cipguard.check_attribute('mask', check_mask.mask, cipguard.known_masker(check_mask.mask),
 		col_description('cipguard.category'::regclass, 5));
 
-	problem := coalesce(cipguard.mask_options_error(check_mask.mask_options),
+	problem := coalesce(cipguard.mask_options_error(check_mask.mask_options, check_mask.mask),
 		CASE WHEN check_mask.mask_options IS NULL THEN 'they must be an object' END);
 	IF problem IS NOT NULL THEN
 		RAISE EXCEPTION 'invalid mask options of a category: %', problem

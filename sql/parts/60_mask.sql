@@ -161,14 +161,20 @@ BEGIN
 	-- Statistics that keep values: of arrays and composites that hold
 	-- encrypted values, extended statistics of lists or expressions.
 	FOR found IN
-		SELECT r.oid::regclass AS relation, a.attname, r.relkind
-		FROM pg_event_trigger_ddl_commands() d
-			JOIN pg_class r ON d.classid = 'pg_class'::regclass AND r.oid = d.objid
-			JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-			JOIN pg_type t ON t.oid = a.atttypid AND (t.typtype <> 'b' OR t.typcategory = 'A')
-		WHERE r.relkind = ANY (ARRAY['r', 'p', 'f', 'm']::"char"[])
-			AND coalesce(a.attstattarget, -1) <> 0 AND t.typanalyze <> 'cipguard.enc_typanalyze'::regproc
-			AND cipguard.holds_encrypted(t.oid)
+		-- Materialized, so that holds_encrypted(), which opens the tables of row
+		-- types, is never called for other types than those of these columns.
+		WITH changed AS MATERIALIZED (
+			SELECT r.oid, r.relkind, a.attname, t.oid AS type
+			FROM pg_event_trigger_ddl_commands() d
+				JOIN pg_class r ON d.classid = 'pg_class'::regclass AND r.oid = d.objid
+				JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+				JOIN pg_type t ON t.oid = a.atttypid AND (t.typtype <> 'b' OR t.typcategory = 'A')
+			WHERE r.relkind = ANY (ARRAY['r', 'p', 'f', 'm']::"char"[])
+				AND coalesce(a.attstattarget, -1) <> 0 AND t.typanalyze <> 'cipguard.enc_typanalyze'::regproc
+		)
+		SELECT c.oid::regclass AS relation, c.attname, c.relkind
+		FROM changed c
+		WHERE cipguard.holds_encrypted(c.type)
 	LOOP
 		EXECUTE format('ALTER %s %s ALTER COLUMN %I SET STATISTICS 0',
 			CASE WHEN found.relkind = 'm' THEN 'MATERIALIZED VIEW' WHEN found.relkind = 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END,
