@@ -172,6 +172,18 @@ cg_has_generated(TupleDesc desc)
 #endif
 }
 
+/* 19 gave the kinds of ALTER DOMAIN names. */
+static inline bool
+cg_is_domain_check(const AlterDomainStmt *stmt)
+{
+#if PG_VERSION_NUM >= 190000
+	return stmt->subtype == AD_AddConstraint ||
+		stmt->subtype == AD_ValidateConstraint;
+#else
+	return stmt->subtype == 'C' || stmt->subtype == 'V';
+#endif
+}
+
 /* 16 notes which outer joins may make a column null. */
 static inline void
 cg_add_nulling(Var *var, const Var *from)

@@ -131,10 +131,12 @@ tell_owner(Oid relid, int32 category)
 	int			context;
 	bool		reads;
 
-	if (!HeapTupleIsValid(tuple) || !cg_masks() || !cg_mask_owner)
+	if (!HeapTupleIsValid(tuple))
 		return;
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
+	if (!cg_masks() || !cg_mask_owner)
+		return;
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(owner, context);
 	reads = cg_access_level(category, relid) == CG_LEVEL_READ;
@@ -217,6 +219,10 @@ cg_holds_encrypted(Oid typid)
 	if (cg_is_encrypted_type(typid) ||
 		cg_holds_encrypted(get_element_type(typid)))
 		return true;
+	if (get_typtype(typid) == TYPTYPE_RANGE)
+		return cg_holds_encrypted(get_range_subtype(typid));
+	if (get_typtype(typid) == TYPTYPE_MULTIRANGE)
+		return cg_holds_encrypted(get_multirange_range(typid));
 	if (get_typtype(typid) != TYPTYPE_COMPOSITE)
 		return false;
 	desc = lookup_rowtype_tupdesc(typid, -1);

@@ -194,6 +194,13 @@ cg_scope_level(const CgProtection *p, AttrNumber attnum)
 	/* Ciphertext prints as armor there, and is stored as it is. */
 	if (am_walsender && column != NULL && column->encrypted)
 		return CG_LEVEL_READ;
+	if (am_walsender && column != NULL && level < CG_LEVEL_READ)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_EXPOSURE),
+				 errmsg("table \"%s\" cannot be replicated by a role that sees masks of it",
+						get_rel_name(p->relid)),
+				 errdetail("The copy would hold masks, and the changes that follow real values."),
+				 errhint("Let the subscription connect as a role that may read, or leave the table out of the publication.")));
 	if (row_security || column == NULL)
 		return level;
 	if (cg_bypasses_row_security(p))
@@ -218,22 +225,6 @@ cg_bypasses_row_security(const CgProtection *p)
 {
 	return superuser() || has_bypassrls_privilege(GetUserId()) ||
 		cg_owns_relation(p->relid, GetUserId());
-}
-
-bool
-cg_reads_plain(const CgProtection *p)
-{
-	int			i;
-
-	for (i = 1; i <= p->natts; i++)
-	{
-		const CgProtectedColumn *column = cg_protected_column(p, i);
-
-		if (column != NULL && !column->encrypted &&
-			cg_column_level(p, i) < CG_LEVEL_READ)
-			return false;
-	}
-	return true;
 }
 
 /* Mark what is looked at here.  Does anything need it? */
