@@ -62,6 +62,7 @@
 #include "mask_datum.h"
 #include "plan.h"
 #include "plan_mask.h"
+#include "view_write.h"
 
 /* The quals of one range table entry, set aside while others are replaced. */
 typedef struct CgAside
@@ -169,18 +170,12 @@ cg_scope_rte(CgScope *scope, Var *var)
 	return rt_fetch(var->varno, scope->query->rtable);
 }
 
-/*
- * The values of the "excluded" row of ON CONFLICT are those that the
- * statement brings itself.
- */
 const CgProtection *
 cg_rte_protection(CgScope *scope, Index varno)
 {
-	Query	   *query = scope->query;
-	RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+	RangeTblEntry *rte = rt_fetch(varno, scope->query->rtable);
 
-	if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_VIEW ||
-		rte->relkind == RELKIND_COMPOSITE_TYPE)
+	if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_VIEW)
 		return NULL;
 	return cg_protection(rte->relid);
 }
@@ -316,7 +311,7 @@ mask_apart(CgScope *scope, CgAside *aside)
 	}
 	if (aside->targets != NIL)
 	{
-		query->targetList = aside->targets;
+		query->targetList = cg_take_hidden(aside->targets, query);
 		cg_assign_targets(query->targetList, query->commandType,
 						  query->resultRelation, scope);
 	}
@@ -334,6 +329,8 @@ mask_apart(CgScope *scope, CgAside *aside)
 	{
 		OnConflictExpr *conflict = query->onConflict;
 
+		conflict->onConflictSet = cg_take_hidden(conflict->onConflictSet,
+												 query);
 		cg_assign_targets(conflict->onConflictSet, CMD_UPDATE,
 						  query->resultRelation, scope);
 		conflict->onConflictWhere = mask_mutator(conflict->onConflictWhere,
@@ -344,6 +341,7 @@ mask_apart(CgScope *scope, CgAside *aside)
 		MergeAction *action = lfirst_node(MergeAction, lc);
 
 		action->qual = mask_mutator(action->qual, scope);
+		action->targetList = cg_take_hidden(action->targetList, query);
 		cg_assign_targets(action->targetList, action->commandType,
 						  query->resultRelation, scope);
 	}
