@@ -455,9 +455,12 @@ check_marks(QueryDesc *queryDesc, int eflags)
 		}
 		else
 		{
-			levels = rte->enrname + len;
-			if (*levels == '\0')
-				continue;		/* of a policy or a foreign key */
+			char	   *behind;
+
+			/* Others are of a policy, a foreign key or a parent. */
+			if (strtoul(rte->enrname + len, &behind, 10) != rte->relid)
+				continue;
+			levels = behind;
 			if ((*levels++ == '+') == row_security)
 			{
 				for (i = 0; strchr("-012", levels[i]) != NULL &&

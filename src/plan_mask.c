@@ -263,8 +263,8 @@ mark(RangeTblEntry *rte, const CgProtection *p)
 		levels[i] = p->columns[i] == NULL ? '-' :
 			'0' + cg_column_level(p, i + 1);
 	levels[i] = '\0';
-	rte->enrname = psprintf("%s%c%s", CG_RTE_MARK, row_security ? '+' : '-',
-							levels);
+	rte->enrname = psprintf("%s%u%c%s", CG_RTE_MARK, p->relid,
+							row_security ? '+' : '-', levels);
 }
 
 /*
