@@ -31,6 +31,7 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -91,7 +92,8 @@ relation_changed(Datum arg, Oid relid)
 		entry = hash_search(entries, &relid, HASH_FIND, NULL);
 		if (entry == NULL)
 			return;
-		if (!entry->family)
+		/* Whether a stale one has relatives by now is not known. */
+		if (!entry->family && !entry->stale)
 		{
 			entry->stale = true;
 			return;
@@ -328,6 +330,10 @@ fill(Oid relid)
 	else
 		MemoryContextDelete(context);
 	relation_close(rel, AccessShareLock);
+
+	/* While a dump is restored, the categories may not be there yet. */
+	if (!check_function_bodies)
+		entry->stale = true;
 	entry->filling = false;
 	return entry;
 }
