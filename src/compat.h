@@ -214,6 +214,18 @@ cg_forget_modified(Query *query, RangeTblEntry *rte, int column)
 #endif
 }
 
+/* 18 asks which of OLD and NEW a row is. */
+static inline void
+cg_expand_rte(RangeTblEntry *rte, const Var *row, List **names, List **fields)
+{
+#if PG_VERSION_NUM >= 180000
+	expandRTE(rte, row->varno, row->varlevelsup, row->varreturningtype, -1,
+			  true, names, fields);
+#else
+	expandRTE(rte, row->varno, row->varlevelsup, -1, true, names, fields);
+#endif
+}
+
 /* 16 notes which outer joins may make a column null. */
 static inline void
 cg_add_nulling(Var *var, const Var *from)

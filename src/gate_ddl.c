@@ -77,6 +77,7 @@ static bool is_plain_constraint(Constraint *constraint, const CgProtection *p);
 static void look_at_create(CreateStmt *stmt);
 static void look_at_trigger(CreateTrigStmt *stmt);
 static void look_at_pair(Oid parent, Oid child);
+static void refuse_code(List *tables);
 static bool runs_code(Oid relid);
 static bool has_policy(Oid relid);
 static bool has_check(List *constraints);
@@ -109,6 +110,9 @@ cg_gate_ddl(Node *stmt)
 			look_at_create((CreateStmt *) stmt);
 			break;
 		case T_CreateForeignTableStmt:
+			foreach(lc, ((CreateForeignTableStmt *) stmt)->base.inhRelations)
+				refuse_if_forbidden(lfirst_node(RangeVar, lc),
+									"a child on another server");
 			look_at_create(&((CreateForeignTableStmt *) stmt)->base);
 			break;
 		case T_IndexStmt:
@@ -384,6 +388,23 @@ look_at_create(CreateStmt *stmt)
 		foreach(lc, stmt->inhRelations)
 			refuse_if_forbidden(lfirst_node(RangeVar, lc),
 								"a child with code of its own");
+
+	/* Of several parents, the code of one would see the rows of another. */
+	foreach(lc, stmt->inhRelations)
+	{
+		Oid			parent = cg_gate_resolve(lfirst_node(RangeVar, lc));
+		ListCell   *other;
+
+		if (forbidden(parent) == NULL)
+			continue;
+		foreach(other, stmt->inhRelations)
+		{
+			Oid			relid = cg_gate_resolve(lfirst_node(RangeVar, other));
+
+			if (OidIsValid(relid) && forbidden(relid) == NULL)
+				refuse_code(lappend_oid(cg_ancestors(relid), relid));
+		}
+	}
 }
 
 static void
@@ -400,27 +421,31 @@ look_at_trigger(CreateTrigStmt *stmt)
 
 /*
  * Parent and child to be: the code of one would come to see the rows of the
- * other.
+ * other.  That of a protected table was looked at when it was made.
  */
 static void
 look_at_pair(Oid parent, Oid child)
 {
-	List	   *tables;
+	if (!OidIsValid(parent) || !OidIsValid(child))
+		return;
+	if (forbidden(child) != NULL && forbidden(parent) == NULL)
+		refuse_code(lappend_oid(cg_ancestors(parent), parent));
+	if (forbidden(parent) != NULL && forbidden(child) == NULL)
+		refuse_code(find_all_inheritors(child, NoLock, NULL));
+}
+
+static void
+refuse_code(List *tables)
+{
 	ListCell   *lc;
 
-	if (!OidIsValid(parent) || !OidIsValid(child) ||
-		(forbidden(parent) == NULL && forbidden(child) == NULL))
-		return;
-	tables = list_concat(lappend_oid(cg_ancestors(parent), parent),
-						 find_all_inheritors(child, NoLock, NULL));
 	foreach(lc, tables)
 		if (runs_code(lfirst_oid(lc)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to make \"%s\" a child of \"%s\"",
-						get_rel_name(child), get_rel_name(parent)),
-				 errdetail("One of them is protected, and table \"%s\" has triggers, rules, policies, checks or expressions, which would see values that you may not read.",
-						   get_rel_name(lfirst_oid(lc))),
+				 errmsg("permission denied to join table \"%s\" with a protected one",
+						get_rel_name(lfirst_oid(lc))),
+				 errdetail("Its triggers, rules, policies, checks or expressions, or its server, would see values that you may not read."),
 				 errhint("Join them first and define these afterwards, or ask somebody who may read.")));
 }
 
@@ -432,7 +457,8 @@ runs_code(Oid relid)
 	ListCell   *lc;
 	int			i;
 
-	result = rel->rd_rules != NULL || has_policy(relid) ||
+	result = rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
+		rel->rd_rules != NULL || has_policy(relid) ||
 		(rel->rd_att->constr != NULL &&
 		 (rel->rd_att->constr->num_check > 0 ||
 		  cg_has_generated(rel->rd_att)));

@@ -71,6 +71,7 @@ static int32 combine(int32 a, int32 b);
 static Node *output_mutator(Node *node, void *context);
 static Node *output_var(Var *var, CgOutput *out);
 static Node *wrap(Node *value, List *origins, Node *subject, CgOutput *out);
+static Node *row_shown_inside(Var *var, CgScope *scope);
 static bool shows_by_itself(FuncExpr *call);
 static bool find_origins(Node *node, void *context);
 static void var_origins(Var *var, CgOriginSearch *search);
@@ -355,6 +356,68 @@ wrap(Node *value, List *origins, Node *subject, CgOutput *out)
 	return value;
 }
 
+Node *
+cg_shown_inside(Var *var, CgScope *scope)
+{
+	CgOriginSearch search = {scope, NIL};
+	CgOutput	out = {scope, false, CG_NO_CATEGORY};
+	Oid			elem;
+	ListCell   *lc;
+
+	if (var->varattno == InvalidAttrNumber)
+		return row_shown_inside(var, scope);
+	elem = get_base_element_type(var->vartype);
+	if (!cg_is_encrypted_type(OidIsValid(elem) ? elem : var->vartype))
+		return NULL;
+	var_origins(var, &search);
+	foreach(lc, search.origins)
+	{
+		CgOrigin   *origin = lfirst(lc);
+		const CgProtection *p = cg_protection(origin->relid);
+		CgLevel		level = cg_scope_level(p, origin->attnum);
+
+		if (level == CG_LEVEL_SEARCH)
+			return cg_mask_call((Node *) copyObject(var),
+								origin->category);
+		if (level == CG_LEVEL_READ && origin->category >= 0 &&
+			cg_access_level(origin->category, InvalidOid) < CG_LEVEL_READ)
+			return wrap((Node *) copyObject(var), list_make1(origin), NULL,
+						&out);
+	}
+	return NULL;
+}
+
+/* A whole row that has such a column. */
+static Node *
+row_shown_inside(Var *var, CgScope *scope)
+{
+	RangeTblEntry *rte = cg_scope_rte(scope, var);
+	List	   *names;
+	List	   *fields;
+	ListCell   *lc;
+	bool		changed = false;
+
+	if (rte->rtekind != RTE_RELATION && rte->rtekind != RTE_SUBQUERY &&
+		rte->rtekind != RTE_CTE && rte->rtekind != RTE_JOIN)
+		return NULL;
+	cg_expand_rte(rte, var, &names, &fields);
+	foreach(lc, fields)
+	{
+		Node	   *shown;
+
+		if (!IsA(lfirst(lc), Var))
+			continue;
+		cg_add_nulling(lfirst(lc), var);
+		shown = cg_shown_inside(lfirst(lc), scope);
+		if (shown != NULL)
+		{
+			lfirst(lc) = shown;
+			changed = true;
+		}
+	}
+	return changed ? cg_make_row(var, fields, names) : NULL;
+}
+
 /* Does it give a mask, or record what it gives? */
 static bool
 shows_by_itself(FuncExpr *call)
@@ -364,7 +427,8 @@ shows_by_itself(FuncExpr *call)
 
 	return func == f->mask_value || func == f->mask_value_serial ||
 		func == f->mask_enc || func == f->mask_text ||
-		func == f->disclose_enc || func == f->disclose_text;
+		func == f->disclose_enc || func == f->disclose_text ||
+		func == f->disclose_value;
 }
 
 /* Collect the protected columns, seen in clear, that an expression uses. */
