@@ -17,6 +17,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_relation.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"
@@ -169,6 +170,47 @@ cg_has_generated(TupleDesc desc)
 		desc->constr->has_generated_virtual;
 #else
 	return desc->constr->has_generated_stored;
+#endif
+}
+
+/* 19 gave the kinds of ALTER DOMAIN names. */
+static inline bool
+cg_is_domain_check(const AlterDomainStmt *stmt)
+{
+#if PG_VERSION_NUM >= 190000
+	return stmt->subtype == AD_AddConstraint ||
+		stmt->subtype == AD_ValidateConstraint;
+#else
+	return stmt->subtype == 'C' || stmt->subtype == 'V';
+#endif
+}
+
+/* 16 moved the columns that are written out of range table entries. */
+static inline void
+cg_note_modified(Query *query, RangeTblEntry *rte, int column)
+{
+#if PG_VERSION_NUM >= 160000
+	RTEPermissionInfo *info = getRTEPermissionInfo(query->rteperminfos, rte);
+
+	info->updatedCols = bms_add_member(info->updatedCols, column);
+#else
+	(void) query;
+	rte->updatedCols = bms_add_member(rte->updatedCols, column);
+#endif
+}
+
+static inline void
+cg_forget_modified(Query *query, RangeTblEntry *rte, int column)
+{
+#if PG_VERSION_NUM >= 160000
+	RTEPermissionInfo *info = getRTEPermissionInfo(query->rteperminfos, rte);
+
+	info->updatedCols = bms_del_member(info->updatedCols, column);
+	info->insertedCols = bms_del_member(info->insertedCols, column);
+#else
+	(void) query;
+	rte->updatedCols = bms_del_member(rte->updatedCols, column);
+	rte->insertedCols = bms_del_member(rte->insertedCols, column);
 #endif
 }
 

@@ -17,10 +17,12 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_range.h"
 #include "catalog/pg_seclabel.h"
 #include "catalog/pg_type.h"
 #include "commands/seclabel.h"
@@ -46,6 +48,7 @@
 
 static void check_label(const ObjectAddress *object, const char *label);
 static void check_change(const ObjectAddress *object, const char *label);
+static void refuse_own_range(Oid type);
 static void tell_owner(Oid relid, int32 category);
 static bool is_subject_label(const char *label);
 static void add_ancestors(Oid relid, List **ancestors);
@@ -91,7 +94,38 @@ check_label(const ObjectAddress *object, const char *label)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("column is encrypted and has its category by its type"),
 				 errhint("Labels with a category are for plain columns.")));
+	refuse_own_range(get_atttype(object->objectId, object->objectSubId));
 	tell_owner(object->objectId, cg_category_by_name(label, false)->id);
+}
+
+/* ANALYZE and indexes call what the maker of a range type chose. */
+static void
+refuse_own_range(Oid type)
+{
+	HeapTuple	tuple;
+	Form_pg_range range;
+	bool		own;
+
+	type = getBaseType(type);
+	if (OidIsValid(get_element_type(type)))
+		type = getBaseType(get_element_type(type));
+	if (get_typtype(type) == TYPTYPE_MULTIRANGE)
+		type = get_multirange_range(type);
+	if (get_typtype(type) != TYPTYPE_RANGE)
+		return;
+	tuple = SearchSysCache1(RANGETYPE, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	range = (Form_pg_range) GETSTRUCT(tuple);
+	own = range->rngsubdiff >= FirstNormalObjectId ||
+		range->rngcanonical >= FirstNormalObjectId;
+	ReleaseSysCache(tuple);
+	if (own)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("range types with functions of their own cannot be protected"),
+				 errdetail("ANALYZE calls the functions with stored values."),
+				 errhint("Store the bounds in columns of their own.")));
 }
 
 /*
@@ -131,10 +165,12 @@ tell_owner(Oid relid, int32 category)
 	int			context;
 	bool		reads;
 
-	if (!HeapTupleIsValid(tuple) || !cg_masks() || !cg_mask_owner)
+	if (!HeapTupleIsValid(tuple))
 		return;
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
+	if (!cg_masks() || !cg_mask_owner)
+		return;
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(owner, context);
 	reads = cg_access_level(category, relid) == CG_LEVEL_READ;
@@ -217,6 +253,10 @@ cg_holds_encrypted(Oid typid)
 	if (cg_is_encrypted_type(typid) ||
 		cg_holds_encrypted(get_element_type(typid)))
 		return true;
+	if (get_typtype(typid) == TYPTYPE_RANGE)
+		return cg_holds_encrypted(get_range_subtype(typid));
+	if (get_typtype(typid) == TYPTYPE_MULTIRANGE)
+		return cg_holds_encrypted(get_multirange_range(typid));
 	if (get_typtype(typid) != TYPTYPE_COMPOSITE)
 		return false;
 	desc = lookup_rowtype_tupdesc(typid, -1);

@@ -62,6 +62,7 @@
 #include "mask_datum.h"
 #include "plan.h"
 #include "plan_mask.h"
+#include "view_write.h"
 
 /* The quals of one range table entry, set aside while others are replaced. */
 typedef struct CgAside
@@ -169,18 +170,12 @@ cg_scope_rte(CgScope *scope, Var *var)
 	return rt_fetch(var->varno, scope->query->rtable);
 }
 
-/*
- * The values of the "excluded" row of ON CONFLICT are those that the
- * statement brings itself.
- */
 const CgProtection *
 cg_rte_protection(CgScope *scope, Index varno)
 {
-	Query	   *query = scope->query;
-	RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+	RangeTblEntry *rte = rt_fetch(varno, scope->query->rtable);
 
-	if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_VIEW ||
-		rte->relkind == RELKIND_COMPOSITE_TYPE)
+	if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_VIEW)
 		return NULL;
 	return cg_protection(rte->relid);
 }
@@ -194,6 +189,13 @@ cg_scope_level(const CgProtection *p, AttrNumber attnum)
 	/* Ciphertext prints as armor there, and is stored as it is. */
 	if (am_walsender && column != NULL && column->encrypted)
 		return CG_LEVEL_READ;
+	if (am_walsender && column != NULL && level < CG_LEVEL_READ)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_EXPOSURE),
+				 errmsg("table \"%s\" cannot be replicated by a role that sees masks of it",
+						get_rel_name(p->relid)),
+				 errdetail("The copy would hold masks, and the changes that follow real values."),
+				 errhint("Let the subscription connect as a role that may read, or leave the table out of the publication.")));
 	if (row_security || column == NULL)
 		return level;
 	if (cg_bypasses_row_security(p))
@@ -218,22 +220,6 @@ cg_bypasses_row_security(const CgProtection *p)
 {
 	return superuser() || has_bypassrls_privilege(GetUserId()) ||
 		cg_owns_relation(p->relid, GetUserId());
-}
-
-bool
-cg_reads_plain(const CgProtection *p)
-{
-	int			i;
-
-	for (i = 1; i <= p->natts; i++)
-	{
-		const CgProtectedColumn *column = cg_protected_column(p, i);
-
-		if (column != NULL && !column->encrypted &&
-			cg_column_level(p, i) < CG_LEVEL_READ)
-			return false;
-	}
-	return true;
 }
 
 /* Mark what is looked at here.  Does anything need it? */
@@ -277,8 +263,8 @@ mark(RangeTblEntry *rte, const CgProtection *p)
 		levels[i] = p->columns[i] == NULL ? '-' :
 			'0' + cg_column_level(p, i + 1);
 	levels[i] = '\0';
-	rte->enrname = psprintf("%s%c%s", CG_RTE_MARK, row_security ? '+' : '-',
-							levels);
+	rte->enrname = psprintf("%s%u%c%s", CG_RTE_MARK, p->relid,
+							row_security ? '+' : '-', levels);
 }
 
 /*
@@ -325,7 +311,7 @@ mask_apart(CgScope *scope, CgAside *aside)
 	}
 	if (aside->targets != NIL)
 	{
-		query->targetList = aside->targets;
+		query->targetList = cg_take_hidden(aside->targets, query);
 		cg_assign_targets(query->targetList, query->commandType,
 						  query->resultRelation, scope);
 	}
@@ -343,6 +329,8 @@ mask_apart(CgScope *scope, CgAside *aside)
 	{
 		OnConflictExpr *conflict = query->onConflict;
 
+		conflict->onConflictSet = cg_take_hidden(conflict->onConflictSet,
+												 query);
 		cg_assign_targets(conflict->onConflictSet, CMD_UPDATE,
 						  query->resultRelation, scope);
 		conflict->onConflictWhere = mask_mutator(conflict->onConflictWhere,
@@ -353,6 +341,7 @@ mask_apart(CgScope *scope, CgAside *aside)
 		MergeAction *action = lfirst_node(MergeAction, lc);
 
 		action->qual = mask_mutator(action->qual, scope);
+		action->targetList = cg_take_hidden(action->targetList, query);
 		cg_assign_targets(action->targetList, action->commandType,
 						  query->resultRelation, scope);
 	}

@@ -50,7 +50,6 @@ typedef struct CgEntry
 	Oid			relid;			/* hash key */
 	bool		stale;
 	bool		family;			/* has ancestors or descendants */
-	NameData	schema;
 	NameData	name;
 	MemoryContext context;		/* of protection; NULL: not protected */
 	CgProtection *protection;
@@ -189,8 +188,12 @@ cg_reads_all(const CgProtection *p)
 	return true;
 }
 
+/*
+ * The schema does not count: it may have been renamed since.  An entry that
+ * is stale may have another name by now.
+ */
 bool
-cg_may_be_protected(const char *schema, const char *relation)
+cg_may_be_protected(const char *relation)
 {
 	HASH_SEQ_STATUS status;
 	CgEntry    *entry;
@@ -200,16 +203,16 @@ cg_may_be_protected(const char *schema, const char *relation)
 		return false;
 	hash_seq_init(&status, entries);
 	while ((entry = hash_seq_search(&status)) != NULL)
-		if (strcmp(NameStr(entry->name), relation) == 0 &&
-			strcmp(NameStr(entry->schema), schema) == 0)
+	{
+		if (strcmp(NameStr(entry->name), relation) != 0)
+			continue;
+		if (entry->protection != NULL)
 		{
-			if (entry->protection != NULL)
-			{
-				hash_seq_term(&status);
-				return true;
-			}
-			plain = true;
+			hash_seq_term(&status);
+			return true;
 		}
+		plain = plain || !entry->stale;
+	}
 	return !plain;
 }
 
@@ -315,8 +318,6 @@ fill(CgEntry *entry)
 	entry->context = NULL;
 	entry->protection = NULL;
 	namestrcpy(&entry->name, RelationGetRelationName(rel));
-	namestrcpy(&entry->schema,
-			   get_namespace_name(RelationGetNamespace(rel)));
 	if (any)
 	{
 		MemoryContextSetParent(context, CacheMemoryContext);
