@@ -448,6 +448,18 @@ runs_code(Oid relid)
 							NULL);
 		relation_close(index, AccessShareLock);
 	}
+	foreach(lc, RelationGetStatExtList(rel))
+	{
+		HeapTuple	tuple = SearchSysCache1(STATEXTOID,
+											ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		result = result || !heap_attisnull(tuple,
+										   Anum_pg_statistic_ext_stxexprs,
+										   NULL);
+		ReleaseSysCache(tuple);
+	}
 	relation_close(rel, AccessShareLock);
 	return result;
 }
