@@ -53,6 +53,7 @@
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -86,6 +87,7 @@ static const CgProtection *forbidden(Oid relid);
 static void refuse(const CgProtection *p, const char *what);
 static void refuse_if_forbidden(RangeVar *relation, const char *what);
 static bool function_is_readers(Oid func, const CgProtection *p);
+static void label_references(Oid constraint_id);
 static HeapTuple fetch(Relation catalog, Oid index, AttrNumber oid_column,
 					   Oid oid);
 static Oid	relation_of(Oid class_id, Oid object_id);
@@ -623,7 +625,11 @@ cg_gate_object(Oid class_id, Oid object_id)
 	const CgProtection *p;
 	List	   *seen = NIL;
 
-	if (superuser() || !cg_search_ready())
+	if (!cg_search_ready())
+		return;
+	if (class_id == ConstraintRelationId)
+		label_references(object_id);
+	if (superuser())
 		return;
 	switch (class_id)
 	{
@@ -664,6 +670,59 @@ cg_gate_object(Oid class_id, Oid object_id)
 	p = forbidden(relation_of(class_id, object_id));
 	if (p != NULL)
 		refuse(p, what);
+}
+
+/*
+ * What refers to a labelled column holds the same values, and ON UPDATE
+ * CASCADE will bring new ones: it gets the label, unless it has one.
+ */
+static void
+label_references(Oid constraint_id)
+{
+	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
+	HeapTuple	tuple = fetch(catalog, ConstraintOidIndexId,
+							  Anum_pg_constraint_oid, constraint_id);
+	Form_pg_constraint constraint;
+	Datum		keys[2];
+	bool		nulls[2];
+	bool		labelled = false;
+	int			i;
+
+	if (HeapTupleIsValid(tuple) &&
+		((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
+	{
+		constraint = (Form_pg_constraint) GETSTRUCT(tuple);
+		keys[0] = heap_getattr(tuple, Anum_pg_constraint_conkey,
+							   RelationGetDescr(catalog), &nulls[0]);
+		keys[1] = heap_getattr(tuple, Anum_pg_constraint_confkey,
+							   RelationGetDescr(catalog), &nulls[1]);
+		if (!nulls[0] && !nulls[1])
+		{
+			ArrayType  *from = DatumGetArrayTypeP(keys[0]);
+			ArrayType  *to = DatumGetArrayTypeP(keys[1]);
+			int16	   *from_columns = (int16 *) ARR_DATA_PTR(from);
+			int16	   *to_columns = (int16 *) ARR_DATA_PTR(to);
+
+			for (i = 0; i < ArrayGetNItems(ARR_NDIM(from), ARR_DIMS(from)); i++)
+			{
+				const CgCategory *c = cg_column_category(constraint->confrelid,
+														 to_columns[i]);
+				ObjectAddress object;
+
+				if (c == NULL ||
+					cg_column_category(constraint->conrelid,
+									   from_columns[i]) != NULL)
+					continue;
+				ObjectAddressSubSet(object, RelationRelationId,
+									constraint->conrelid, from_columns[i]);
+				SetSecurityLabel(&object, CG_SCHEMA, NameStr(c->name));
+				labelled = true;
+			}
+		}
+		if (labelled)
+			cg_invalidate_family(constraint->conrelid);
+	}
+	table_close(catalog, AccessShareLock);
 }
 
 /* A row of a catalog, perhaps too new for the caches; a copy, or NULL. */

@@ -44,6 +44,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "replication/walsender.h"
 #include "rewrite/rowsecurity.h"
@@ -252,7 +253,8 @@ mark_relations(CgScope *scope)
 static void
 mark(RangeTblEntry *rte, const CgProtection *p)
 {
-	char	   *levels = palloc(p->natts + 1);
+	char	   *levels = palloc(p->natts + 2);
+	bool		masked = false;
 	int			i;
 
 	/* Levels are those of the current user, which he is not in a policy. */
@@ -262,8 +264,13 @@ mark(RangeTblEntry *rte, const CgProtection *p)
 		return;
 	}
 	for (i = 0; i < p->natts; i++)
+	{
 		levels[i] = p->columns[i] == NULL ? '-' :
 			'0' + cg_column_level(p, i + 1);
+		masked = masked || levels[i] == '0' || levels[i] == '1';
+	}
+	if (masked && p->runs_code)
+		levels[i++] = CG_RTE_RUNS_CODE;
 	levels[i] = '\0';
 	rte->enrname = psprintf("%s%u%c%s", CG_RTE_MARK, p->relid,
 							row_security ? '+' : '-', levels);
@@ -498,8 +505,9 @@ is_equality(Node *node)
 }
 
 /*
- * Whoever may search a category may compare its labelled columns, too; an
- * index serves.
+ * Whoever may search a category may compare its labelled columns, too, with
+ * what is given; an index serves.  Not with columns: rows that an outer merge
+ * join leaves unmatched would come in the order of the values.
  */
 static Node *
 mask_equality(Node *node, CgScope *scope)
@@ -508,10 +516,18 @@ mask_equality(Node *node, CgScope *scope)
 	((ScalarArrayOpExpr *) node)->args;
 	List	   *result = NIL;
 	ListCell   *lc;
+	Node	   *left = linitial(args);
+	Node	   *right = lsecond(args);
 
 	foreach(lc, args)
-		result = lappend(result, may_search(lfirst(lc), scope) ? lfirst(lc) :
+	{
+		Node	   *other = lfirst(lc) == left ? right : left;
+
+		result = lappend(result,
+						 may_search(lfirst(lc), scope) &&
+						 !contain_vars_of_level(other, 0) ? lfirst(lc) :
 						 mask_argument(lfirst(lc), scope));
+	}
 	node = copyObject(node);
 	if (IsA(node, OpExpr))
 		((OpExpr *) node)->args = result;

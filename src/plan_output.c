@@ -33,7 +33,6 @@
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rls.h"
 
 #include "compat.h"
 
@@ -110,8 +109,17 @@ note_categories(Query *query, List *categories)
 
 	foreach(lc, categories)
 		any = any || lfirst_int(lc) != CG_NO_CATEGORY;
-	if (!any || query->rtable == NIL)
+	if (!any)
 		return;
+	if (query->rtable == NIL)
+	{
+		/* Its values come from sub-selects; nobody refers to this entry. */
+		RangeTblEntry *none = makeNode(RangeTblEntry);
+
+		none->rtekind = RTE_RESULT;
+		none->eref = makeAlias("*RESULT*", NIL);
+		query->rtable = list_make1(none);
+	}
 	first = linitial_node(RangeTblEntry, query->rtable);
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, first->enrname ? first->enrname :
@@ -457,9 +465,6 @@ add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
 	bool		counts = false;
 	int			i;
 
-	/* What is stored, which cg_scope_level() has noted. */
-	if (!row_security && cg_bypasses_row_security(p))
-		return;
 	for (i = attnum > 0 ? attnum : 1; i <= (attnum > 0 ? attnum : p->natts);
 		 i++)
 	{
