@@ -273,6 +273,13 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_RELATION_HOOK_RTE	root->simple_rte_array[rel->relid]
 #endif
 
+/* 19 made what it shows of a statement constant. */
+#if PG_VERSION_NUM >= 190000
+#define CG_JUMBLE_STATE const JumbleState
+#else
+#define CG_JUMBLE_STATE JumbleState
+#endif
+
 /* 19 hands the planner the state of an EXPLAIN. */
 #if PG_VERSION_NUM >= 190000
 #define CG_PLANNER_PARAMS \
