@@ -95,6 +95,8 @@ static uint64 verdict_epoch = 0;	/* sum of generations of verdicts */
 static MemoryContext grant_context = NULL;
 static CgGrant *grants = NULL;
 static int	num_grants = 0;
+static bool grants_have_limits = false;
+static TimestampTz ticked_at = 0;
 static HTAB *verdicts = NULL;
 static CgAccessVerdict *recent_verdicts[NUM_RECENT];	/* in verdicts */
 
@@ -114,6 +116,24 @@ membership_changed(Datum arg, int cacheid, uint32 hashvalue)
 	ResetPlanCache();
 }
 
+/*
+ * PostgreSQL listens for news when it takes a lock, and a transaction that
+ * holds one takes it no more.
+ */
+void
+cg_access_tick(void)
+{
+	AcceptInvalidationMessages();
+	if (grants_have_limits)
+		ticked_at = GetCurrentTimestamp();
+}
+
+TimestampTz
+cg_access_now(void)
+{
+	return Max(ticked_at, GetCurrentStatementStartTimestamp());
+}
+
 uint64
 cg_access_epoch(void)
 {
@@ -127,7 +147,7 @@ cg_access_level(int32 category, Oid relation)
 	CgAccessVerdict *verdict;
 	static TimestampTz heard_at = 0;
 	uint64		epoch;
-	TimestampTz now = GetCurrentStatementStartTimestamp();
+	TimestampTz now = cg_access_now();
 	CgVerdictKey key;
 	bool		found;
 
@@ -135,11 +155,7 @@ cg_access_level(int32 category, Oid relation)
 	key.category = category;
 	key.relation = relation;
 
-	/*
-	 * PostgreSQL listens for news when it takes a lock, and a transaction
-	 * that holds one takes it no more.  A revocation must reach it all the
-	 * same, so each statement listens.
-	 */
+	/* Without preloading nobody ticks, so each statement listens here. */
 	if (heard_at != now)
 	{
 		heard_at = now;
@@ -227,6 +243,7 @@ load_grants(void)
 
 	loaded_epoch = 0;
 	num_grants = 0;
+	grants_have_limits = false;
 	if (grant_context == NULL)
 		grant_context = AllocSetContextCreate(CacheMemoryContext,
 											  "cipguard grants",
@@ -266,6 +283,9 @@ load_grants(void)
 			g->valid_from = DatumGetTimestampTz(values[COL_VALID_FROM - 1]);
 			g->valid_until = nulls[COL_VALID_UNTIL - 1] ? DT_NOEND :
 				DatumGetTimestampTz(values[COL_VALID_UNTIL - 1]);
+			if (g->valid_until != DT_NOEND ||
+				g->valid_from > GetCurrentTimestamp())
+				grants_have_limits = true;
 		}
 		systable_endscan(scan);
 		table_close(rel, AccessShareLock);

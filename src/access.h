@@ -5,6 +5,8 @@
 #ifndef CG_ACCESS_H
 #define CG_ACCESS_H
 
+#include "datatype/timestamp.h"
+
 typedef enum CgLevel
 {
 	CG_LEVEL_NONE,
@@ -18,6 +20,15 @@ typedef enum CgLevel
  * only when that table is named.  Cached; cheap enough for every value.
  */
 extern CgLevel cg_access_level(int32 category, Oid relation);
+
+/*
+ * A statement begins, perhaps one inside a function: hear of revocations, and
+ * look at the clock if a grant has a limit.
+ */
+extern void cg_access_tick(void);
+
+/* The time that grants are judged by. */
+extern TimestampTz cg_access_now(void);
 
 /*
  * Changes whenever verdicts of the current statement may.  Ask for a level

@@ -532,12 +532,11 @@ cg_audit_write(const CgAuditEvent *event)
 /* ---------- who ---------- */
 
 /*
- * The id of our session row, written when it is not there yet.  A change of
- * session_user or application_name (a pooler hands the connection to another
- * client) begins a new row.
+ * A change of session_user or application_name (a pooler hands the connection
+ * to another client) begins a new session.
  */
-static int64
-current_session(void)
+int64
+cg_audit_session(void)
 {
 	const char *application = application_name ? application_name : "";
 
@@ -560,9 +559,17 @@ current_session(void)
 		strlcpy(fresh.application, application, NAMEDATALEN);
 		session = fresh;
 	}
+	return session.id;
+}
+
+/* The same, with its row written when it is not there yet. */
+static int64
+current_session(void)
+{
+	(void) cg_audit_session();
 	if (!session.once.done)
 	{
-		write_session(application);
+		write_session(session.application);
 		cg_once_mark(&session.once);
 	}
 	return session.id;

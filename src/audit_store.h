@@ -30,6 +30,13 @@ typedef struct CgAuditEvent
 /* Append an event to the log; raises when that cannot be done. */
 extern void cg_audit_write(const CgAuditEvent *event);
 
+/*
+ * Number of the session in which we are.  It writes no row, so it serves where
+ * nothing can be written; a row of cipguard.audit_session tells more of the
+ * session if it has changed anything audited.
+ */
+extern int64 cg_audit_session(void);
+
 /* The extension's objects that audit code touches. */
 typedef enum CgAuditObject
 {

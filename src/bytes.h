@@ -44,6 +44,13 @@ cg_get_u64(const uint8_t *p)
 	return ((uint64_t) cg_get_u32(p) << 32) | cg_get_u32(p + 4);
 }
 
+static inline void
+cg_put_u64(uint8_t *p, uint64_t v)
+{
+	cg_put_u32(p, (uint32_t) (v >> 32));
+	cg_put_u32(p + 4, (uint32_t) v);
+}
+
 /* True if the n bytes are equal; the time taken does not depend on where not. */
 static inline bool
 cg_equal_ct(const uint8_t *a, const uint8_t *b, size_t n)

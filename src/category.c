@@ -25,6 +25,7 @@
 #include "category.h"
 #include "cipguard.h"
 #include "digest.h"
+#include "mask_options.h"
 #include "suite.h"
 
 /* Columns of cipguard.category, in the order of sql/parts/20_category.sql. */
@@ -42,14 +43,23 @@ enum
 	COL_TOKEN_DOMAIN,
 	COL_PAD,
 	COL_DESCRIPTION,
-	COL_BUILTIN
+	COL_BUILTIN,
+	COL_MASK_OPTIONS,
+	COL_MASK_FUNCTION,
+	COL_MASK_DIGEST,
+	COL_MASK_CHANGED
 };
-#define NUM_COLS COL_BUILTIN
+#define NUM_COLS COL_MASK_CHANGED
+
+/* Masks that are no matter of the engine. */
+#define MASK_CUSTOM		"custom"
+#define MASK_SUPPRESS	"suppress"
 
 #define NUM_RECENT	16			/* rows with several columns alternate */
 
 static void load_categories(void);
 static void read_row(HeapTuple tuple, TupleDesc desc, CgCategory *c);
+static bool read_mask(HeapTuple tuple, TupleDesc desc, CgCategory *c);
 static char *text_column(HeapTuple tuple, TupleDesc desc, int attnum);
 static char *nearest_name(const char *name);
 
@@ -191,8 +201,10 @@ load_categories(void)
 		{
 			CgCategory	c;
 			CgCategory *entry;
+			MemoryContext old = MemoryContextSwitchTo(context);
 
 			read_row(tuple, RelationGetDescr(rel), &c);
+			MemoryContextSwitchTo(old);
 			entry = hash_search(table, &c.id, HASH_ENTER, NULL);
 			*entry = c;
 		}
@@ -206,8 +218,11 @@ load_categories(void)
 	categories = table;
 	memset(recent_categories, 0, sizeof(recent_categories));
 
-	/* What changed while we read makes the next call read again. */
-	loaded_generation = generation;
+	/*
+	 * What changed while we read makes the next call read again, and so does
+	 * an extension that was not there: nothing tells when it comes.
+	 */
+	loaded_generation = rel != NULL ? generation : 0;
 }
 
 /*
@@ -236,7 +251,7 @@ read_row(HeapTuple tuple, TupleDesc desc, CgCategory *c)
 												&isnull));
 
 	if (suite == NULL || suite->searchable != c->searchable ||
-		!cg_masker_by_name(text_column(tuple, desc, COL_MASK), &c->mask) ||
+		!read_mask(tuple, desc, c) ||
 		!cg_validator_by_name(text_column(tuple, desc, COL_VALIDATOR),
 							  &c->validator) ||
 		!cg_normalizer_by_name(text_column(tuple, desc, COL_NORMALIZER),
@@ -247,6 +262,50 @@ read_row(HeapTuple tuple, TupleDesc desc, CgCategory *c)
 						NameStr(c->name)),
 				 errhint("Update the extension's library.")));
 	c->suite = suite->id;
+}
+
+/* False if this build does not know the mask. */
+static bool
+read_mask(HeapTuple tuple, TupleDesc desc, CgCategory *c)
+{
+	const char *name = text_column(tuple, desc, COL_MASK);
+	Datum		value;
+	bool		isnull;
+
+	c->suppress = strcmp(name, MASK_SUPPRESS) == 0;
+	if (strcmp(name, MASK_CUSTOM) == 0)
+	{
+		bytea	   *digest;
+
+		c->function = text_column(tuple, desc, COL_MASK_FUNCTION);
+		value = heap_getattr(tuple, COL_MASK_DIGEST, desc, &isnull);
+		digest = isnull ? NULL : DatumGetByteaPP(value);
+		if (digest == NULL || VARSIZE_ANY_EXHDR(digest) != CG_SHA256_LEN)
+			return false;
+		memcpy(c->function_digest, VARDATA_ANY(digest), CG_SHA256_LEN);
+	}
+	if (c->suppress || c->function != NULL)
+		c->mask = CG_MASK_STARS;
+	else if (!cg_masker_by_name(name, &c->mask))
+		return false;
+
+	value = heap_getattr(tuple, COL_MASK_OPTIONS, desc, &isnull);
+	if (isnull || cg_mask_options_parse(DatumGetJsonbP(value),
+										&c->options) != NULL)
+		return false;
+	c->style = c->options.style;
+	return true;
+}
+
+void
+cg_category_copy(CgCategory *to, const CgCategory *from)
+{
+	*to = *from;
+	if (from->function != NULL)
+		to->function = pstrdup(from->function);
+	if (cg_mask_options_parse(from->options.source, &to->options) != NULL)
+		elog(ERROR, "options of category \"%s\" cannot be read twice",
+			 NameStr(from->name));
 }
 
 static char *
@@ -303,10 +362,12 @@ PG_FUNCTION_INFO_V1(cipguard_known_masker);
 Datum
 cipguard_known_masker(PG_FUNCTION_ARGS)
 {
+	const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CgMasker	masker;
 
-	PG_RETURN_BOOL(cg_masker_by_name(text_to_cstring(PG_GETARG_TEXT_PP(0)),
-									 &masker));
+	PG_RETURN_BOOL(strcmp(name, MASK_CUSTOM) == 0 ||
+				   strcmp(name, MASK_SUPPRESS) == 0 ||
+				   cg_masker_by_name(name, &masker));
 }
 
 /* known_validator(name text) RETURNS boolean */

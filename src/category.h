@@ -5,8 +5,10 @@
 #ifndef CG_CATEGORY_H
 #define CG_CATEGORY_H
 
+#include "digest.h"
 #include "ident_cn.h"
 #include "mask.h"
+#include "mask_options.h"
 #include "normal.h"
 
 typedef struct CgCategory
@@ -21,6 +23,10 @@ typedef struct CgCategory
 	uint8		pad;			/* bytes */
 	CgMasker	mask;
 	CgMaskStyle style;
+	bool		suppress;		/* masks are NULL */
+	CgMaskOptions options;		/* lives as long as the category */
+	char	   *function;		/* schema.name of a custom masker, or NULL */
+	uint8		function_digest[CG_SHA256_LEN];
 	CgValidator validator;
 	CgNormalizer normalizer;
 } CgCategory;
@@ -48,6 +54,11 @@ extern int32 cg_category_unclassified(void);
 
 /* All categories, palloc'd array of ids; returns their number. */
 extern int	cg_category_ids(int32 **ids);
+
+/*
+ * Copy a category with all that it points to into the current memory context.
+ */
+extern void cg_category_copy(CgCategory *to, const CgCategory *from);
 
 /* Grows whenever cipguard.category may have changed; never 0. */
 extern uint64 cg_category_generation(void);

@@ -14,6 +14,7 @@
 #include "cipguard.h"
 #include "gate.h"
 #include "guc.h"
+#include "journal.h"
 #include "keyring.h"
 #include "key_provider.h"
 #include "label.h"
@@ -44,6 +45,7 @@ _PG_init(void)
 	cg_gate_init();
 	cg_plan_init();
 	cg_audit_init();
+	cg_journal_init();
 
 	if (cg_preloaded)
 		cg_kek_fetch_at_start();

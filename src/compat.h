@@ -12,6 +12,7 @@
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -74,6 +75,18 @@ cg_require_create(Oid nspid)
 #endif
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_SCHEMA, get_namespace_name(nspid));
+}
+
+/* May a role execute a function?  16 replaced pg_proc_aclcheck. */
+static inline bool
+cg_may_execute(Oid procid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, procid, roleid,
+						   ACL_EXECUTE) == ACLCHECK_OK;
+#else
+	return pg_proc_aclcheck(procid, roleid, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
 }
 
 /* 17 moved the statistics target out of VacAttrStats.attr. */
@@ -156,6 +169,18 @@ cg_has_generated(TupleDesc desc)
 		desc->constr->has_generated_virtual;
 #else
 	return desc->constr->has_generated_stored;
+#endif
+}
+
+/* 19 gave the kinds of ALTER DOMAIN names. */
+static inline bool
+cg_is_domain_check(const AlterDomainStmt *stmt)
+{
+#if PG_VERSION_NUM >= 190000
+	return stmt->subtype == AD_AddConstraint ||
+		stmt->subtype == AD_ValidateConstraint;
+#else
+	return stmt->subtype == 'C' || stmt->subtype == 'V';
 #endif
 }
 

@@ -83,6 +83,16 @@ cg_refuse_display(Oid type, Datum value)
 			if (!nulls[i])
 				cg_refuse_display(elem, elems[i]);
 	}
+	else if (get_typtype(type) == TYPTYPE_RANGE ||
+			 get_typtype(type) == TYPTYPE_MULTIRANGE)
+	{
+		/* Nobody needs ranges of ciphertext. */
+		if (cg_holds_encrypted(type))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("ranges of encrypted values cannot be stored"),
+					 errhint("Store the bounds in columns of their own.")));
+	}
 	else if (type_is_rowtype(type))
 	{
 		HeapTupleHeader row = DatumGetHeapTupleHeader(value);

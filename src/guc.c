@@ -13,10 +13,9 @@
 #include "cipguard.h"
 #include "guc.h"
 
-#define CG_MAX_CLAIM	200		/* bytes of purpose and application user */
-
 static bool check_claim(char **newval, void **extra, GucSource source);
 static void assign_masking(bool newval, void *extra);
+static void assign_app_user(const char *newval, void *extra);
 static void assign_purpose(const char *newval, void *extra);
 static void assign_kek_command(const char *newval, void *extra);
 static void assign_kek_file(const char *newval, void *extra);
@@ -27,9 +26,11 @@ char	   *cg_kek_file = NULL;
 int			cg_output = CG_OUTPUT_AUTO;
 bool		cg_mask_owner = true;
 bool		cg_mask_superuser = true;
+bool		cg_transparent_masking = true;
 char	   *cg_purpose = NULL;
 char	   *cg_app_user = NULL;
 uint64		cg_guc_generation = 1;
+uint64		cg_claim_generation = 1;
 uint64		cg_kek_generation = 1;
 
 static const struct config_enum_entry output_options[] = {
@@ -47,7 +48,7 @@ cg_guc_init(void)
 							   &cg_app_user,
 							   "",
 							   PGC_USERSET, 0,
-							   check_claim, NULL, NULL);
+							   check_claim, assign_app_user, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".kek_command",
 							   "Shell command that prints the key-encryption key.",
@@ -98,7 +99,23 @@ cg_guc_init(void)
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
 
+	/* One that is fixed at start can only be made at start. */
+	if (cg_preloaded)
+		DefineCustomBoolVariable(CG_SCHEMA ".transparent_masking",
+								 "Masks protected columns in the tables themselves.",
+								 "Takes effect with shared_preload_libraries. Without it only masking views mask.",
+								 &cg_transparent_masking,
+								 true,
+								 PGC_POSTMASTER, 0,
+								 NULL, NULL, NULL);
+
 	MarkGUCPrefixReserved(CG_SCHEMA);
+}
+
+bool
+cg_masks(void)
+{
+	return cg_preloaded && cg_transparent_masking;
 }
 
 static bool
@@ -129,12 +146,19 @@ assign_masking(bool newval, void *extra)
 }
 
 static void
+assign_app_user(const char *newval, void *extra)
+{
+	cg_claim_generation++;
+}
+
+static void
 assign_purpose(const char *newval, void *extra)
 {
 	if (cg_purpose != NULL && strcmp(cg_purpose, newval) == 0)
 		return;
 	cg_guc_generation++;
 	ResetPlanCache();
+	cg_claim_generation++;
 }
 
 static void

@@ -5,6 +5,8 @@
 #ifndef CG_GUC_H
 #define CG_GUC_H
 
+#define CG_MAX_CLAIM	200		/* bytes of purpose and application user */
+
 typedef enum CgOutput
 {
 	CG_OUTPUT_AUTO,				/* plaintext for readers, armor for others */
@@ -16,14 +18,24 @@ extern char *cg_kek_file;
 extern int	cg_output;			/* CgOutput */
 extern bool cg_mask_owner;		/* owners see masks unless granted */
 extern bool cg_mask_superuser;	/* so do superusers */
+extern bool cg_transparent_masking;
 extern char *cg_purpose;
 extern char *cg_app_user;
+
+/*
+ * Are tables masked themselves?  Not by a library that only some sessions
+ * load: autovacuum and other workers evaluate expressions, too.
+ */
+extern bool cg_masks(void);
 
 /*
  * Counts changes of settings on which a verdict of access.c depends, so that
  * cached verdicts can be dropped.
  */
 extern uint64 cg_guc_generation;
+
+/* Counts changes of what the session claims: purpose, application user. */
+extern uint64 cg_claim_generation;
 
 /* Counts changes of where the KEK comes from. */
 extern uint64 cg_kek_generation;

@@ -75,6 +75,7 @@ static CgKeyRow *find_row(char kind, int32 owner, uint16 version);
 static CgKeyRow *current_row(char kind, int32 owner);
 static void load_rows(void);
 static void drop_rows(void);
+static CgStatus try_unwrap(const CgKeyRow *row, uint8 *key);
 static void unwrap(const CgKeyRow *row, uint8 *key);
 static void create_key(Relation rel, char kind, int32 owner,
 					   const char *owner_name);
@@ -136,6 +137,27 @@ cg_keyring_cipher(int32 category, uint16 version, int suite, bool missing_ok)
 			elog(ERROR, "could not set up cipher suite %d", suite);
 	}
 	return row->ciphers[suite];
+}
+
+CgCipher *
+cg_keyring_own_cipher(int32 category, uint16 *version, int suite)
+{
+	CgKeyRow   *row;
+	CgCipher   *cipher = NULL;
+	uint8		key[CG_KEY_LEN];
+
+	cg_keyring_refresh();
+	row = *version == 0 ? current_row(CG_KEY_KIND_DATA, category) :
+		find_row(CG_KEY_KIND_DATA, category, *version);
+	if (row == NULL || !cg_kek_reachable())
+		return NULL;
+	if (try_unwrap(row, key) == CG_OK)
+	{
+		cipher = cg_cipher_new(suite, key);
+		*version = row->version;
+	}
+	cg_wipe(key, sizeof(key));
+	return cipher;
 }
 
 CgToken *
@@ -341,17 +363,16 @@ fill_blob(uint8 *blob, char kind, int32 owner, uint16 version)
 	cg_put_u16(blob + 5, version);
 }
 
-static void
-unwrap(const CgKeyRow *row, uint8 *key)
+/* Takes a KEK that is at hand, or raises for want of one. */
+static CgStatus
+try_unwrap(const CgKeyRow *row, uint8 *key)
 {
-	const uint8 *kek = cg_kek();
 	uint8		blob[WRAPPED_LEN];
 	uint8		want[BLOB_LEN];
-	uint8		kek_id[CG_KEK_ID_LEN];
 	size_t		len = 0;
 	CgStatus	status;
 
-	status = cg_key_unwrap(kek, row->wrapped, WRAPPED_LEN,
+	status = cg_key_unwrap(cg_kek(), row->wrapped, WRAPPED_LEN,
 						   blob, sizeof(blob), &len);
 	fill_blob(want, row->kind, row->owner, row->version);
 	if (status == CG_OK &&
@@ -360,7 +381,16 @@ unwrap(const CgKeyRow *row, uint8 *key)
 	if (status == CG_OK)
 		memcpy(key, blob + BLOB_LEN - CG_KEY_LEN, CG_KEY_LEN);
 	cg_wipe(blob, sizeof(blob));
-	if (status == CG_OK)
+	return status;
+}
+
+static void
+unwrap(const CgKeyRow *row, uint8 *key)
+{
+	const uint8 *kek = cg_kek();
+	uint8		kek_id[CG_KEK_ID_LEN];
+
+	if (try_unwrap(row, key) == CG_OK)
 		return;
 
 	cg_kek_id(kek, kek_id);

@@ -37,6 +37,15 @@ extern CgToken *cg_keyring_token(int32 domain, uint16 version, int suite,
 								 bool missing_ok);
 
 /*
+ * A context that belongs to the caller (cg_cipher_free) and stays valid when
+ * keys change, for use where the catalogs cannot be read.  *version selects
+ * the key; 0 takes the one for new values and sets it.  NULL if that key
+ * cannot be had, whatever the reason.
+ */
+extern CgCipher *cg_keyring_own_cipher(int32 category, uint16 *version,
+									   int suite);
+
+/*
  * Create what keys are missing for the rows of cipguard.category; returns how
  * many were made.  Verifies first that the KEK opens every key there is.
  */

@@ -9,8 +9,8 @@
  * by column name: a value must not go unprotected because it is reached
  * through a partition.
  *
- * SECURITY LABEL sends no relcache invalidation of its own, so it is sent here: plans
- * and cached policies of the table are then made anew.
+ * SECURITY LABEL sends no relcache invalidation of its own, so it is sent here,
+ * for the whole family: plans and cached policies are then made anew.
  */
 #include "postgres.h"
 
@@ -19,12 +19,14 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_seclabel.h"
 #include "catalog/pg_type.h"
 #include "commands/seclabel.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -36,11 +38,15 @@
 
 #include "compat.h"
 
+#include "access.h"
 #include "catalog.h"
 #include "cipguard.h"
+#include "guc.h"
 #include "label.h"
 
 static void check_label(const ObjectAddress *object, const char *label);
+static void check_change(const ObjectAddress *object, const char *label);
+static void tell_owner(Oid relid, int32 category);
 static bool is_subject_label(const char *label);
 static void add_ancestors(Oid relid, List **ancestors);
 static const CgCategory *own_category(Oid relid, AttrNumber attnum);
@@ -55,16 +61,29 @@ cg_label_init(void)
 static void
 check_label(const ObjectAddress *object, const char *label)
 {
+	char		relkind;
+
 	if (object->classId != RelationRelationId || object->objectSubId <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("cipguard labels columns only"),
 				 errhint("Use %s.",
 						 "SECURITY LABEL FOR cipguard ON COLUMN table.column IS 'category'")));
-	CacheInvalidateRelcacheByRelid(object->objectId);
+	cg_invalidate_family(object->objectId);
 
+	/* Restoring a dump repeats what was labelled elsewhere. */
+	if (!check_function_bodies && superuser())
+		return;
+	check_change(object, label);
 	if (label == NULL || is_subject_label(label) || !check_function_bodies)
 		return;
+	relkind = get_rel_relkind(object->objectId);
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
+		relkind != RELKIND_FOREIGN_TABLE && relkind != RELKIND_MATVIEW)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("columns of views are protected where they come from"),
+				 errhint("Label the columns of the tables.")));
 	(void) cg_category_by_name(label, false);
 	if (cg_is_encrypted_type(get_atttype(object->objectId,
 										 object->objectSubId)))
@@ -72,6 +91,74 @@ check_label(const ObjectAddress *object, const char *label)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("column is encrypted and has its category by its type"),
 				 errhint("Labels with a category are for plain columns.")));
+	tell_owner(object->objectId, cg_category_by_name(label, false)->id);
+}
+
+/*
+ * Whoever owns a table may protect its columns, but not take the protection
+ * away from what he may not read.
+ */
+static void
+check_change(const ObjectAddress *object, const char *label)
+{
+	char	   *old = GetSecurityLabel(object, CG_SCHEMA);
+	const CgCategory *c;
+
+	if (old == NULL || is_subject_label(old) || superuser() ||
+		(label != NULL && strcmp(old, label) == 0) ||
+		cg_has_privs_of(GetUserId(), get_role_oid(CG_ROLE_OFFICER, false)))
+		return;
+	c = cg_category_by_name(old, true);
+	if (c != NULL &&
+		cg_access_level(c->id, object->objectId) == CG_LEVEL_READ)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to change the label of column \"%s\"",
+					get_attname(object->objectId, object->objectSubId,
+								false)),
+			 errdetail("It protects values that you may not read."),
+			 errhint("Ask a member of %s.", CG_ROLE_OFFICER)));
+}
+
+/* Owners are not exempt, which they may not expect. */
+static void
+tell_owner(Oid relid, int32 category)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+	Oid			user;
+	int			context;
+	bool		reads;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	if (!cg_masks() || !cg_mask_owner)
+		return;
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(owner, context);
+	reads = cg_access_level(category, relid) == CG_LEVEL_READ;
+	SetUserIdAndSecContext(user, context);
+	if (!reads)
+		ereport(NOTICE,
+				(errmsg("the owner of the table, \"%s\", will see masks, too",
+						GetUserNameFromId(owner, false)),
+				 errhint("An officer can allow more with %s.",
+						 "cipguard.grant_access(..., 'read')")));
+}
+
+void
+cg_invalidate_family(Oid relid)
+{
+	List	   *above = lappend_oid(cg_ancestors(relid), relid);
+	ListCell   *lc;
+	ListCell   *child;
+
+	foreach(lc, above)
+		foreach(child, find_all_inheritors(lfirst_oid(lc), NoLock, NULL))
+		CacheInvalidateRelcacheByRelid(lfirst_oid(child));
 }
 
 static bool
@@ -132,6 +219,10 @@ cg_holds_encrypted(Oid typid)
 	if (cg_is_encrypted_type(typid) ||
 		cg_holds_encrypted(get_element_type(typid)))
 		return true;
+	if (get_typtype(typid) == TYPTYPE_RANGE)
+		return cg_holds_encrypted(get_range_subtype(typid));
+	if (get_typtype(typid) == TYPTYPE_MULTIRANGE)
+		return cg_holds_encrypted(get_multirange_range(typid));
 	if (get_typtype(typid) != TYPTYPE_COMPOSITE)
 		return false;
 	desc = lookup_rowtype_tupdesc(typid, -1);

@@ -22,6 +22,9 @@
  */
 extern const CgCategory *cg_column_category(Oid relid, AttrNumber attnum);
 
+/* Let every session look anew at a table and all above and below it. */
+extern void cg_invalidate_family(Oid relid);
+
 /* All tables above in the inheritance tree, nearest first. */
 extern List *cg_ancestors(Oid relid);
 

@@ -13,6 +13,10 @@
  * and only then replaces the call by one that trusts the name.  The trusted
  * form takes an argument of type cipguard.checked, of which no SQL can make a
  * value, but which EXPLAIN can print.
+ *
+ * Plaintext given by disclose() is recorded in the disclosure journal when the
+ * library is preloaded: which table, by what the call says, and how many
+ * values.  Which column and which person it is about is not known here.
  */
 #include "postgres.h"
 
@@ -26,6 +30,7 @@
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -34,37 +39,58 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "display.h"
-#include "encoding.h"
+#include "journal.h"
+#include "label.h"
+#include "mask_datum.h"
 #include "value.h"
 
-static text * mask_text(const CgCategory *category, const char *plain,
-						Size len);
-static text * disclose(struct varlena *datum, Oid relation);
+/* What a call site keeps in fn_extra. */
+typedef struct CgCall
+{
+	int32		id;				/* category whose name it was given last */
+	Size		len;
+	char		name[NAMEDATALEN];
+	CgDatumMask *mask;			/* mask(anyelement); NULL: none yet */
+	int32		mask_id;		/* its category, */
+	uint64		mask_generation;	/* as it was at that time */
+	MemoryContext mask_context;
+	uint64		generation;		/* cg_journal_generation of disclosed */
+	Oid			relation;
+	CgDisclosed *disclosed;
+} CgCall;
+
+static text * disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated);
+static void record(FunctionCallInfo fcinfo, Oid relation);
 static const CgCategory *named_category(FunctionCallInfo fcinfo, int argno);
+static CgCall *call_state(FunctionCallInfo fcinfo);
+static Datum text_or_null(FunctionCallInfo fcinfo, text * result);
 static Node *trusted_call(PlannerInfo *root, FuncExpr *call);
 
-static text *
-mask_text(const CgCategory *category, const char *plain, Size len)
+/* Record that a value of a relation is disclosed. */
+static void
+record(FunctionCallInfo fcinfo, Oid relation)
 {
-	const char *utf8 = cg_to_utf8(plain, &len);
-	char	   *out;
-	char	   *server;
-	Size		out_len;
-	text	   *result;
+	CgCall	   *call = call_state(fcinfo);
 
-	result = palloc(VARHDRSZ + CG_MASK_BOUND(len));
-	out = VARDATA(result);
-	out_len = cg_mask(category->mask, category->style, utf8, len, out);
-	server = cg_from_utf8(out, &out_len);
-	if (server != out)
-		return cstring_to_text_with_len(server, out_len);
-	SET_VARSIZE(result, VARHDRSZ + out_len);
-	return result;
+	if (call->generation != cg_journal_generation ||
+		call->relation != relation)
+	{
+		call->generation = 0;
+		call->disclosed = cg_journal_entry(relation);
+		call->relation = relation;
+		call->generation = cg_journal_generation;
+	}
+	cg_journal_rows(call->disclosed);
 }
 
+/*
+ * Grants limited to a table count if it is relation; stated is the table that
+ * the caller says the value is from.
+ */
 static text *
-disclose(struct varlena *datum, Oid relation)
+disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 {
+	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
 	CgEnvelope	env;
 	char	   *plain;
 	Size		len;
@@ -79,43 +105,57 @@ disclose(struct varlena *datum, Oid relation)
 	cg_parse(datum, &env);
 	plain = cg_open(&env, &len);
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ)
+	{
+		if (cg_preloaded)
+			record(fcinfo, stated);
 		result = cstring_to_text_with_len(plain, len);
+	}
 	else
 	{
-		result = mask_text(cg_category_by_id((int32) env.category, false),
-						   plain, len);
+		result = cg_mask_text(cg_category_by_id((int32) env.category, false),
+							  plain, len);
 		explicit_bzero(plain, len);
 	}
 	pfree(plain);
 	return result;
 }
 
-/* A category by name, kept in fn_extra while the name stays the same. */
+static CgCall *
+call_state(FunctionCallInfo fcinfo)
+{
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra =
+			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CgCall));
+	return fcinfo->flinfo->fn_extra;
+}
+
+/* A category by name, remembered while the name stays the same. */
 static const CgCategory *
 named_category(FunctionCallInfo fcinfo, int argno)
 {
-	struct
-	{
-		int32		id;
-		Size		len;
-		char		name[NAMEDATALEN];
-	}		   *last = fcinfo->flinfo->fn_extra;
+	CgCall	   *last = call_state(fcinfo);
 	text	   *name = PG_GETARG_TEXT_PP(argno);
 	Size		len = VARSIZE_ANY_EXHDR(name);
 	const CgCategory *c;
 
-	if (last != NULL && last->len == len &&
+	if (len > 0 && last->len == len &&
 		memcmp(last->name, VARDATA_ANY(name), len) == 0)
 		return cg_category_by_id(last->id, false);
 
 	c = cg_category_by_name(text_to_cstring(name), false);
-	if (last == NULL)
-		last = fcinfo->flinfo->fn_extra =
-			MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(*last));
 	last->id = c->id;
 	last->len = len;
 	memcpy(last->name, VARDATA_ANY(name), len);
 	return c;
+}
+
+/* Text may have no mask: the category's may be to suppress. */
+static Datum
+text_or_null(FunctionCallInfo fcinfo, text * result)
+{
+	if (result == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(result);
 }
 
 /* mask(value text, category text) RETURNS text */
@@ -125,8 +165,51 @@ cipguard_mask_text(PG_FUNCTION_ARGS)
 {
 	text	   *value = PG_GETARG_TEXT_PP(0);
 
-	PG_RETURN_TEXT_P(mask_text(named_category(fcinfo, 1), VARDATA_ANY(value),
-							   VARSIZE_ANY_EXHDR(value)));
+	return text_or_null(fcinfo, cg_mask_text(named_category(fcinfo, 1),
+											 VARDATA_ANY(value),
+											 VARSIZE_ANY_EXHDR(value)));
+}
+
+/* mask(value anyelement, category text) RETURNS anyelement */
+PG_FUNCTION_INFO_V1(cipguard_mask_any);
+Datum
+cipguard_mask_any(PG_FUNCTION_ARGS)
+{
+	const CgCategory *c = named_category(fcinfo, 1);
+	CgCall	   *call = call_state(fcinfo);
+	Datum		result;
+	bool		isnull = false;
+
+	if (call->mask == NULL || call->mask_id != c->id ||
+		call->mask_generation != cg_category_generation())
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+		int32		id = c->id;
+		uint64		generation = cg_category_generation();
+
+		if (!OidIsValid(type))
+			elog(ERROR, "could not determine the type of a value to mask");
+		if (cg_is_encrypted_type(type))
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("an encrypted value has its category with it"),
+					 errhint("Use %s with the value alone.",
+							 "cipguard.mask()")));
+		call->mask = NULL;
+		if (call->mask_context == NULL)
+			call->mask_context =
+				AllocSetContextCreate(fcinfo->flinfo->fn_mcxt,
+									  "cipguard mask",
+									  ALLOCSET_SMALL_SIZES);
+		MemoryContextReset(call->mask_context);
+		call->mask = cg_mask_datum_prepare(type, -1, c, call->mask_context);
+		call->mask_id = id;
+		call->mask_generation = generation;
+	}
+	result = cg_mask_datum(call->mask, PG_GETARG_DATUM(0), &isnull);
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(result);
 }
 
 /* mask(value enc_text) RETURNS text */
@@ -148,11 +231,11 @@ cipguard_mask_enc_text(PG_FUNCTION_ARGS)
 	}
 	cg_parse(datum, &env);
 	plain = cg_open(&env, &len);
-	result = mask_text(cg_category_by_id((int32) env.category, false), plain,
-					   len);
+	result = cg_mask_text(cg_category_by_id((int32) env.category, false),
+						  plain, len);
 	explicit_bzero(plain, len);
 	pfree(plain);
-	PG_RETURN_TEXT_P(result);
+	return text_or_null(fcinfo, result);
 }
 
 /* disclose(value text, category text, relation regclass) RETURNS text */
@@ -165,9 +248,13 @@ cipguard_disclose_text(PG_FUNCTION_ARGS)
 
 	/* The caller has the plaintext at hand: nothing to learn from a lie. */
 	if (cg_access_level(c->id, PG_GETARG_OID(2)) == CG_LEVEL_READ)
+	{
+		if (cg_preloaded)
+			record(fcinfo, PG_GETARG_OID(2));
 		PG_RETURN_TEXT_P(value);
-	PG_RETURN_TEXT_P(mask_text(c, VARDATA_ANY(value),
-							   VARSIZE_ANY_EXHDR(value)));
+	}
+	return text_or_null(fcinfo, cg_mask_text(c, VARDATA_ANY(value),
+											 VARSIZE_ANY_EXHDR(value)));
 }
 
 /* disclose(value enc_text, relation regclass) RETURNS text */
@@ -175,7 +262,8 @@ PG_FUNCTION_INFO_V1(cipguard_disclose_enc_text);
 Datum
 cipguard_disclose_enc_text(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(disclose(PG_GETARG_VARLENA_PP(0), InvalidOid));
+	return text_or_null(fcinfo, disclose(fcinfo, InvalidOid,
+										 PG_GETARG_OID(1)));
 }
 
 /* disclose(value enc_text, relation regclass, checked) RETURNS text */
@@ -183,7 +271,8 @@ PG_FUNCTION_INFO_V1(cipguard_disclose_trusted);
 Datum
 cipguard_disclose_trusted(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(disclose(PG_GETARG_VARLENA_PP(0), PG_GETARG_OID(1)));
+	return text_or_null(fcinfo, disclose(fcinfo, PG_GETARG_OID(1),
+										 PG_GETARG_OID(1)));
 }
 
 /* checked_in(cstring) RETURNS checked: never */

@@ -121,7 +121,12 @@ mask(CgMasking *m, Datum value, bool *isnull)
 	if (OidIsValid(m->elem))
 		return map_array(m, value, mask_encrypted);
 	if (m->encrypted)
-		return PointerGetDatum(mask_encrypted(value));
+	{
+		struct varlena *shown = mask_encrypted(value);
+
+		*isnull = shown == NULL;
+		return PointerGetDatum(shown);
+	}
 	if (m->plain == NULL)
 	{
 		*isnull = true;
@@ -130,7 +135,7 @@ mask(CgMasking *m, Datum value, bool *isnull)
 	return cg_mask_datum(m->plain, value, isnull);
 }
 
-/* An encrypted value as a display datum of its mask. */
+/* An encrypted value as a display datum of its mask; NULL if it has none. */
 static struct varlena *
 mask_encrypted(Datum value)
 {
@@ -149,11 +154,11 @@ mask_encrypted(Datum value)
 						 len);
 	explicit_bzero(plain, len);
 	pfree(plain);
+	if (shown == NULL)
+		return NULL;
 	result = cg_display_make(env.type, (int32) env.category,
-							 shown ? VARDATA_ANY(shown) : "",
-							 shown ? VARSIZE_ANY_EXHDR(shown) : 0);
-	if (shown)
-		pfree(shown);
+							 VARDATA_ANY(shown), VARSIZE_ANY_EXHDR(shown));
+	pfree(shown);
 	if (cg_result_is_stored())
 		cg_refuse_mask(result);
 	return result;
@@ -192,7 +197,10 @@ map_array(CgMasking *m, Datum value, struct varlena *(*map) (Datum))
 					  &elems, &nulls, &n);
 	for (i = 0; i < n; i++)
 		if (!nulls[i])
+		{
 			elems[i] = PointerGetDatum(map(elems[i]));
+			nulls[i] = DatumGetPointer(elems[i]) == NULL;
+		}
 	return PointerGetDatum(construct_md_array(elems, nulls, ARR_NDIM(array),
 											  ARR_DIMS(array),
 											  ARR_LBOUND(array),
@@ -238,7 +246,7 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	if (d == NULL)
 		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo);
 
-	now = GetCurrentStatementStartTimestamp();
+	now = cg_access_now();
 	if (d->user != GetUserId() || d->statement != now ||
 		d->epoch != cg_access_epoch())
 	{
@@ -397,20 +405,22 @@ PG_FUNCTION_INFO_V1(cipguard_keep_text);
 Datum
 cipguard_keep_text(PG_FUNCTION_ARGS)
 {
-	text	   *value;
-	Size		len;
-	const char *shown;
+	text	   *value = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
 
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	value = PG_GETARG_TEXT_PP(0);
 	if (!PG_ARGISNULL(1))
 	{
-		shown = cg_display_text(mask_encrypted(PG_GETARG_DATUM(1)), &len);
-		if (len == VARSIZE_ANY_EXHDR(value) &&
-			memcmp(shown, VARDATA_ANY(value), len) == 0)
+		struct varlena *shown = mask_encrypted(PG_GETARG_DATUM(1));
+		Size		len = 0;
+		const char *text = shown == NULL ? NULL :
+		cg_display_text(shown, &len);
+
+		if ((shown == NULL) == (value == NULL) &&
+			(value == NULL || (len == VARSIZE_ANY_EXHDR(value) &&
+							   memcmp(text, VARDATA_ANY(value), len) == 0)))
 			PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 	}
+	if (value == NULL)
+		PG_RETURN_NULL();
 	PG_RETURN_POINTER(cg_take_text(CG_TYPE_TEXT, VARDATA_ANY(value),
 								   VARSIZE_ANY_EXHDR(value),
 								   PG_GETARG_INT32(2), NULL));

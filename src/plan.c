@@ -27,9 +27,15 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_statistic_ext_data.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -41,10 +47,12 @@
 #include "optimizer/planner.h"
 #include "parser/parse_func.h"
 #include "parser/parsetree.h"
+#include "utils/array.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
+#include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
 
@@ -52,6 +60,7 @@
 
 #include "catalog.h"
 #include "cipguard.h"
+#include "guc.h"
 #include "plan.h"
 #include "plan_mask.h"
 
@@ -60,11 +69,14 @@ static bool needs_work(Query *query);
 static bool needs_work_walker(Node *node, void *context);
 static bool inline_functions(Node *node, void *context);
 static bool is_foreign_key_query(Query *query);
-static bool is_plain_comparison(Node *node);
-static bool is_column_or_param(Node *node);
+static bool is_plain_comparison(Node *node, Bitmapset *columns);
+static Node *bare_value(Node *node);
+static Bitmapset *foreign_key_columns(Oid relid);
+static Bitmapset *add_columns(Bitmapset *columns, Datum keys);
 static void check_relation(CG_RELATION_HOOK_PARAMS);
 static bool check_permissions(CG_CHECK_PERMS_PARAMS);
 static void check_marks(QueryDesc *queryDesc, int eflags);
+static void hear_news(QueryDesc *queryDesc);
 static void forget_functions(Datum arg, int cacheid, uint32 hashvalue);
 static bool load_functions(void);
 
@@ -72,6 +84,7 @@ static planner_hook_type prev_planner = NULL;
 static CG_RELATION_HOOK_TYPE prev_relation = NULL;
 static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static ExecutorStart_hook_type prev_start = NULL;
+static ExecutorEnd_hook_type prev_end = NULL;
 
 static CgPlanFunctions functions;
 static bool functions_stale = true;
@@ -85,13 +98,15 @@ cg_plan_init(void)
 	planner_hook = plan;
 	prev_check_perms = ExecutorCheckPerms_hook;
 	ExecutorCheckPerms_hook = check_permissions;
-	if (!cg_preloaded)
+	if (!cg_masks())
 		return;
 	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_functions, (Datum) 0);
 	prev_relation = CG_RELATION_HOOK;
 	CG_RELATION_HOOK = check_relation;
 	prev_start = ExecutorStart_hook;
 	ExecutorStart_hook = check_marks;
+	prev_end = ExecutorEnd_hook;
+	ExecutorEnd_hook = hear_news;
 }
 
 static PlannedStmt *
@@ -103,12 +118,16 @@ plan(CG_PLANNER_PARAMS)
 	PlannerGlobal inlined = {0};
 
 	cg_plan_touches = false;
+	cg_access_tick();
 	if (cg_search_ready())
 	{
 		bool		foreign_key = InNoForceRLSOperation();
 
-		if (cg_preloaded && load_functions() && needs_work(parse) &&
-			!(foreign_key && is_foreign_key_query(parse)))
+		if (!cg_masks() || !load_functions() || !needs_work(parse))
+			 /* nothing to mask */ ;
+		else if (foreign_key && is_foreign_key_query(parse))
+			linitial_node(RangeTblEntry, parse->rtable)->enrname = CG_RTE_MARK;
+		else
 		{
 			inlined.type = T_PlannerGlobal;
 			inlined.boundParams = boundParams;
@@ -215,13 +234,15 @@ inline_functions(Node *node, void *context)
 }
 
 /*
- * A query of ri_triggers.c: one table of the current user's, compared with
- * parameters; nothing of a row is shown.
+ * A query of ri_triggers.c: on one table of the current user's, whose foreign
+ * key columns are compared with parameters; nothing of a row is shown, and
+ * only parameters are assigned.
  */
 static bool
 is_foreign_key_query(Query *query)
 {
 	RangeTblEntry *rte;
+	Bitmapset  *columns;
 	ListCell   *lc;
 
 	if (query->hasAggs || query->hasWindowFuncs || query->hasTargetSRFs ||
@@ -238,50 +259,115 @@ is_foreign_key_query(Query *query)
 		return false;
 	foreach(lc, query->targetList)
 	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		Node	   *value = (Node *) tle->expr;
+		Node	   *value = (Node *) lfirst_node(TargetEntry, lc)->expr;
 
-		if (query->commandType == CMD_SELECT ? !IsA(value, Const) :
-			!(IsA(value, Const) || is_column_or_param(value) ||
-			  IsA(value, SetToDefault) || tle->resjunk))
+		if (!IsA(value, Const) && !IsA(value, SetToDefault) &&
+			!IsA(bare_value(value), Param))
 			return false;
 	}
-	return is_plain_comparison(query->jointree->quals);
+	columns = foreign_key_columns(rte->relid);
+	return columns != NULL &&
+		is_plain_comparison(query->jointree->quals, columns);
 }
 
 /* column = $1 AND ..., with operators of an operator class */
 static bool
-is_plain_comparison(Node *node)
+is_plain_comparison(Node *node, Bitmapset *columns)
 {
 	ListCell   *lc;
 
 	if (node == NULL)
 		return true;
-	if (IsA(node, List) || (IsA(node, BoolExpr) &&
-							((BoolExpr *) node)->boolop == AND_EXPR))
+	if (IsA(node, BoolExpr) && ((BoolExpr *) node)->boolop == AND_EXPR)
 	{
-		foreach(lc, IsA(node, List) ? (List *) node : ((BoolExpr *) node)->args)
-			if (!is_plain_comparison(lfirst(lc)))
+		foreach(lc, ((BoolExpr *) node)->args)
+			if (!is_plain_comparison(lfirst(lc), columns))
 			return false;
 		return true;
 	}
-	if (!IsA(node, OpExpr) || list_length(((OpExpr *) node)->args) != 2)
+	if (!IsA(node, OpExpr) || list_length(((OpExpr *) node)->args) != 2 ||
+		get_mergejoin_opfamilies(((OpExpr *) node)->opno) == NIL)
 		return false;
-	return is_column_or_param(linitial(((OpExpr *) node)->args)) &&
-		is_column_or_param(lsecond(((OpExpr *) node)->args)) &&
-		get_mergejoin_opfamilies(((OpExpr *) node)->opno) != NIL;
+	foreach(lc, ((OpExpr *) node)->args)
+	{
+		Node	   *side = bare_value(lfirst(lc));
+
+		if (!IsA(side, Param) &&
+			!(IsA(side, Var) && ((Var *) side)->varattno > 0 &&
+			  bms_is_member(((Var *) side)->varattno, columns)))
+			return false;
+	}
+	return true;
 }
 
-static bool
-is_column_or_param(Node *node)
+/* Without casts of PostgreSQL's own, and ours. */
+static Node *
+bare_value(Node *node)
 {
 	while (IsA(node, RelabelType) || IsA(node, CollateExpr))
 		node = IsA(node, RelabelType) ? (Node *) ((RelabelType *) node)->arg :
 			(Node *) ((CollateExpr *) node)->arg;
-	if (IsA(node, FuncExpr) && list_length(((FuncExpr *) node)->args) == 1 &&
-		((FuncExpr *) node)->funcformat == COERCE_IMPLICIT_CAST)
+	if (IsA(node, FuncExpr) &&
+		((FuncExpr *) node)->funcformat == COERCE_IMPLICIT_CAST &&
+		(((FuncExpr *) node)->funcid < FirstGenbkiObjectId ||
+		 ((FuncExpr *) node)->funcid == functions.coerce_enc))
 		node = linitial(((FuncExpr *) node)->args);
-	return IsA(node, Var) || IsA(node, Param);
+	return node;
+}
+
+/* The columns of a table that are in a foreign key, on either side of it. */
+static Bitmapset *
+foreign_key_columns(Oid relid)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	TriggerDesc *triggers = rel->trigdesc;
+	Bitmapset  *result = NULL;
+	int			i;
+
+	for (i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		HeapTuple	tuple;
+		Form_pg_constraint constraint;
+		bool		isnull;
+		Datum		keys;
+
+		if (RI_FKey_trigger_type(triggers->triggers[i].tgfoid) ==
+			RI_TRIGGER_NONE)
+			continue;
+		tuple = SearchSysCache1(CONSTROID,
+								ObjectIdGetDatum(triggers->triggers[i].tgconstraint));
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		constraint = (Form_pg_constraint) GETSTRUCT(tuple);
+		keys = SysCacheGetAttr(CONSTROID, tuple,
+							   constraint->conrelid == relid ?
+							   Anum_pg_constraint_conkey :
+							   Anum_pg_constraint_confkey, &isnull);
+		if (!isnull)
+			result = add_columns(result, keys);
+		if (constraint->conrelid == relid && constraint->confrelid == relid)
+		{
+			keys = SysCacheGetAttr(CONSTROID, tuple,
+								   Anum_pg_constraint_confkey, &isnull);
+			if (!isnull)
+				result = add_columns(result, keys);
+		}
+		ReleaseSysCache(tuple);
+	}
+	relation_close(rel, AccessShareLock);
+	return result;
+}
+
+static Bitmapset *
+add_columns(Bitmapset *columns, Datum keys)
+{
+	ArrayType  *array = DatumGetArrayTypeP(keys);
+	int16	   *attnums = (int16 *) ARR_DATA_PTR(array);
+	int			i;
+
+	for (i = 0; i < ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)); i++)
+		columns = bms_add_member(columns, attnums[i]);
+	return columns;
 }
 
 static void
@@ -299,8 +385,7 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 		!cg_search_ready())
 		return;
 	p = cg_protection(rte->relid);
-	if (p == NULL || cg_reads_all(p) ||
-		(InNoForceRLSOperation() && is_foreign_key_query(root->parse)))
+	if (p == NULL || cg_reads_all(p))
 		return;
 	ereport(ERROR,
 			(errcode(CG_ERRCODE_EXPOSURE),
@@ -325,7 +410,7 @@ check_permissions(CG_CHECK_PERMS_PARAMS)
 	{
 		if (cg_search_forbids_join(rangeTable))
 			return false;
-		if (cg_preloaded)
+		if (cg_masks())
 			foreach(lc, rangeTable)
 		{
 			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
@@ -347,31 +432,45 @@ check_marks(QueryDesc *queryDesc, int eflags)
 	const size_t len = strlen(CG_RTE_MARK);
 	ListCell   *lc;
 
-	foreach(lc, queryDesc->plannedstmt->rtable)
+	cg_access_tick();
+	if (cg_search_ready() && !IsParallelWorker())
+		foreach(lc, queryDesc->plannedstmt->rtable)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 		const char *levels;
 		const CgProtection *p;
 		int			i;
 
-		if (rte->rtekind != RTE_RELATION || rte->enrname == NULL ||
-			strncmp(rte->enrname, CG_RTE_MARK, len) != 0)
+		if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_VIEW ||
+			rte->relkind == RELKIND_COMPOSITE_TYPE)
 			continue;
-		levels = rte->enrname + len;
-		if (*levels == '\0')
-			continue;			/* of a policy */
 		p = cg_protection(rte->relid);
 		if (p == NULL)
 			continue;
-		if ((*levels == '+') == row_security)
+		if (rte->enrname == NULL)
 		{
-			levels++;
-			for (i = 0; levels[i] != '\0' && i < p->natts; i++)
-				if (levels[i] != '-' &&
-					cg_column_level(p, i + 1) < (CgLevel) (levels[i] - '0'))
-					break;
-			if (levels[i] == '\0' || i >= p->natts)
+			/* Planned before it was protected. */
+			if (cg_reads_all(p))
 				continue;
+		}
+		else
+		{
+			levels = rte->enrname + len;
+			if (*levels == '\0')
+				continue;		/* of a policy or a foreign key */
+			if ((*levels++ == '+') == row_security)
+			{
+				for (i = 0; strchr("-012", levels[i]) != NULL &&
+					 levels[i] != '\0' && i < p->natts; i++)
+					if (levels[i] != '-' ?
+						cg_column_level(p, i + 1) < (CgLevel) (levels[i] - '0') :
+						cg_protected_column(p, i + 1) != NULL &&
+						cg_column_level(p, i + 1) < CG_LEVEL_READ)
+						break;
+				if (i >= p->natts || strchr("-012", levels[i]) == NULL ||
+					levels[i] == '\0')
+					continue;
+			}
 		}
 		ResetPlanCache();
 		ereport(ERROR,
@@ -384,6 +483,17 @@ check_marks(QueryDesc *queryDesc, int eflags)
 		prev_start(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
+}
+
+/* So that the next statement of a function is planned by what is true now. */
+static void
+hear_news(QueryDesc *queryDesc)
+{
+	if (prev_end)
+		prev_end(queryDesc);
+	else
+		standard_ExecutorEnd(queryDesc);
+	AcceptInvalidationMessages();
 }
 
 static void

@@ -7,8 +7,18 @@
 
 #include "nodes/parsenodes.h"
 
-/* Mark of a range table entry that was looked at, in its field enrname. */
-#define CG_RTE_MARK		"cipguard "
+/*
+ * Mark of a range table entry that was looked at, in its field enrname.  Behind
+ * it stand, for a protected relation, '+' or '-' for row_security and a digit
+ * for the level on each protected column ('-' for others); then, in the first
+ * entry of a query, perhaps CG_RTE_CATEGORIES and a list of the categories of
+ * its output columns.
+ */
+#define CG_RTE_MARK			"cipguard "
+#define CG_RTE_CATEGORIES	'|'
+
+#define CG_NO_CATEGORY		(-1)
+#define CG_MANY_CATEGORIES	(-2)
 
 /* The query that is being planned touches a protected relation. */
 extern bool cg_plan_touches;
@@ -20,14 +30,6 @@ extern bool cg_is_comparison(Oid opno);
 extern bool cg_search_ready(void);
 extern bool cg_plan_search(Query *query);
 extern bool cg_search_forbids_join(List *range_table);
-
-/*
- * plan_output.c: with cg_want_categories set, the next query that is planned
- * leaves the categories of its labelled output columns, by position, -1 for
- * others, in cg_output_categories.
- */
-extern bool cg_want_categories;
-extern List *cg_output_categories;
 
 extern void cg_plan_init(void);
 

@@ -115,8 +115,12 @@ assign(Node *node, CgAssignment *a)
 			{
 				CoerceToDomain *coerce = (CoerceToDomain *) node;
 
+				/* A CHECK of another domain would see the old value. */
+				if (coerce->resulttype != old_value(a)->vartype)
+					break;
 				coerce->arg = (Expr *) assign((Node *) coerce->arg, a);
-				return node;
+				return is_old_value((Node *) coerce->arg, a) ?
+					(Node *) coerce->arg : node;
 			}
 		case T_CoalesceExpr:
 			foreach(lc, ((CoalesceExpr *) node)->args)

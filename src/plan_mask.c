@@ -15,8 +15,9 @@
  *   a function has no modifier, so a RelabelType gives it.
  * - A whole row becomes a ROW() of its columns, under a CASE that keeps the
  *   NULL row of an outer join NULL.
- * - The quals of row-security policies see real values, those that views
- *   added beside them do not: the rewriter puts the policies first.
+ * - The quals of row-security policies see real values of the row that they
+ *   judge; those that views added beside them do not.  The rewriter puts the
+ *   policies first.
  * - The arbiter of ON CONFLICT must match an index and stays as it is.
  * - Encrypted columns stay as they are for whoever may search, as far as
  *   they are compared or passed on; expressions that look inside get the
@@ -46,6 +47,7 @@
 #include "rewrite/rowsecurity.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
@@ -71,8 +73,17 @@ typedef struct CgAside
 	List	   *merge_actions;
 } CgAside;
 
+/* The row that a policy judges, while its expression is looked at. */
+typedef struct CgPolicy
+{
+	CgScope    *scope;			/* NULL: no policy */
+	Index		varno;
+} CgPolicy;
+
+static CgPolicy policy;
+
 static bool mark_relations(CgScope *scope);
-static bool mark_only(Node *node, void *context);
+static Node *mask_policy(Node *node, CgScope *scope, Index varno);
 static void mark(RangeTblEntry *rte, const CgProtection *p);
 static void mask_apart(CgScope *scope, CgAside *aside);
 static List *mask_security_quals(CgScope *scope, Index varno, List *quals);
@@ -100,6 +111,8 @@ cg_mask_query(Query *query, CgScope *parent)
 	check_stack_depth();
 	if (query->commandType == CMD_UTILITY)
 		return false;
+	if (parent == NULL)
+		policy.scope = NULL;	/* an error may have left it */
 	found = mark_relations(&scope);
 
 	/* What needs a hand of its own is kept from the mutator. */
@@ -181,6 +194,13 @@ cg_scope_level(const CgProtection *p, AttrNumber attnum)
 	/* Ciphertext prints as armor there, and is stored as it is. */
 	if (am_walsender && column != NULL && column->encrypted)
 		return CG_LEVEL_READ;
+	if (am_walsender && column != NULL && level < CG_LEVEL_READ)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_EXPOSURE),
+				 errmsg("table \"%s\" cannot be replicated by a role that sees masks of it",
+						get_rel_name(p->relid)),
+				 errdetail("The copy would hold masks, and the changes that follow real values."),
+				 errhint("Let the subscription connect as a role that may read, or leave the table out of the publication.")));
 	if (row_security || column == NULL)
 		return level;
 	if (cg_bypasses_row_security(p))
@@ -205,22 +225,6 @@ cg_bypasses_row_security(const CgProtection *p)
 {
 	return superuser() || has_bypassrls_privilege(GetUserId()) ||
 		cg_owns_relation(p->relid, GetUserId());
-}
-
-bool
-cg_reads_plain(const CgProtection *p)
-{
-	int			i;
-
-	for (i = 1; i <= p->natts; i++)
-	{
-		const CgProtectedColumn *column = cg_protected_column(p, i);
-
-		if (column != NULL && !column->encrypted &&
-			cg_column_level(p, i) < CG_LEVEL_READ)
-			return false;
-	}
-	return true;
 }
 
 /* Mark what is looked at here.  Does anything need it? */
@@ -254,6 +258,12 @@ mark(RangeTblEntry *rte, const CgProtection *p)
 	char	   *levels = palloc(p->natts + 1);
 	int			i;
 
+	/* Levels are those of the current user, which he is not in a policy. */
+	if (policy.scope != NULL)
+	{
+		rte->enrname = CG_RTE_MARK;
+		return;
+	}
 	for (i = 0; i < p->natts; i++)
 		levels[i] = p->columns[i] == NULL ? '-' :
 			'0' + cg_column_level(p, i + 1);
@@ -263,36 +273,29 @@ mark(RangeTblEntry *rte, const CgProtection *p)
 }
 
 /*
- * Mark the relations of a policy's sub-selects, which keep real values on
- * purpose: policies are the work of the table's owner.
+ * The expression of a row-security policy sees real values in the row that it
+ * judges, if the table is protected: then it was made by somebody who may
+ * read them, or before they were protected.  What it selects from elsewhere
+ * is what the owner of the table may read.
  */
-static bool
-mark_only(Node *node, void *context)
+static Node *
+mask_policy(Node *node, CgScope *scope, Index varno)
 {
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-	{
-		ListCell   *lc;
+	const CgProtection *p = cg_rte_protection(scope, varno);
+	CgPolicy	saved = policy;
+	Oid			user;
+	int			context;
 
-		foreach(lc, ((Query *) node)->rtable)
-		{
-			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-
-			if (rte->rtekind == RTE_RELATION &&
-				cg_protection(rte->relid) != NULL)
-			{
-				rte->enrname = CG_RTE_MARK;
-				cg_plan_touches = true;
-			}
-		}
-		return query_tree_walker((Query *) node, mark_only, context,
-								 QTW_EXAMINE_RTES_BEFORE);
-	}
-	if (IsA(node, RangeTblEntry))
-		return expression_tree_walker((Node *) ((RangeTblEntry *) node)->securityQuals,
-									  mark_only, context);
-	return expression_tree_walker(node, mark_only, context);
+	if (p == NULL)
+		return mask_mutator(node, scope);
+	GetUserIdAndSecContext(&user, &context);
+	policy.scope = scope;
+	policy.varno = varno;
+	SetUserIdAndSecContext(p->owner, context);
+	node = mask_mutator(node, scope);
+	SetUserIdAndSecContext(user, context);
+	policy = saved;
+	return node;
 }
 
 /* What was set aside: replaced by its own rules, and put back. */
@@ -321,10 +324,9 @@ mask_apart(CgScope *scope, CgAside *aside)
 	{
 		WithCheckOption *option = lfirst_node(WithCheckOption, lc);
 
-		if (option->kind == WCO_VIEW_CHECK)
-			option->qual = mask_mutator(option->qual, scope);
-		else
-			(void) mark_only(option->qual, NULL);
+		option->qual = option->kind == WCO_VIEW_CHECK ?
+			mask_mutator(option->qual, scope) :
+			mask_policy(option->qual, scope, query->resultRelation);
 	}
 	query->withCheckOptions = aside->check_options;
 	query->onConflict = aside->on_conflict;
@@ -370,10 +372,9 @@ mask_security_quals(CgScope *scope, Index varno, List *quals)
 								  &options, &has_security, &has_sublinks);
 	foreach(lc, quals)
 	{
-		if (n++ < list_length(policies))
-			(void) mark_only(lfirst(lc), NULL);
-		else
-			lfirst(lc) = mask_mutator(lfirst(lc), scope);
+		lfirst(lc) = n++ < list_length(policies) ?
+			mask_policy(lfirst(lc), scope, varno) :
+			mask_mutator(lfirst(lc), scope);
 	}
 	return quals;
 }
@@ -490,6 +491,7 @@ static Node *
 mask_var(Var *var, CgScope *scope)
 {
 	RangeTblEntry *rte = cg_scope_rte(scope, var);
+	CgScope    *scope_of;
 	const CgProtection *p;
 
 	if (rte == NULL || rte->rtekind != RTE_RELATION || var->varattno < 0)
@@ -497,8 +499,10 @@ mask_var(Var *var, CgScope *scope)
 	if (rte->relid == StatisticRelationId ||
 		rte->relid == StatisticExtDataRelationId)
 		return mask_statistic(var, rte->relid);
-	p = cg_rte_protection(cg_scope_up(scope, var->varlevelsup), var->varno);
-	if (p == NULL)
+	scope_of = cg_scope_up(scope, var->varlevelsup);
+	p = cg_rte_protection(scope_of, var->varno);
+	if (p == NULL ||
+		(policy.scope == scope_of && policy.varno == var->varno))
 		return (Node *) var;
 	if (var->varattno == InvalidAttrNumber)
 		return masks_row(p) ? mask_row(var, p, scope) : (Node *) var;
@@ -677,15 +681,11 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 		call->funcid != f->mask_enc)
 		return NULL;
 	arg = linitial(call->args);
-	while (IsA(arg, RelabelType) || IsA(arg, FuncExpr))
-		if (IsA(arg, RelabelType))
-			arg = (Node *) ((RelabelType *) arg)->arg;
-		else if (list_length(((FuncExpr *) arg)->args) == 1 &&
-				 ((FuncExpr *) arg)->funcid < FirstGenbkiObjectId &&
-				 ((FuncExpr *) arg)->funcresulttype == TEXTOID)
-			arg = linitial(((FuncExpr *) arg)->args);
-		else
-			return NULL;
+	while (IsA(arg, RelabelType))
+		arg = (Node *) ((RelabelType *) arg)->arg;
+	if (IsA(arg, FuncExpr) && (((FuncExpr *) arg)->funcid == F_TEXT_BPCHAR ||
+							   ((FuncExpr *) arg)->funcid == F_TEXT_NAME))
+		arg = linitial(((FuncExpr *) arg)->args);
 	var = (Var *) arg;
 	if (!IsA(var, Var) || var->varattno <= 0)
 		return NULL;
@@ -717,5 +717,10 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 	}
 	else if (!column->encrypted)
 		return NULL;
+
+	/* A reader's index serves through a masking view, too. */
+	if (call->funcid == f->disclose_text &&
+		cg_scope_level(p, var->varattno) == CG_LEVEL_READ)
+		return linitial(call->args);
 	return (Node *) call;
 }

@@ -73,9 +73,6 @@ extern CgLevel cg_scope_level(const CgProtection *p, AttrNumber attnum);
 /* Superusers, BYPASSRLS and owners, as PostgreSQL counts them. */
 extern bool cg_bypasses_row_security(const CgProtection *p);
 
-/* May the current user read every labelled column? */
-extern bool cg_reads_plain(const CgProtection *p);
-
 /* plan_assign.c */
 extern void cg_assign_targets(List *targets, CmdType command,
 							  Index result_relation, CgScope *scope);

@@ -25,6 +25,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -32,10 +33,12 @@
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 
 #include "compat.h"
 
 #include "cipguard.h"
+#include "label.h"
 #include "plan.h"
 #include "plan_mask.h"
 
@@ -46,8 +49,7 @@ typedef struct CgOrigin
 {
 	Oid			relid;
 	AttrNumber	attnum;			/* 0: the whole row */
-	int32		category;		/* -1: several or none */
-	bool		encrypted;
+	int32		category;		/* or CG_MANY_CATEGORIES */
 } CgOrigin;
 
 typedef struct CgOriginSearch
@@ -60,14 +62,17 @@ typedef struct CgOutput
 {
 	CgScope    *scope;
 	bool		changed;
-	int32		category;		/* of the first labelled origin; -1: none */
+	int32		category;		/* of the origins, or CG_NO_CATEGORY and kin */
 } CgOutput;
 
+static void note_categories(Query *query, List *categories);
 static void output_query(CgScope *scope, List **categories);
 static void output_list(List **targets, CgScope *scope, List **categories);
+static int32 combine(int32 a, int32 b);
 static Node *output_mutator(Node *node, void *context);
 static Node *output_var(Var *var, CgOutput *out);
 static Node *wrap(Node *value, List *origins, Node *subject, CgOutput *out);
+static bool shows_by_itself(FuncExpr *call);
 static bool find_origins(Node *node, void *context);
 static void var_origins(Var *var, CgOriginSearch *search);
 static void add_origin(CgOriginSearch *search, const CgProtection *p,
@@ -80,9 +85,6 @@ static Var *subject_through(Var *var, RangeTblEntry *rte, Query *query,
 static bool merges_rows(Query *query);
 static Query *cte_query(RangeTblEntry *rte, CgScope *at, CgScope **home);
 
-bool		cg_want_categories = false;
-List	   *cg_output_categories = NIL;
-
 void
 cg_plan_output(Query *query)
 {
@@ -90,11 +92,34 @@ cg_plan_output(Query *query)
 	List	   *categories = NIL;
 
 	output_query(&scope, &categories);
-	if (cg_want_categories)
-	{
-		cg_output_categories = categories;
-		cg_want_categories = false;
-	}
+	note_categories(query, categories);
+}
+
+/*
+ * A copy of what a reader is shown gets labels (gate.c).  When it is made, the
+ * plan may come from the cache, so the plan itself carries the categories of
+ * its labelled output columns: behind the mark of the first relation.
+ */
+static void
+note_categories(Query *query, List *categories)
+{
+	RangeTblEntry *first;
+	StringInfoData buf;
+	ListCell   *lc;
+	bool		any = false;
+
+	foreach(lc, categories)
+		any = any || lfirst_int(lc) != CG_NO_CATEGORY;
+	if (!any || query->rtable == NIL)
+		return;
+	first = linitial_node(RangeTblEntry, query->rtable);
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, first->enrname ? first->enrname :
+						   CG_RTE_MARK);
+	foreach(lc, categories)
+		appendStringInfo(&buf, "%c%d", lc == list_head(categories) ?
+						 CG_RTE_CATEGORIES : ',', lfirst_int(lc));
+	first->enrname = buf.data;
 }
 
 static void
@@ -137,7 +162,7 @@ output_list(List **targets, CgScope *scope, List **categories)
 	foreach(lc, *targets)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		CgOutput	out = {scope, false, -1};
+		CgOutput	out = {scope, false, CG_NO_CATEGORY};
 		Node	   *shown;
 
 		if (tle->resjunk)
@@ -156,21 +181,33 @@ output_list(List **targets, CgScope *scope, List **categories)
 		if (out.changed)
 			tle->expr = (Expr *) shown;
 
+		/* An encrypted column protects itself. */
+		if (cg_holds_encrypted(exprType((Node *) tle->expr)))
+			out.category = CG_NO_CATEGORY;
 		/* Of a set operation, the arms together. */
 		if (column >= list_length(*categories))
 			*categories = lappend_int(*categories, out.category);
-		else if (list_nth_int(*categories, column) < 0)
-			lfirst_int(list_nth_cell(*categories, column)) = out.category;
+		else
+			lfirst_int(list_nth_cell(*categories, column)) =
+				combine(list_nth_int(*categories, column), out.category);
 		column++;
 	}
 	*targets = list_concat(*targets, hidden);
+}
+
+/* Of a value that is made of two. */
+static int32
+combine(int32 a, int32 b)
+{
+	if (a == CG_NO_CATEGORY || a == b)
+		return b;
+	return b == CG_NO_CATEGORY ? a : CG_MANY_CATEGORIES;
 }
 
 static Node *
 output_mutator(Node *node, void *context)
 {
 	CgOutput   *out = context;
-	const CgPlanFunctions *f = cg_plan_functions;
 
 	if (node == NULL)
 		return NULL;
@@ -208,8 +245,9 @@ output_mutator(Node *node, void *context)
 					{
 						out->changed = true;
 						output_query(&scope, &ignored);
-						if (out->category < 0 && ignored != NIL)
-							out->category = linitial_int(ignored);
+						if (ignored != NIL)
+							out->category = combine(out->category,
+													linitial_int(ignored));
 					}
 				}
 				return node;
@@ -228,16 +266,9 @@ output_mutator(Node *node, void *context)
 				return node;
 			break;
 		case T_FuncExpr:
-			{
-				Oid			func = ((FuncExpr *) node)->funcid;
-
-				/* These show masks, or record by themselves. */
-				if (func == f->mask_value || func == f->mask_value_serial ||
-					func == f->mask_enc || func == f->mask_text ||
-					func == f->disclose_enc || func == f->disclose_text)
-					return node;
-				break;
-			}
+			if (shows_by_itself((FuncExpr *) node))
+				return node;
+			break;
 		case T_CaseExpr:
 			{
 				CaseExpr   *expr = (CaseExpr *) node;
@@ -289,8 +320,7 @@ wrap(Node *value, List *origins, Node *subject, CgOutput *out)
 		CgOrigin   *origin = lfirst(lc);
 
 		out->changed = true;
-		if (out->category < 0 && !origin->encrypted)
-			out->category = origin->category;
+		out->category = combine(out->category, origin->category);
 		value = (Node *)
 			makeFuncExpr(cg_plan_functions->disclose_value, type,
 						 list_make5(value,
@@ -317,6 +347,18 @@ wrap(Node *value, List *origins, Node *subject, CgOutput *out)
 	return value;
 }
 
+/* Does it give a mask, or record what it gives? */
+static bool
+shows_by_itself(FuncExpr *call)
+{
+	const CgPlanFunctions *f = cg_plan_functions;
+	Oid			func = call->funcid;
+
+	return func == f->mask_value || func == f->mask_value_serial ||
+		func == f->mask_enc || func == f->mask_text ||
+		func == f->disclose_enc || func == f->disclose_text;
+}
+
 /* Collect the protected columns, seen in clear, that an expression uses. */
 static bool
 find_origins(Node *node, void *context)
@@ -330,9 +372,7 @@ find_origins(Node *node, void *context)
 		var_origins((Var *) node, search);
 		return false;
 	}
-	if (IsA(node, FuncExpr) &&
-		(((FuncExpr *) node)->funcid == cg_plan_functions->mask_value ||
-		 ((FuncExpr *) node)->funcid == cg_plan_functions->mask_value_serial))
+	if (IsA(node, FuncExpr) && shows_by_itself((FuncExpr *) node))
 		return false;
 	if (IsA(node, SubLink))
 	{
@@ -413,9 +453,13 @@ add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
 {
 	CgOrigin   *origin;
 	ListCell   *lc;
+	int32		category = CG_NO_CATEGORY;
 	bool		counts = false;
 	int			i;
 
+	/* What is stored, which cg_scope_level() has noted. */
+	if (!row_security && cg_bypasses_row_security(p))
+		return;
 	for (i = attnum > 0 ? attnum : 1; i <= (attnum > 0 ? attnum : p->natts);
 		 i++)
 	{
@@ -428,6 +472,8 @@ add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
 		if (level == CG_LEVEL_READ ||
 			(level == CG_LEVEL_SEARCH && column->encrypted))
 			counts = true;
+		category = combine(category, column->n_needs == 1 ?
+						   column->needs[0] : CG_MANY_CATEGORIES);
 	}
 	if (!counts)
 		return;
@@ -440,10 +486,7 @@ add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
 	origin = palloc0(sizeof(CgOrigin));
 	origin->relid = p->relid;
 	origin->attnum = attnum;
-	origin->category = attnum > 0 ?
-		cg_protected_column(p, attnum)->category : -1;
-	origin->encrypted = attnum > 0 &&
-		cg_protected_column(p, attnum)->encrypted;
+	origin->category = category;
 	search->origins = lappend(search->origins, origin);
 }
 
@@ -546,6 +589,7 @@ subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
 	CgScope		scope = {query, parent, false};
 	TargetEntry *tle;
 	TargetEntry *exported = NULL;
+	Node	   *source;
 	Var		   *subject;
 	Var		   *result;
 	ListCell   *lc;
@@ -554,9 +598,12 @@ subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
 		merges_rows(query) || var->varattno <= 0)
 		return NULL;
 	tle = get_tle_by_resno(query->targetList, var->varattno);
-	if (tle == NULL || !IsA(tle->expr, Var))
+	source = tle == NULL ? NULL : (Node *) tle->expr;
+	while (source != NULL && IsA(source, RelabelType))
+		source = (Node *) ((RelabelType *) source)->arg;
+	if (source == NULL || !IsA(source, Var))
 		return NULL;
-	subject = subject_of((Var *) tle->expr, &scope);
+	subject = subject_of((Var *) source, &scope);
 	if (subject == NULL)
 		return NULL;
 

@@ -50,7 +50,6 @@ typedef struct CgEntry
 	Oid			relid;			/* hash key */
 	bool		stale;
 	bool		family;			/* has ancestors or descendants */
-	NameData	schema;
 	NameData	name;
 	MemoryContext context;		/* of protection; NULL: not protected */
 	CgProtection *protection;
@@ -58,6 +57,8 @@ typedef struct CgEntry
 
 static void relation_changed(Datum arg, Oid relid);
 static void free_old(XactEvent event, void *arg);
+static void begin_entry(CgEntry *entry);
+static void note_relative(Oid relid);
 static void fill(CgEntry *entry);
 static void add_needs(CgProtectedColumn *column, Oid typid, int32 typmod);
 static void add_need(CgProtectedColumn *column, int32 category);
@@ -114,6 +115,16 @@ free_old(XactEvent event, void *arg)
 	old_contexts = NIL;
 }
 
+static void
+begin_entry(CgEntry *entry)
+{
+	Oid			relid = entry->relid;
+
+	memset(entry, 0, sizeof(CgEntry));
+	entry->relid = relid;
+	entry->stale = true;
+}
+
 const CgProtection *
 cg_protection(Oid relid)
 {
@@ -134,14 +145,7 @@ cg_protection(Oid relid)
 	}
 	entry = hash_search(entries, &relid, HASH_ENTER, &found);
 	if (!found)
-	{
-		entry->stale = true;
-		entry->family = false;
-		entry->context = NULL;
-		entry->protection = NULL;
-		memset(&entry->name, 0, sizeof(NameData));
-		memset(&entry->schema, 0, sizeof(NameData));
-	}
+		begin_entry(entry);
 	if (entry->stale)
 		fill(entry);
 	return entry->protection;
@@ -184,8 +188,12 @@ cg_reads_all(const CgProtection *p)
 	return true;
 }
 
+/*
+ * The schema does not count: it may have been renamed since.  An entry that
+ * is stale may have another name by now.
+ */
 bool
-cg_may_be_protected(const char *schema, const char *relation)
+cg_may_be_protected(const char *relation)
 {
 	HASH_SEQ_STATUS status;
 	CgEntry    *entry;
@@ -195,16 +203,16 @@ cg_may_be_protected(const char *schema, const char *relation)
 		return false;
 	hash_seq_init(&status, entries);
 	while ((entry = hash_seq_search(&status)) != NULL)
-		if (strcmp(NameStr(entry->name), relation) == 0 &&
-			strcmp(NameStr(entry->schema), schema) == 0)
+	{
+		if (strcmp(NameStr(entry->name), relation) != 0)
+			continue;
+		if (entry->protection != NULL)
 		{
-			if (entry->protection != NULL)
-			{
-				hash_seq_term(&status);
-				return true;
-			}
-			plain = true;
+			hash_seq_term(&status);
+			return true;
 		}
+		plain = plain || !entry->stale;
+	}
 	return !plain;
 }
 
@@ -288,6 +296,8 @@ fill(CgEntry *entry)
 			if (lfirst_oid(lc) != relid)
 			load_descendant(p, rel, lfirst_oid(lc));
 	}
+	foreach(lc, family ? list_concat(below, cg_ancestors(relid)) : NIL)
+		note_relative(lfirst_oid(lc));
 	p->subject = cg_subject_column(relid);
 	find_derived(p, rel);
 	for (i = 0; i < p->natts; i++)
@@ -308,8 +318,6 @@ fill(CgEntry *entry)
 	entry->context = NULL;
 	entry->protection = NULL;
 	namestrcpy(&entry->name, RelationGetRelationName(rel));
-	namestrcpy(&entry->schema,
-			   get_namespace_name(RelationGetNamespace(rel)));
 	if (any)
 	{
 		MemoryContextSetParent(context, CacheMemoryContext);
@@ -320,6 +328,18 @@ fill(CgEntry *entry)
 	else
 		MemoryContextDelete(context);
 	relation_close(rel, AccessShareLock);
+}
+
+/* An entry that nobody has asked for yet, so that its changes are heard. */
+static void
+note_relative(Oid relid)
+{
+	bool		found;
+	CgEntry    *entry = hash_search(entries, &relid, HASH_ENTER, &found);
+
+	if (!found)
+		begin_entry(entry);
+	entry->family = true;
 }
 
 static CgProtectedColumn *

@@ -56,7 +56,7 @@ extern bool cg_reads_all(const CgProtection *p);
  * it not looked at and found plain?
  */
 extern bool cg_knows_protected(void);
-extern bool cg_may_be_protected(const char *schema, const char *relation);
+extern bool cg_may_be_protected(const char *relation);
 
 extern void cg_protect_init(void);
 

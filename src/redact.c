@@ -3,7 +3,8 @@
  *		Values of encrypted columns kept out of what PostgreSQL prints.
  *
  * EXPLAIN prints constants through their output functions; while it runs,
- * those give armor even to a reader.
+ * those give armor even to a reader.  So they do while auto_explain is at
+ * work.
  *
  * PostgreSQL prints values where a constraint is violated ("Failing row
  * contains ..."), and statements and lines of COPY with every error.  Once a
@@ -50,6 +51,8 @@
 static void redact(ErrorData *edata);
 static void redact_run(CG_EXECUTOR_RUN_PARAMS);
 static void redact_finish(QueryDesc *queryDesc);
+static void redact_end(QueryDesc *queryDesc);
+static void forget_depth(XactEvent event, void *arg);
 static void redact_utility(PlannedStmt *pstmt, const char *query_string,
 						   bool read_only_tree,
 						   ProcessUtilityContext context,
@@ -66,6 +69,7 @@ static const char hidden[] =
 static emit_log_hook_type prev_emit_log = NULL;
 static ExecutorRun_hook_type prev_run = NULL;
 static ExecutorFinish_hook_type prev_finish = NULL;
+static ExecutorEnd_hook_type prev_end = NULL;
 static ProcessUtility_hook_type prev_utility = NULL;
 static bool bodies_checked = true;	/* when CREATE EXTENSION began */
 
@@ -78,6 +82,9 @@ cg_redact_init(void)
 	ExecutorRun_hook = redact_run;
 	prev_finish = ExecutorFinish_hook;
 	ExecutorFinish_hook = redact_finish;
+	prev_end = ExecutorEnd_hook;
+	ExecutorEnd_hook = redact_end;
+	RegisterXactCallback(forget_depth, NULL);
 	prev_utility = ProcessUtility_hook;
 	ProcessUtility_hook = redact_utility;
 }
@@ -112,9 +119,9 @@ shows_values(const ErrorData *edata)
 	if (touched_values())
 		return true;
 	return cg_knows_protected() &&
-		(edata->schema_name == NULL || edata->table_name == NULL ||
+		(edata->table_name == NULL ||
 		 edata->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION ||
-		 cg_may_be_protected(edata->schema_name, edata->table_name));
+		 cg_may_be_protected(edata->table_name));
 }
 
 /* Pass on the error that was caught, without the values in it. */
@@ -174,6 +181,33 @@ redact_finish(QueryDesc *queryDesc)
 		rethrow(context);
 	}
 	PG_END_TRY();
+	cg_armor_depth++;
+}
+
+/*
+ * Between the finish and the end of a statement nothing goes to a client, but
+ * auto_explain prints its plan, constants and all.
+ */
+static void
+redact_end(QueryDesc *queryDesc)
+{
+	bool		finished = queryDesc->estate != NULL &&
+	queryDesc->estate->es_finished;
+
+	if (prev_end)
+		prev_end(queryDesc);
+	else
+		standard_ExecutorEnd(queryDesc);
+	if (finished && cg_armor_depth > 0)
+		cg_armor_depth--;
+}
+
+/* An error came in between. */
+static void
+forget_depth(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
+		cg_armor_depth = 0;
 }
 
 static void
@@ -218,11 +252,12 @@ cipguard_restores_dump(PG_FUNCTION_ARGS)
 static void
 redact(ErrorData *edata)
 {
-	if (edata->elevel >= WARNING && edata->detail != NULL &&
-		edata->assoc_context != NULL && shows_values(edata))
+	bool		rows = edata->elevel >= WARNING && shows_values(edata);
+
+	if (rows && edata->detail != NULL && edata->assoc_context != NULL)
 		edata->detail = edata->detail_log =
 			MemoryContextStrdup(edata->assoc_context, hidden);
-	if (edata->elevel >= WARNING && touched_values())
+	if (rows || (edata->elevel >= WARNING && touched_values()))
 	{
 		edata->hide_stmt = true;
 		edata->hide_ctx = true;

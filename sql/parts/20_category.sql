@@ -24,6 +24,23 @@ CREATE FUNCTION cipguard.known_suite(name text, searchable boolean) RETURNS bool
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.known_suite(text, boolean) IS 'whether this version has a cipher suite of that name, searchable or not';
 
+CREATE FUNCTION cipguard.mask_options_error(options jsonb, mask text) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_mask_options_error'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.mask_options_error(jsonb, text) IS 'what is wrong with options of a mask, or null';
+
+CREATE FUNCTION cipguard.mask_function_problem(mask_function regprocedure) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_mask_function_problem'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.mask_function_problem(regprocedure) IS 'what keeps a function from being a custom masker, or null';
+REVOKE ALL ON FUNCTION cipguard.mask_function_problem(regprocedure) FROM PUBLIC;
+
+CREATE FUNCTION cipguard.mask_function_digest(mask_function regprocedure) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'cipguard_mask_function_digest'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.mask_function_digest(regprocedure) IS 'SHA-256 of the definition of a function, which a custom masker must keep';
+REVOKE ALL ON FUNCTION cipguard.mask_function_digest(regprocedure) FROM PUBLIC;
+
 -- Columns in the order of category.c.
 CREATE TABLE cipguard.category (
 	name text PRIMARY KEY
@@ -40,22 +57,32 @@ CREATE TABLE cipguard.category (
 	pad smallint NOT NULL CHECK (pad OPERATOR(pg_catalog.>=) 1 AND pad OPERATOR(pg_catalog.<=) 255),
 	description text,
 	builtin boolean NOT NULL DEFAULT false,
-	CHECK (cipguard.known_suite(suite, mode OPERATOR(pg_catalog.=) 'searchable'))
+	mask_options jsonb NOT NULL DEFAULT '{}' CHECK (cipguard.mask_options_error(mask_options, mask) IS NULL),
+	mask_function text,
+	mask_digest bytea CHECK (pg_catalog.octet_length(mask_digest) OPERATOR(pg_catalog.=) 32),
+	mask_changed boolean NOT NULL DEFAULT false,
+	CHECK (cipguard.known_suite(suite, mode OPERATOR(pg_catalog.=) 'searchable')),
+	CHECK ((mask OPERATOR(pg_catalog.=) 'custom') OPERATOR(pg_catalog.=) (mask_function IS NOT NULL)),
+	CHECK ((mask_function IS NULL) OPERATOR(pg_catalog.=) (mask_digest IS NULL))
 );
 COMMENT ON TABLE cipguard.category IS 'kinds of personal data and how each is protected';
 COMMENT ON COLUMN cipguard.category.id IS 'stable number: type modifier of columns, part of each value';
 COMMENT ON COLUMN cipguard.category.level IS '1 (low) to 4 (high), for reports, after GB/T 43697';
 COMMENT ON COLUMN cipguard.category.sensitive IS 'sensitive personal information (PIPL article 28)';
-COMMENT ON COLUMN cipguard.category.mask IS 'masker: stars name mobile email resident_id bank_card uscc address plate year';
+COMMENT ON COLUMN cipguard.category.mask IS 'masker: stars name mobile landline e164 email resident_id passport permit military_id bank_card iban uscc us_ssn address plate imei ip mac qq wechat year; suppress gives null, custom calls mask_function';
 COMMENT ON COLUMN cipguard.category.validator IS 'validator of new values: none mobile email resident_id bank_card uscc plate date';
 COMMENT ON COLUMN cipguard.category.normalizer IS 'normal form for equality: none name phone code email';
 COMMENT ON COLUMN cipguard.category.mode IS 'random: no comparison; searchable: equal values have equal tokens';
 COMMENT ON COLUMN cipguard.category.suite IS 'cipher suite of new values: aes-random aes-searchable';
 COMMENT ON COLUMN cipguard.category.token_domain IS 'categories of one domain can be compared with each other';
 COMMENT ON COLUMN cipguard.category.pad IS 'values are padded to a multiple of so many bytes';
-COMMENT ON COLUMN cipguard.category.builtin IS 'comes with the extension and is not dumped';
+COMMENT ON COLUMN cipguard.category.builtin IS 'comes with the extension and is not dumped, unless its mask was changed';
+COMMENT ON COLUMN cipguard.category.mask_options IS 'options of the mask: style (standard strict region legacy), size (number from 0.000001 to 1e15), unit (year month day), prefix (whole number from 0 to 127), paths (object: path of a JSON document to name of a category, keep or suppress)';
+COMMENT ON COLUMN cipguard.category.mask_function IS 'name of the custom masker; text, since pg_upgrade refuses columns of type regprocedure';
+COMMENT ON COLUMN cipguard.category.mask_digest IS 'what cipguard.mask_function_digest() gave when it was registered';
+COMMENT ON COLUMN cipguard.category.mask_changed IS 'whether alter_category_mask() was used';
 REVOKE ALL ON TABLE cipguard.category FROM PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('cipguard.category', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('cipguard.category', 'WHERE NOT builtin OR mask_changed');
 
 CREATE TRIGGER invalidate_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cipguard.category
 	FOR EACH STATEMENT EXECUTE FUNCTION cipguard.invalidate_cache();
@@ -71,7 +98,42 @@ INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normaliz
 	('uscc', 1, false, 'uscc', 'uscc', 'code', 'searchable', 'aes-searchable', 'uscc', 16, 'unified social credit code (GB 32100)', true),
 	('address', 3, false, 'address', 'none', 'none', 'random', 'aes-random', 'address', 16, 'postal address', true),
 	('birth_date', 2, false, 'year', 'date', 'none', 'random', 'aes-random', 'birth_date', 16, 'date of birth', true),
-	('plate', 2, false, 'plate', 'plate', 'code', 'searchable', 'aes-searchable', 'plate', 16, 'licence plate (GA 36)', true);
+	('plate', 2, false, 'plate', 'plate', 'code', 'searchable', 'aes-searchable', 'plate', 16, 'licence plate (GA 36)', true),
+	('landline', 2, false, 'landline', 'none', 'none', 'random', 'aes-random', 'landline', 16, 'fixed-line number of mainland China', true),
+	('phone_e164', 2, false, 'e164', 'none', 'phone', 'searchable', 'aes-searchable', 'phone_e164', 16, 'international telephone number (ITU-T E.164)', true),
+	('passport', 3, true, 'passport', 'none', 'code', 'searchable', 'aes-searchable', 'passport', 16, 'passport number (ICAO 9303)', true),
+	('permit', 3, true, 'permit', 'none', 'code', 'searchable', 'aes-searchable', 'permit', 16, 'travel permit of Hong Kong, Macao or Taiwan residents', true),
+	('military_id', 3, true, 'military_id', 'none', 'none', 'random', 'aes-random', 'military_id', 16, 'identity card of the armed forces', true),
+	('iban', 3, true, 'iban', 'none', 'code', 'searchable', 'aes-searchable', 'iban', 16, 'international bank account number (ISO 13616)', true),
+	('us_ssn', 3, true, 'us_ssn', 'none', 'code', 'searchable', 'aes-searchable', 'us_ssn', 16, 'social security number of the United States', true),
+	('imei', 2, false, 'imei', 'none', 'code', 'searchable', 'aes-searchable', 'imei', 16, 'equipment identity of a phone (3GPP TS 23.003)', true),
+	('ip_address', 2, false, 'ip', 'none', 'none', 'random', 'aes-random', 'ip_address', 16, 'network address (RFC 791, RFC 4291)', true),
+	('mac_address', 2, false, 'mac', 'none', 'code', 'searchable', 'aes-searchable', 'mac_address', 16, 'hardware address (IEEE 802)', true),
+	('qq', 2, false, 'qq', 'none', 'code', 'searchable', 'aes-searchable', 'qq', 16, 'QQ number', true),
+	('wechat', 2, false, 'wechat', 'none', 'none', 'random', 'aes-random', 'wechat', 16, 'WeChat ID', true);
+
+-- A dump holds the built-in rows whose mask was changed, and the database that
+-- it is restored into has them already.
+CREATE FUNCTION cipguard.restore_builtin_mask() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	UPDATE cipguard.category c
+		SET mask = NEW.mask, mask_options = NEW.mask_options, mask_function = NEW.mask_function,
+			mask_digest = NEW.mask_digest, mask_changed = true
+		WHERE c.name = NEW.name AND c.builtin;
+	IF FOUND THEN
+		RETURN NULL;
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION cipguard.restore_builtin_mask() IS 'trigger: takes over the mask of a built-in category from a dump';
+REVOKE ALL ON FUNCTION cipguard.restore_builtin_mask() FROM PUBLIC;
+CREATE TRIGGER restore_builtin_mask BEFORE INSERT ON cipguard.category
+	FOR EACH ROW WHEN (NEW.builtin) EXECUTE FUNCTION cipguard.restore_builtin_mask();
+ALTER TABLE cipguard.category ENABLE ALWAYS TRIGGER restore_builtin_mask;
 
 CREATE FUNCTION cipguard.check_attribute(attribute text, value text, valid boolean, allowed text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -86,6 +148,58 @@ END
 $$;
 COMMENT ON FUNCTION cipguard.check_attribute(text, text, boolean, text) IS 'raises, with what is allowed as hint, unless valid';
 
+CREATE FUNCTION cipguard.check_mask(mask text, mask_options jsonb, mask_function regprocedure) RETURNS void
+	LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	problem text;
+	missing text;
+BEGIN
+	PERFORM cipguard.check_attribute('mask', check_mask.mask, cipguard.known_masker(check_mask.mask),
+		col_description('cipguard.category'::regclass, 5));
+
+	problem := coalesce(cipguard.mask_options_error(check_mask.mask_options, check_mask.mask),
+		CASE WHEN check_mask.mask_options IS NULL THEN 'they must be an object' END);
+	IF problem IS NOT NULL THEN
+		RAISE EXCEPTION 'invalid mask options of a category: %', problem
+			USING ERRCODE = 'invalid_parameter_value', HINT = col_description('cipguard.category'::regclass, 14);
+	END IF;
+	SELECT p.value INTO missing
+		FROM jsonb_each_text(check_mask.mask_options -> 'paths') p
+		WHERE p.value <> 'keep' AND p.value <> 'suppress' AND NOT EXISTS (SELECT FROM cipguard.category c WHERE c.name = p.value)
+		ORDER BY p.key LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'category "%" does not exist', missing
+			USING ERRCODE = 'ZC008', HINT = 'A path leads to a category of cipguard.category, to keep or to suppress.';
+	END IF;
+
+	IF (check_mask.mask = 'custom') <> (check_mask.mask_function IS NOT NULL) THEN
+		RAISE EXCEPTION 'invalid mask function of a category: %',
+				CASE WHEN check_mask.mask_function IS NULL THEN 'mask "custom" needs one' ELSE 'only mask "custom" has one' END
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'With mask "custom" name a function (text, jsonb) that returns text as mask_function, else none.';
+	END IF;
+	problem := cipguard.mask_function_problem(check_mask.mask_function);
+	IF problem IS NOT NULL THEN
+		RAISE EXCEPTION 'invalid mask function of a category: %', problem
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'It must be an immutable or stable function (text, jsonb) that returns text, not SECURITY DEFINER, with its body in quotes, which cipguard_masker may execute.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION cipguard.check_mask(text, jsonb, regprocedure) IS 'raises, with what is allowed as hint, unless a category can have that mask';
+REVOKE ALL ON FUNCTION cipguard.check_mask(text, jsonb, regprocedure) FROM PUBLIC;
+
+CREATE FUNCTION cipguard.mask_function_name(mask_function regprocedure) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('%I.%I', n.nspname, p.proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = mask_function
+$$;
+COMMENT ON FUNCTION cipguard.mask_function_name(regprocedure) IS 'name of a custom masker as cipguard.category keeps it';
+REVOKE ALL ON FUNCTION cipguard.mask_function_name(regprocedure) FROM PUBLIC;
+
 CREATE FUNCTION cipguard.add_category(
 	category text,
 	mode text DEFAULT 'random',
@@ -96,7 +210,9 @@ CREATE FUNCTION cipguard.add_category(
 	sensitive boolean DEFAULT false,
 	token_domain text DEFAULT NULL,
 	pad integer DEFAULT 16,
-	description text DEFAULT NULL
+	description text DEFAULT NULL,
+	mask_options jsonb DEFAULT '{}',
+	mask_function regprocedure DEFAULT NULL
 ) RETURNS integer
 	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -108,8 +224,7 @@ BEGIN
 		'A lower-case letter, then lower-case letters, digits and underscores, at most 63.');
 	PERFORM cipguard.check_attribute('mode', add_category.mode, add_category.mode = ANY (ARRAY['random', 'searchable']),
 		'random or searchable');
-	PERFORM cipguard.check_attribute('mask', add_category.mask, cipguard.known_masker(add_category.mask),
-		col_description('cipguard.category'::regclass, 5));
+	PERFORM cipguard.check_mask(add_category.mask, add_category.mask_options, add_category.mask_function);
 	PERFORM cipguard.check_attribute('validator', add_category.validator, cipguard.known_validator(add_category.validator),
 		col_description('cipguard.category'::regclass, 6));
 	PERFORM cipguard.check_attribute('normalizer', add_category.normalizer, cipguard.known_normalizer(add_category.normalizer),
@@ -121,11 +236,14 @@ BEGIN
 		RAISE EXCEPTION 'category "%" already exists', add_category.category
 			USING ERRCODE = 'duplicate_object', HINT = 'Choose another name; cipguard.category lists those in use.';
 	END IF;
-	INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normalizer, mode, suite, token_domain, pad, description)
+	INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normalizer, mode, suite, token_domain, pad, description,
+			mask_options, mask_function, mask_digest)
 		VALUES (add_category.category, add_category.level::smallint, add_category.sensitive, add_category.mask,
 			add_category.validator, add_category.normalizer, add_category.mode,
 			CASE WHEN add_category.mode = 'searchable' THEN 'aes-searchable' ELSE 'aes-random' END,
-			coalesce(add_category.token_domain, add_category.category), add_category.pad::smallint, add_category.description)
+			coalesce(add_category.token_domain, add_category.category), add_category.pad::smallint, add_category.description,
+			add_category.mask_options, cipguard.mask_function_name(add_category.mask_function),
+			cipguard.mask_function_digest(add_category.mask_function))
 		RETURNING id INTO made;
 	IF cipguard.kek_configured() THEN
 		PERFORM cipguard.init();
@@ -133,8 +251,36 @@ BEGIN
 	RETURN made;
 END
 $$;
-COMMENT ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text) IS 'adds a kind of personal data, makes its keys, and returns its number';
-REVOKE ALL ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure) IS 'adds a kind of personal data, makes its keys, and returns its number';
+REVOKE ALL ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure) FROM PUBLIC;
+
+-- SECURITY DEFINER: officers may not update the table, or they could change
+-- more of a category than its mask, and to more than what is checked here.
+CREATE FUNCTION cipguard.alter_category_mask(
+	category text,
+	mask text,
+	mask_options jsonb DEFAULT '{}',
+	mask_function regprocedure DEFAULT NULL
+) RETURNS void
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM cipguard.check_mask(alter_category_mask.mask, alter_category_mask.mask_options, alter_category_mask.mask_function);
+	UPDATE cipguard.category c
+		SET mask = alter_category_mask.mask, mask_options = alter_category_mask.mask_options,
+			mask_function = cipguard.mask_function_name(alter_category_mask.mask_function),
+			mask_digest = cipguard.mask_function_digest(alter_category_mask.mask_function),
+			mask_changed = true
+		WHERE c.name = alter_category_mask.category;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'category "%" does not exist', alter_category_mask.category
+			USING ERRCODE = 'ZC008', HINT = 'The table cipguard.category lists all.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION cipguard.alter_category_mask(text, text, jsonb, regprocedure) IS 'gives a category, even a built-in one, another mask; nothing of the old one stays';
+REVOKE ALL ON FUNCTION cipguard.alter_category_mask(text, text, jsonb, regprocedure) FROM PUBLIC;
 
 CREATE VIEW cipguard.key_status AS
 	SELECT CASE WHEN k.kind OPERATOR(pg_catalog.=) 'd' THEN 'data key' ELSE 'token key' END AS kind,

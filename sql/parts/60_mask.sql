@@ -4,10 +4,25 @@ CREATE FUNCTION cipguard.mask(value text, category text) RETURNS text
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.mask(text, text) IS 'mask of a text as of that category; what does not parse becomes stars';
 
+CREATE FUNCTION cipguard.mask(value anyelement, category text) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_mask_any'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.mask(anyelement, text) IS 'mask of a value of any type as of that category, of the same type; null when nothing of it can be shown';
+
 CREATE FUNCTION cipguard.mask(value cipguard.enc_text) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_mask_enc_text'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.mask(cipguard.enc_text) IS 'mask of an encrypted value, for everybody';
+
+CREATE FUNCTION cipguard.pseudonym(value text, category text) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_pseudonym_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.pseudonym(text, text) IS 'what stands for a text as of that category, the same for equal values; for roles that may compare them';
+
+CREATE FUNCTION cipguard.pseudonym(value cipguard.enc_text) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_pseudonym_enc_text'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.pseudonym(cipguard.enc_text) IS 'what stands for an encrypted value, the same for equal values; for roles that may compare them';
 
 CREATE FUNCTION cipguard.disclose_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'cipguard_disclose_support'
@@ -146,14 +161,20 @@ BEGIN
 	-- Statistics that keep values: of arrays and composites that hold
 	-- encrypted values, extended statistics of lists or expressions.
 	FOR found IN
-		SELECT r.oid::regclass AS relation, a.attname, r.relkind
-		FROM pg_event_trigger_ddl_commands() d
-			JOIN pg_class r ON d.classid = 'pg_class'::regclass AND r.oid = d.objid
-			JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-			JOIN pg_type t ON t.oid = a.atttypid AND (t.typtype <> 'b' OR t.typcategory = 'A')
-		WHERE r.relkind = ANY (ARRAY['r', 'p', 'f', 'm']::"char"[])
-			AND coalesce(a.attstattarget, -1) <> 0 AND t.typanalyze <> 'cipguard.enc_typanalyze'::regproc
-			AND cipguard.holds_encrypted(t.oid)
+		-- Materialized, so that holds_encrypted(), which opens the tables of row
+		-- types, is never called for other types than those of these columns.
+		WITH changed AS MATERIALIZED (
+			SELECT r.oid, r.relkind, a.attname, t.oid AS type
+			FROM pg_event_trigger_ddl_commands() d
+				JOIN pg_class r ON d.classid = 'pg_class'::regclass AND r.oid = d.objid
+				JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+				JOIN pg_type t ON t.oid = a.atttypid AND (t.typtype <> 'b' OR t.typcategory = 'A')
+			WHERE r.relkind = ANY (ARRAY['r', 'p', 'f', 'm']::"char"[])
+				AND coalesce(a.attstattarget, -1) <> 0 AND t.typanalyze <> 'cipguard.enc_typanalyze'::regproc
+		)
+		SELECT c.oid::regclass AS relation, c.attname, c.relkind
+		FROM changed c
+		WHERE cipguard.holds_encrypted(c.type)
 	LOOP
 		EXECUTE format('ALTER %s %s ALTER COLUMN %I SET STATISTICS 0',
 			CASE WHEN found.relkind = 'm' THEN 'MATERIALIZED VIEW' WHEN found.relkind = 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END,

@@ -9,10 +9,30 @@ GRANT SELECT ON TABLE cipguard.access_grant, cipguard.access_grants, cipguard.ke
 GRANT EXECUTE ON FUNCTION
 	cipguard.init(),
 	cipguard.kek_configured(),
-	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text),
+	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure),
+	cipguard.alter_category_mask(text, text, jsonb, regprocedure),
+	cipguard.check_mask(text, jsonb, regprocedure),
+	cipguard.mask_function_problem(regprocedure),
+	cipguard.mask_function_name(regprocedure),
+	cipguard.mask_function_digest(regprocedure),
 	cipguard.grant_access(regrole, text, text, regclass, text, timestamptz),
 	cipguard.revoke_access(bigint)
 	TO cipguard_officer;
+
+GRANT SELECT ON TABLE cipguard.protected_columns TO PUBLIC;
+-- Names of all objects are public; grants are not.
+GRANT SELECT ON TABLE cipguard.readers TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.preloaded(),
+	cipguard.short_list(text[]),
+	cipguard.identity_of(regclass, oid, integer),
+	cipguard.lint_views(cipguard.protected_columns[]),
+	cipguard.lint_columns(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_relations(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_code(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_exposure()
+	TO cipguard_officer, cipguard_auditor;
 
 -- Both ask whether the caller owns the table.  Whoever adds a partition to an
 -- audited table makes its trigger, and needs the function for that.
@@ -23,8 +43,10 @@ GRANT SELECT ON TABLE cipguard.audit_log TO cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
 	cipguard.audit_image(oid, bytea),
 	cipguard.audit_columns(oid, bytea, smallint[]),
-	cipguard.subject_tag(text)
+	cipguard.subject_tag(text),
+	cipguard.journal()
 	TO cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.

@@ -34,7 +34,30 @@ SELECT test.error_of($$SELECT cipguard.add_category('regress_x', pad => 256)$$);
 SELECT test.error_of($$SELECT cipguard.add_category(NULL)$$);
 SELECT test.error_of($$UPDATE cipguard.category SET mask = 'stars'$$);
 SELECT test.error_of($$DELETE FROM cipguard.category$$);
+
+-- The mask of any category can be changed, nothing else of it.
+SELECT cipguard.alter_category_mask('regress_note', 'name', '{"style": "standard"}');
+SELECT cipguard.alter_category_mask('plate', 'suppress');
+SELECT name, mask, mask_options, mask_function, mask_changed, builtin FROM cipguard.category WHERE name IN ('plate', 'regress_note') ORDER BY name COLLATE "C";
+SELECT cipguard.mask('沪A12345', 'plate'), cipguard.mask('张三丰', 'regress_note');
+SELECT test.error_of($$SELECT cipguard.alter_category_mask('regress_x', 'stars')$$);
+SELECT test.error_of($$SELECT cipguard.alter_category_mask('plate', 'nomask')$$);
+SELECT test.error_of($$SELECT cipguard.alter_category_mask('plate', 'stars', '{"colour": "red"}')$$);
+SELECT test.error_of($$SELECT cipguard.alter_category_mask('plate', 'custom')$$);
+SELECT cipguard.mask('沪A12345', 'plate') AS still;
+SELECT cipguard.alter_category_mask('plate', 'plate');
+SET ROLE regress_cipguard_nobody;
+SELECT test.error_of($$SELECT cipguard.alter_category_mask('plate', 'stars')$$);
 RESET ROLE;
+-- A dump brings the masks of built-in categories that were changed; there they
+-- are already.
+BEGIN;
+INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normalizer, mode, suite, token_domain, pad, builtin, mask_options, mask_changed) VALUES
+	('plate', 1, false, 'stars', 'none', 'none', 'random', 'aes-random', 'x', 16, true, '{"size": 5}', true),
+	('regress_later', 1, false, 'stars', 'none', 'none', 'random', 'aes-random', 'x', 16, true, '{}', true);
+SELECT name, level, mask, validator, mode, mask_options, mask_changed FROM cipguard.category WHERE name IN ('plate', 'regress_later') ORDER BY name;
+ROLLBACK;
+UPDATE cipguard.category SET mask_changed = false WHERE name = 'plate';
 
 -- Two categories of one token domain compare; others do not.
 CREATE SCHEMA regress_category;

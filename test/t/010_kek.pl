@@ -237,7 +237,7 @@ unlike($log, qr/$canary/, 'the log has no plaintext');
 $node->stop;
 
 # 10. A preloaded server whose key cannot be had starts all the same.
-my $broken = new_cluster('broken', kek => undef,
+my $broken = new_cluster('broken', kek => undef, masking => 0,
 	conf => "cipguard.kek_command = 'echo secretword >&2; exit 1'\n");
 like(log_since($broken), qr/WARNING:.*server starts without key-encryption key/,
 	'broken key: the server starts and warns');

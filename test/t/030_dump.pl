@@ -16,7 +16,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $mark = 'QzCANARYzQ';
-my $node = new_cluster('source');
+my $node = new_cluster('source', masking => 0);
 $node->safe_psql('postgres', 'CREATE DATABASE src');
 my $dir = abs_path(PostgreSQL::Test::Utils::tempdir());
 
@@ -25,6 +25,9 @@ as($node, undef, roles_sql() . <<"SQL", db => 'src');
 CREATE SCHEMA aaa AUTHORIZATION owner;
 CREATE SCHEMA zzz AUTHORIZATION owner;
 SELECT cipguard.add_category('note', 'searchable', mask => 'name', pad => 32, description => 'added by the user');
+CREATE FUNCTION app.last_two(text, jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS \$\$SELECT '**' || right(\$1, 2)\$\$;
+SELECT cipguard.add_category('badge', mask => 'custom', mask_function => 'app.last_two(text, jsonb)', mask_options => '{"size": 10}');
+SELECT cipguard.alter_category_mask('plate', 'suppress', '{"unit": "day"}');
 SELECT cipguard.grant_access('reader', 'note'), cipguard.grant_access('owner', 'note', 'search');
 SELECT cipguard.grant_access('clerk', 'plate', 'read', purpose => 'audit', valid_until => '2999-01-01');
 SELECT cipguard.revoke_access(cipguard.grant_access('clerk', 'note'));
@@ -113,6 +116,8 @@ sub works
 		'1', "$name: the masking view follows its table");
 	is( as( $n, undef, "BEGIN; SELECT cipguard.init(); INSERT INTO app.client (id, phone) VALUES (1000, '13911110000'); SET LOCAL ROLE reader; SELECT name, phone FROM app.client WHERE id = 1000; ROLLBACK", db => $db),
 		"0\n$mark default|13911110000", "$name: new rows, no new keys, the default");
+	is( as($n, 'clerk', "SELECT cipguard.mask('A1234567', 'badge'), cipguard.mask(127, 'badge'), cipguard.mask('A12345', 'plate') IS NULL", db => $db),
+		'**67|120|t', "$name: changed and custom masks mask");
 	refused($n, undef, "INSERT INTO app.client (id, phone) VALUES (1000, '139-0000-0007')", '23505', "$name: unique is unique", db => $db);
 	refused($n, 'owner', "INSERT INTO zzz.checked VALUES (1000, '$mark check')", '23514', "$name: the check checks", db => $db);
 	return;
@@ -178,7 +183,7 @@ foreach my $format (@formats)
 }
 
 # 2. Into another cluster with the same KEK, and without one.
-my $fresh = new_cluster('fresh');
+my $fresh = new_cluster('fresh', masking => 0);
 my ($globals, $err) = ('', '');
 IPC::Run::run([ 'pg_dumpall', '-g', '-d', $node->connstr('postgres') ], '>', "$dir/globals", '2>', \$err)
   or die $err;

@@ -84,7 +84,8 @@ my %public = map { $_ => 1 } qw(
   enc_text_out enc_text_recv enc_text_send enc_text_sortsupport
   enc_typanalyze enc_typmod_in enc_typmod_out holds_encrypted
   create_masking_view known_masker known_normalizer known_suite
-  known_validator mask search_key search_keys
+  known_validator mask mask_options_error pseudonym search_key search_keys
+  mask_value mask_value_serial disclose_value keep_value keep_text storable visible_statistics
   to_bpchar to_json to_jsonb to_name to_text to_varchar validate);
 my @public = grep { !$public{$_} } split(/\n/,
 	as($node, undef, "$members SELECT DISTINCT p.proname FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE has_function_privilege('clerk', p.oid, 'EXECUTE') ORDER BY 1"));
@@ -93,7 +94,7 @@ none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m
 	'immutable functions are strict');
 # What touches keys, grants or settings is not immutable.
 is( as($node, undef, "$members SELECT string_agg(DISTINCT p.proname, ' ' ORDER BY p.proname) FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.provolatile = 'i'"),
-	'category_id check_attribute known_masker known_normalizer known_suite known_validator',
+	'category_id check_attribute known_masker known_normalizer known_suite known_validator mask_options_error',
 	'only these functions are immutable');
 none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.provolatile = 'v' AND p.proparallel = 's' ORDER BY 1",
 	'no volatile function is parallel safe');
@@ -105,8 +106,8 @@ none("$members SELECT evtname FROM member m JOIN pg_event_trigger e ON m.classid
 none("$members SELECT (pg_identify_object(classid, objid, 0)).schema, name FROM member WHERE coalesce((pg_identify_object(classid, objid, 0)).schema, 'cipguard') <> 'cipguard' AND NOT (classid = 'pg_operator'::regclass AND (pg_identify_object(classid, objid, 0)).identity ~ '^pg_catalog\\.(=|<>)\\(') ORDER BY 1",
 	'no object outside of the schema but = and <>');
 is(as($node, undef, "SELECT nspowner::regrole = 10::regrole FROM pg_namespace WHERE nspname = 'cipguard'"), 't', 'the schema belongs to the superuser');
-none("SELECT relname FROM pg_class WHERE relnamespace = 'cipguard'::regnamespace AND relkind IN ('r', 'v', 'p', 'S', 'm') AND has_table_privilege('clerk', oid, 'SELECT') AND relname NOT IN ('category', 'audited_tables') ORDER BY 1" =~ s/'S', //r,
-	'an ordinary role reads no table but the categories, and no view but of what is audited');
+none("SELECT relname FROM pg_class WHERE relnamespace = 'cipguard'::regnamespace AND relkind IN ('r', 'v', 'p', 'S', 'm') AND has_table_privilege('clerk', oid, 'SELECT') AND relname NOT IN ('category', 'audited_tables', 'protected_columns') ORDER BY 1" =~ s/'S', //r,
+	'an ordinary role reads no table but the categories, and no view but of what is audited and protected');
 none("SELECT relname FROM pg_class WHERE relnamespace = 'cipguard'::regnamespace AND relkind IN ('r', 'v', 'p') AND has_table_privilege('clerk', oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES') ORDER BY 1",
 	'and writes none');
 none("SELECT rolname FROM pg_roles WHERE rolname ~ '^cipguard_' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolbypassrls OR rolreplication OR rolcreatedb)",

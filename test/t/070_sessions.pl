@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $phone = '13912345678';
-my $node = new_cluster('sessions', allows_streaming => 1,
+my $node = new_cluster('sessions', allows_streaming => 1, masking => 0,
 	conf => "wal_level = logical\nhot_standby_feedback = on\n");
 as($node, undef, 'CREATE EXTENSION cipguard CASCADE');
 as($node, undef, roles_sql());

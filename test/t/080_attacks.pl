@@ -27,7 +27,7 @@ my %canary = (
 	other => '13933334444',);
 my $canaries = join('|', map { quotemeta } values %canary);
 
-my $node = new_cluster('attacks');
+my $node = new_cluster('attacks', masking => 0);
 as($node, undef, 'CREATE EXTENSION cipguard CASCADE');
 as($node, undef, roles_sql());
 as( $node, undef, <<SQL);

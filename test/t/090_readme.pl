@@ -28,6 +28,9 @@ like($out, qr/^1\|张三丰$/m, 'and finds a client by number');
 like($out, qr/^UPDATE\|public\.client\|\w+\|\{mobile\}\|cip1:/m,
 	'the auditor sees the change, with ciphertext');
 like($out, qr/^ok\|checksum$/m, 'validation gives a verdict');
+like($out, qr/^123000$/m, 'a number is masked by size');
+like($out, qr/^\{"city": "上海", "name": "张\*\*", "contact": \{"mobile": "138\*{4}8000", "wechat": null\}\}$/m, 'a document by paths');
+like($out, qr/^\*\*\*67$/m, 'and a badge by a function');
 
 # The tables of settings and errors name what there is.
 my $settings = $node->safe_psql('postgres',

@@ -42,7 +42,7 @@ sub new_kek
 }
 
 # A running server.  Options: kek (name of the key, undef for none), preload
-# (default on), conf (more lines of postgresql.conf), init (extra options of
+# (default on), masking (of the tables themselves; default on), conf (more lines of postgresql.conf), init (extra options of
 # initdb), allows_streaming, start (default on).
 sub new_cluster
 {
@@ -62,6 +62,9 @@ sub new_cluster
 	$node->append_conf('postgresql.conf',
 		"cipguard.kek_file = '" . new_kek($kek) . "'\n")
 	  if defined $kek;
+	$node->append_conf('postgresql.conf',
+		"cipguard.transparent_masking = off\n")
+	  if ($opt{preload} // 1) && !($opt{masking} // 1);
 	$node->append_conf('postgresql.conf', $opt{conf}) if defined $opt{conf};
 	$node->start if $opt{start} // 1;
 	return $node;

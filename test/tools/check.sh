@@ -3,9 +3,10 @@
 #
 # A test is a unit program (test/unit), a pg_regress file (test/sql), an
 # isolation spec (test/specs) or a TAP script (test/t).  Unit programs run
-# twice, as built for production and with sanitizers; pg_regress runs twice, in
-# a plain server and in one that preloads cipguard, against the same expected
-# files.  Last line: "N passed, N failed".  A skipped test is neither.
+# twice, as built for production and with sanitizers.  pg_regress runs three
+# times: the tests of types, keys, views and the log in a plain server and in
+# one that preloads cipguard without masking tables, against the same expected
+# files; those of masking in one that masks.  Last line: "N passed, N failed".  A skipped test is neither.
 #
 # TAP scripts get what `make installcheck` of PostgreSQL's own tree gives them.
 #
@@ -160,6 +161,18 @@ names() { # DIR SUFFIX: names of the tests, setup first
 	echo ${list[@]+"${list[@]}"}
 }
 
+# Those for a server that masks tables themselves say so in a line of their
+# own, "-- server: masked"; setup is for any.
+masking() { # on|off DIR NAME...
+	local want=$1 dir=$2 t has
+	shift 2
+	for t; do
+		has=off
+		! grep -q '^-- server: masked$' "$dir/$t.sql" || has=on
+		[ "$has" != "$want" ] && [ "$t" != setup ] || echo "$t"
+	done
+}
+
 tap_scripts() {
 	local name jobs=0 root
 	root=$(realpath "$(dirname "$("$PG_CONFIG" --pgxs)")/..")
@@ -198,18 +211,22 @@ build || { cp "$work"/*.log "$logs"; fail build; tail -60 "$work/build.log"; exi
 [ "${UNIT:-1}" = 0 ] || units
 
 regress_dir=$(dirname "$("$PG_CONFIG" --pgxs)")/../test
-# shellcheck disable=SC2046 # lists of words
-if [ "${REGRESS:-1}" != 0 ] && [ -n "$(names test/sql .sql)" ]; then
-	start_server plain
-	regress "$regress_dir/regress/pg_regress" plain contrib_regression $(names test/sql .sql)
-	stop_server plain
-fi
-start_server preloaded "shared_preload_libraries = 'cipguard'"
-# shellcheck disable=SC2046
-[ "${REGRESS:-1}" = 0 ] || regress "$regress_dir/regress/pg_regress" preloaded contrib_regression $(names test/sql .sql)
+regress_on() { # SERVER MASKING [LINE...]: the SQL tests for such a server, in a new one
+	local server=$1 list
+	# shellcheck disable=SC2046 # a list of words
+	list=$(masking "$2" test/sql $(names test/sql .sql))
+	shift 2
+	start_server "$server" "$@"
+	# shellcheck disable=SC2086 # a list of words
+	[ "${REGRESS:-1}" = 0 ] || regress "$regress_dir/regress/pg_regress" "$server" contrib_regression $list
+	[ "$server" = masked ] || stop_server "$server"
+}
+regress_on plain off
+regress_on preloaded off "shared_preload_libraries = 'cipguard'" 'cipguard.transparent_masking = off'
+regress_on masked on "shared_preload_libraries = 'cipguard'"
 # shellcheck disable=SC2046
 [ "${ISOLATION:-1}" = 0 ] ||
 	regress "$regress_dir/isolation/pg_isolation_regress" isolation isolation_regression $(names test/specs .spec)
-stop_server preloaded
+stop_server masked
 
 [ "${TAP:-1}" = 0 ] || tap_scripts

@@ -1,9 +1,11 @@
 #!/bin/bash
 # private_server.sh: a private build, installation and servers; sourced by
-# demo.sh, check.sh and bench.sh
+# demo.sh, check.sh, bench.sh and core_regress.sh
 #
 #   stage "$@"             copy the tree to a work directory and go there; as
-#                          root, continue there as an unprivileged user
+#                          root, continue there as an unprivileged user.  A
+#                          function `staging`, if there is one, is called with
+#                          the directory before that, to put more into it
 #   build                  build, and install into a private tree
 #   start_server NAME LINE...   start a server with these lines in its configuration
 #   stop_server NAME
@@ -78,8 +80,9 @@ copy_tree() { # WORK
 }
 
 stage() {
-	local user rc=0
+	local user self rc=0
 	if [ -z "${CIPGUARD_WORK:-}" ]; then
+		self=$(realpath --relative-to="$top" "$0")
 		# First time: make the work directory, and run this script's copy there.
 		make_work
 		# shellcheck disable=SC2064 # expanded now
@@ -87,6 +90,7 @@ stage() {
 		trap 'exit 130' INT
 		trap 'exit 143' TERM HUP
 		copy_tree "$work"
+		! declare -F staging > /dev/null || staging "$work"
 		export CIPGUARD_WORK=$work CIPGUARD_TOP=$top HOME=$work
 		local as=()
 		if [ "$(id -u)" = 0 ]; then
@@ -101,7 +105,7 @@ stage() {
 		for v in $(compgen -e | grep -E '^(PG|MAKE|MFLAGS)'); do
 			[ "$v" = PG_CONFIG ] || unset "$v"
 		done
-		${as[@]+"${as[@]}"} bash "test/tools/$(basename "$0")" "$@" || rc=$?
+		${as[@]+"${as[@]}"} bash "$self" "$@" || rc=$?
 		exit "$rc"
 	fi
 	work=$CIPGUARD_WORK

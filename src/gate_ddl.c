@@ -1,0 +1,836 @@
+/*
+ * gate_ddl.c
+ *		Definitions on protected tables that only readers may make.
+ *
+ * Triggers, rules, policies, checks, generated columns, partial and
+ * expression indexes, statistics of expressions, ALTER TYPE USING: all let
+ * code that somebody chose run over stored values.  Whoever may not read all
+ * protected columns of a table may not define them on it, be he the owner.
+ * Of ALTER TABLE he may do what is in a list; the rest is refused, what future
+ * versions bring included.
+ *
+ * The statement is looked at first, which gives the better message; the
+ * object access hook looks again at what was made, by whatever statement.  A
+ * function, operator or domain that such a definition already uses may not be
+ * replaced by him either: dependencies are followed back to the tables.
+ *
+ * Code also comes along with a parent or partition.  Two tables are joined
+ * only if neither of their trees runs code.
+ *
+ * A label counts for all below by name.  What ends an inheritance, or drops
+ * the column of the parent only, copies the labels to the child first.
+ *
+ * Superusers pass: they could grant themselves the right, and the audit log
+ * tells.  So does whoever defines things on a table that his transaction
+ * made: it holds no values but his own.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/index.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_statistic_ext.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/seclabel.h"
+#include "commands/tablecmds.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
+#include "parser/parse_type.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+
+#include "category.h"
+#include "cipguard.h"
+#include "gate_ddl.h"
+#include "label.h"
+#include "plan.h"
+#include "protect.h"
+
+static void look_at_alter_table(AlterTableStmt *stmt);
+static bool is_harmless(AlterTableCmd *cmd, const CgProtection *p);
+static bool is_plain_constraint(Constraint *constraint, const CgProtection *p);
+static void look_at_create(CreateStmt *stmt);
+static void look_at_trigger(CreateTrigStmt *stmt);
+static void look_at_pair(Oid parent, Oid child);
+static bool runs_code(Oid relid);
+static bool has_policy(Oid relid);
+static bool has_check(List *constraints);
+static bool column_has_code(ColumnDef *column);
+static void keep_labels(Oid child, const char *column);
+static const CgProtection *forbidden(Oid relid);
+static void refuse(const CgProtection *p, const char *what);
+static void refuse_if_forbidden(RangeVar *relation, const char *what);
+static bool function_is_readers(Oid func, const CgProtection *p);
+static HeapTuple fetch(Relation catalog, Oid index, AttrNumber oid_column,
+					   Oid oid);
+static Oid	relation_of(Oid class_id, Oid object_id);
+static const CgProtection *used_by(Oid class_id, Oid object_id, List **seen);
+
+void
+cg_gate_ddl(Node *stmt)
+{
+	ListCell   *lc;
+
+	switch (nodeTag(stmt))
+	{
+		case T_AlterTableStmt:
+			if (((AlterTableStmt *) stmt)->objtype == OBJECT_TABLE ||
+				((AlterTableStmt *) stmt)->objtype == OBJECT_FOREIGN_TABLE)
+				look_at_alter_table((AlterTableStmt *) stmt);
+			break;
+		case T_CreateStmt:
+			look_at_create((CreateStmt *) stmt);
+			break;
+		case T_CreateForeignTableStmt:
+			look_at_create(&((CreateForeignTableStmt *) stmt)->base);
+			break;
+		case T_IndexStmt:
+			{
+				IndexStmt  *index = (IndexStmt *) stmt;
+				bool		expression = index->whereClause != NULL;
+
+				foreach(lc, index->indexParams)
+					if (lfirst_node(IndexElem, lc)->expr != NULL)
+					expression = true;
+				if (expression)
+					refuse_if_forbidden(index->relation,
+										"a partial or expression index");
+				else
+					(void) cg_gate_resolve(index->relation);
+				break;
+			}
+		case T_CreateStatsStmt:
+			foreach(lc, ((CreateStatsStmt *) stmt)->exprs)
+				if (lfirst_node(StatsElem, lc)->expr != NULL)
+				refuse_if_forbidden(linitial(((CreateStatsStmt *) stmt)->relations),
+									"statistics of an expression");
+			break;
+		case T_CreateTrigStmt:
+			look_at_trigger((CreateTrigStmt *) stmt);
+			break;
+		case T_RuleStmt:
+			refuse_if_forbidden(((RuleStmt *) stmt)->relation, "a rule");
+			break;
+		case T_CreatePolicyStmt:
+			refuse_if_forbidden(((CreatePolicyStmt *) stmt)->table,
+								"a policy");
+			break;
+		case T_AlterPolicyStmt:
+			refuse_if_forbidden(((AlterPolicyStmt *) stmt)->table,
+								"a policy");
+			break;
+		case T_AlterDomainStmt:
+			{
+				AlterDomainStmt *domain = (AlterDomainStmt *) stmt;
+				Oid			type = typenameTypeId(NULL,
+												  makeTypeNameFromNameList(domain->typeName));
+				List	   *seen = NIL;
+				const CgProtection *p;
+
+				if ((cg_is_domain_check(domain)) &&
+					(p = used_by(TypeRelationId, type, &seen)) != NULL)
+					refuse(p, "a check of a domain that it uses");
+				break;
+			}
+		case T_CreatePublicationStmt:
+		case T_AlterPublicationStmt:
+			foreach(lc, IsA(stmt, CreatePublicationStmt) ?
+					((CreatePublicationStmt *) stmt)->pubobjects :
+					((AlterPublicationStmt *) stmt)->pubobjects)
+			{
+				PublicationObjSpec *object = lfirst_node(PublicationObjSpec,
+														 lc);
+
+				if (object->pubobjtype == PUBLICATIONOBJ_TABLE &&
+					object->pubtable != NULL)
+					refuse_if_forbidden(object->pubtable->relation,
+										"a publication");
+			}
+			break;
+		case T_RefreshMatViewStmt:
+			(void) cg_gate_resolve(((RefreshMatViewStmt *) stmt)->relation);
+			break;
+		case T_ReindexStmt:
+			(void) cg_gate_resolve(((ReindexStmt *) stmt)->relation);
+			break;
+		default:
+			break;
+	}
+}
+
+Oid
+cg_gate_resolve(RangeVar *relation)
+{
+	Oid			relid;
+
+	if (relation == NULL)
+		return InvalidOid;
+	relid = RangeVarGetRelid(relation, NoLock, true);
+	if (OidIsValid(relid))
+		(void) cg_protection(relid);
+	return relid;
+}
+
+static void
+look_at_alter_table(AlterTableStmt *stmt)
+{
+	Oid			relid = cg_gate_resolve(stmt->relation);
+	const CgProtection *p;
+	ListCell   *lc;
+
+	if (!OidIsValid(relid) || !cg_owns_relation(relid, GetUserId()))
+		return;					/* it will be refused */
+
+	/* As the statement will; a label that is being set is waited for. */
+	LockRelationOid(relid, AlterTableGetLockLevel(stmt->cmds));
+	p = forbidden(relid);
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		ListCell   *child;
+
+		switch (cmd->subtype)
+		{
+			case AT_AttachPartition:
+				look_at_pair(relid,
+							 cg_gate_resolve(((PartitionCmd *) cmd->def)->name));
+				break;
+			case AT_AddInherit:
+				look_at_pair(cg_gate_resolve((RangeVar *) cmd->def), relid);
+				break;
+			case AT_DetachPartition:
+				keep_labels(cg_gate_resolve(((PartitionCmd *) cmd->def)->name),
+							NULL);
+				break;
+			case AT_DropInherit:
+				keep_labels(relid, NULL);
+				break;
+			case AT_DropColumn:
+				foreach(child, find_all_inheritors(relid, NoLock, NULL))
+					if (lfirst_oid(child) != relid)
+					keep_labels(lfirst_oid(child), cmd->name);
+				break;
+			default:
+				if (p != NULL && !is_harmless(cmd, p))
+					refuse(p, "such a change");
+				break;
+		}
+	}
+}
+
+/* What somebody who may not read may change of a protected table. */
+static bool
+is_harmless(AlterTableCmd *cmd, const CgProtection *p)
+{
+	switch (cmd->subtype)
+	{
+		case AT_AddColumn:
+			return !column_has_code((ColumnDef *) cmd->def);
+		case AT_AddConstraint:
+			return is_plain_constraint((Constraint *) cmd->def, p);
+		case AT_AlterColumnType:
+			return ((ColumnDef *) cmd->def)->raw_default == NULL &&
+				cg_protected_column(p, get_attnum(p->relid,
+												  cmd->name)) == NULL;
+		case AT_ValidateConstraint:
+			{
+				Oid			oid = get_relation_constraint_oid(p->relid,
+															  cmd->name, true);
+				HeapTuple	tuple = SearchSysCache1(CONSTROID,
+													ObjectIdGetDatum(oid));
+				bool		harmless = true;
+
+				if (HeapTupleIsValid(tuple))
+				{
+					harmless = ((Form_pg_constraint)
+								GETSTRUCT(tuple))->contype != CONSTRAINT_CHECK;
+					ReleaseSysCache(tuple);
+				}
+				return harmless;
+			}
+		case AT_ColumnDefault:
+		case AT_DropNotNull:
+		case AT_SetNotNull:
+		case AT_SetStatistics:
+		case AT_SetOptions:
+		case AT_ResetOptions:
+		case AT_SetStorage:
+		case AT_SetCompression:
+		case AT_DropConstraint:
+		case AT_ChangeOwner:
+		case AT_ClusterOn:
+		case AT_DropCluster:
+		case AT_SetLogged:
+		case AT_SetUnLogged:
+		case AT_SetTableSpace:
+		case AT_SetRelOptions:
+		case AT_ResetRelOptions:
+		case AT_EnableTrig:
+		case AT_DisableTrig:
+		case AT_EnableTrigAll:
+		case AT_DisableTrigAll:
+		case AT_EnableTrigUser:
+		case AT_DisableTrigUser:
+		case AT_EnableRowSecurity:
+		case AT_DisableRowSecurity:
+		case AT_ForceRowSecurity:
+		case AT_NoForceRowSecurity:
+		case AT_AddIdentity:
+		case AT_SetIdentity:
+		case AT_DropIdentity:
+		case AT_AlterConstraint:
+		case AT_GenericOptions:
+		case AT_AlterColumnGenericOptions:
+		case AT_ReplicaIdentity:
+		case AT_SetAccessMethod:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* A foreign key could compare by a cast of somebody's. */
+static bool
+is_plain_constraint(Constraint *constraint, const CgProtection *p)
+{
+	ListCell   *lc;
+
+	if (!IsA(constraint, Constraint) || has_check(list_make1(constraint)))
+		return false;
+	if (constraint->contype == CONSTR_FOREIGN)
+		foreach(lc, constraint->fk_attrs)
+			if (cg_protected_column(p, get_attnum(p->relid,
+												  strVal(lfirst(lc)))) != NULL)
+			return false;
+	return true;
+}
+
+/* A partition or child that is made with code of its own. */
+static void
+look_at_create(CreateStmt *stmt)
+{
+	bool		code = has_check(stmt->constraints);
+	ListCell   *lc;
+
+	foreach(lc, stmt->tableElts)
+	{
+		Node	   *element = lfirst(lc);
+
+		if (IsA(element, ColumnDef))
+			code = code || column_has_code((ColumnDef *) element);
+		else if (IsA(element, Constraint))
+			code = code || has_check(list_make1(element));
+		else
+			code = true;		/* LIKE */
+	}
+	if (stmt->partspec != NULL)
+		foreach(lc, stmt->partspec->partParams)
+			if (lfirst_node(PartitionElem, lc)->expr != NULL)
+			code = true;
+	if (code)
+		foreach(lc, stmt->inhRelations)
+			refuse_if_forbidden(lfirst_node(RangeVar, lc),
+								"a child with code of its own");
+}
+
+static void
+look_at_trigger(CreateTrigStmt *stmt)
+{
+	const CgProtection *p = forbidden(cg_gate_resolve(stmt->relation));
+
+	if (p != NULL &&
+		(stmt->whenClause != NULL ||
+		 !function_is_readers(LookupFuncName(stmt->funcname, 0, NULL, true),
+							  p)))
+		refuse(p, "a trigger");
+}
+
+/*
+ * Parent and child to be: the code of one would come to see the rows of the
+ * other.
+ */
+static void
+look_at_pair(Oid parent, Oid child)
+{
+	List	   *tables;
+	ListCell   *lc;
+
+	if (!OidIsValid(parent) || !OidIsValid(child) ||
+		(forbidden(parent) == NULL && forbidden(child) == NULL))
+		return;
+	tables = list_concat(lappend_oid(cg_ancestors(parent), parent),
+						 find_all_inheritors(child, NoLock, NULL));
+	foreach(lc, tables)
+		if (runs_code(lfirst_oid(lc)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to make \"%s\" a child of \"%s\"",
+						get_rel_name(child), get_rel_name(parent)),
+				 errdetail("One of them is protected, and table \"%s\" has triggers, rules, policies, checks or expressions, which would see values that you may not read.",
+						   get_rel_name(lfirst_oid(lc))),
+				 errhint("Join them first and define these afterwards, or ask somebody who may read.")));
+}
+
+static bool
+runs_code(Oid relid)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	bool		result;
+	ListCell   *lc;
+	int			i;
+
+	result = rel->rd_rules != NULL || has_policy(relid) ||
+		(rel->rd_att->constr != NULL &&
+		 (rel->rd_att->constr->num_check > 0 ||
+		  cg_has_generated(rel->rd_att)));
+	for (i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+		result = result || !rel->trigdesc->triggers[i].tgisinternal;
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		result = result || RelationGetPartitionKey(rel)->partexprs != NIL;
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = relation_open(lfirst_oid(lc), AccessShareLock);
+
+		result = result || !heap_attisnull(index->rd_indextuple,
+										   Anum_pg_index_indexprs, NULL) ||
+			!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred,
+							NULL);
+		relation_close(index, AccessShareLock);
+	}
+	relation_close(rel, AccessShareLock);
+	return result;
+}
+
+static bool
+has_policy(Oid relid)
+{
+	Relation	catalog = table_open(PolicyRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		result;
+
+	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, PolicyPolrelidPolnameIndexId, true,
+							  NULL, 1, &key);
+	result = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return result;
+}
+
+static bool
+column_has_code(ColumnDef *column)
+{
+	return has_check(column->constraints);
+}
+
+static bool
+has_check(List *constraints)
+{
+	ListCell   *lc;
+
+	foreach(lc, constraints)
+	{
+		Constraint *constraint = lfirst(lc);
+		ListCell   *elem;
+
+		if (!IsA(constraint, Constraint))
+			continue;
+		if (constraint->contype == CONSTR_CHECK ||
+			constraint->contype == CONSTR_GENERATED)
+			return true;
+		if (constraint->contype != CONSTR_EXCLUSION)
+			continue;
+		if (constraint->where_clause != NULL)
+			return true;
+		foreach(elem, constraint->exclusions)
+			if (linitial_node(IndexElem, lfirst(elem))->expr != NULL)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Give a table as its own the labels that it has by inheritance; of one
+ * column, or all.
+ */
+static void
+keep_labels(Oid child, const char *column)
+{
+	Relation	rel;
+	int			i;
+
+	if (!OidIsValid(child))
+		return;
+	rel = relation_open(child, AccessShareLock);
+	for (i = 0; i < rel->rd_att->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(rel->rd_att, i);
+		const CgCategory *c;
+		ObjectAddress object;
+
+		if (att->attisdropped || cg_holds_encrypted(att->atttypid) ||
+			(column != NULL && strcmp(NameStr(att->attname), column) != 0))
+			continue;
+		c = cg_column_category(child, att->attnum);
+		ObjectAddressSubSet(object, RelationRelationId, child, att->attnum);
+		if (c != NULL && GetSecurityLabel(&object, CG_SCHEMA) == NULL)
+			SetSecurityLabel(&object, CG_SCHEMA, NameStr(c->name));
+	}
+	relation_close(rel, AccessShareLock);
+	CommandCounterIncrement();
+	cg_invalidate_family(child);
+}
+
+/*
+ * The protection of a table, if the current user may not read all of it.  In
+ * one that this transaction made, and that has no children yet, are no values
+ * but its own.
+ */
+static const CgProtection *
+forbidden(Oid relid)
+{
+	const CgProtection *p = OidIsValid(relid) ? cg_protection(relid) : NULL;
+	Relation	rel;
+	bool		fresh;
+
+	if (p == NULL || superuser() || cg_reads_all(p))
+		return NULL;
+	rel = try_relation_open(relid, AccessShareLock);
+	if (rel == NULL)
+		return NULL;
+	fresh = rel->rd_createSubid != InvalidSubTransactionId &&
+		!rel->rd_rel->relhassubclass;
+	relation_close(rel, AccessShareLock);
+	return fresh ? NULL : p;
+}
+
+static void
+refuse(const CgProtection *p, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for %s: table \"%s\" is protected",
+					what, get_rel_name(p->relid)),
+			 errdetail("It could show or copy values that you may not read."),
+			 errhint("Ask somebody who may read all its protected columns, or an officer for %s.",
+					 "cipguard.grant_access(..., 'read')")));
+}
+
+static void
+refuse_if_forbidden(RangeVar *relation, const char *what)
+{
+	const CgProtection *p = forbidden(cg_gate_resolve(relation));
+
+	if (p != NULL)
+		refuse(p, what);
+}
+
+/*
+ * Is a function the work of somebody who may read the table?  One that comes
+ * with PostgreSQL is nobody's: its arguments say what it does.
+ */
+static bool
+function_is_readers(Oid func, const CgProtection *p)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(func));
+	Oid			user;
+	int			context;
+	Oid			owner;
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return true;			/* the statement will say so */
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	if (func < FirstNormalObjectId)
+		return false;
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(owner, context);
+	result = cg_reads_all(p);
+	SetUserIdAndSecContext(user, context);
+	return result;
+}
+
+void
+cg_gate_object(Oid class_id, Oid object_id)
+{
+	const char *what = NULL;
+	const CgProtection *p;
+	List	   *seen = NIL;
+
+	if (superuser() || !cg_search_ready())
+		return;
+	switch (class_id)
+	{
+		case ProcedureRelationId:
+			p = used_by(class_id, object_id, &seen);
+			if (p != NULL)
+				ereport(ERROR,
+						(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						 errmsg("permission denied to change a function that runs on protected table \"%s\"",
+								get_rel_name(p->relid)),
+						 errdetail("It is called with values that you may not read."),
+						 errhint("Ask somebody who may read all protected columns of the table.")));
+			return;
+		case TriggerRelationId:
+			what = "a trigger";
+			break;
+		case PolicyRelationId:
+			what = "a policy";
+			break;
+		case RewriteRelationId:
+			what = "a rule";
+			break;
+		case ConstraintRelationId:
+			what = "a check";
+			break;
+		case AttrDefaultRelationId:
+			what = "a generated column";
+			break;
+		case StatisticExtRelationId:
+			what = "statistics of an expression";
+			break;
+		case RelationRelationId:
+			what = "a partial or expression index";
+			break;
+		default:
+			return;
+	}
+	p = forbidden(relation_of(class_id, object_id));
+	if (p != NULL)
+		refuse(p, what);
+}
+
+/* A row of a catalog, perhaps too new for the caches; a copy, or NULL. */
+static HeapTuple
+fetch(Relation catalog, Oid index, AttrNumber oid_column, Oid oid)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, oid_column, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(oid));
+	scan = systable_beginscan(catalog, index, true, SnapshotSelf, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	return tuple;
+}
+
+/*
+ * The table that an object runs code on; InvalidOid if it runs none, or none
+ * that the parent of its table did not run before.
+ */
+static Oid
+relation_of(Oid class_id, Oid object_id)
+{
+	static const struct
+	{
+		Oid			class_id;
+		Oid			catalog;
+		Oid			index;
+		AttrNumber	oid_column;
+	}			sources[] = {
+		{TriggerRelationId, TriggerRelationId, TriggerOidIndexId,
+		Anum_pg_trigger_oid},
+		{PolicyRelationId, PolicyRelationId, PolicyOidIndexId,
+		Anum_pg_policy_oid},
+		{RewriteRelationId, RewriteRelationId, RewriteOidIndexId,
+		Anum_pg_rewrite_oid},
+		{ConstraintRelationId, ConstraintRelationId, ConstraintOidIndexId,
+		Anum_pg_constraint_oid},
+		{AttrDefaultRelationId, AttrDefaultRelationId, AttrDefaultOidIndexId,
+		Anum_pg_attrdef_oid},
+		{StatisticExtRelationId, StatisticExtRelationId,
+		StatisticExtOidIndexId, Anum_pg_statistic_ext_oid},
+		{RelationRelationId, IndexRelationId, IndexRelidIndexId,
+		Anum_pg_index_indexrelid}
+	};
+	Relation	catalog;
+	HeapTuple	tuple;
+	void	   *form;
+	Oid			result = InvalidOid;
+	int			i = 0;
+
+	while (sources[i].class_id != class_id)
+		i++;
+	catalog = table_open(sources[i].catalog, AccessShareLock);
+	tuple = fetch(catalog, sources[i].index, sources[i].oid_column, object_id);
+	if (!HeapTupleIsValid(tuple))
+	{
+		table_close(catalog, AccessShareLock);
+		return InvalidOid;
+	}
+	form = GETSTRUCT(tuple);
+	switch (class_id)
+	{
+		case TriggerRelationId:
+			{
+				Form_pg_trigger trigger = form;
+				const CgProtection *p;
+
+				/* Foreign keys, and clones for partitions. */
+				if (trigger->tgisinternal || OidIsValid(trigger->tgparentid))
+					break;
+				p = cg_protection(trigger->tgrelid);
+				if (p != NULL &&
+					(!heap_attisnull(tuple, Anum_pg_trigger_tgqual,
+									 RelationGetDescr(catalog)) ||
+					 !function_is_readers(trigger->tgfoid, p)))
+					result = trigger->tgrelid;
+				break;
+			}
+		case PolicyRelationId:
+			result = ((Form_pg_policy) form)->polrelid;
+			break;
+		case RewriteRelationId:
+			result = ((Form_pg_rewrite) form)->ev_class;
+			if (get_rel_relkind(result) == RELKIND_VIEW ||
+				get_rel_relkind(result) == RELKIND_MATVIEW)
+				result = InvalidOid;
+			break;
+		case ConstraintRelationId:
+			if (((Form_pg_constraint) form)->contype == CONSTRAINT_CHECK &&
+				((Form_pg_constraint) form)->conislocal)
+				result = ((Form_pg_constraint) form)->conrelid;
+			break;
+		case AttrDefaultRelationId:
+			{
+				Form_pg_attrdef def = form;
+
+				if (get_attgenerated(def->adrelid, def->adnum) != '\0' &&
+					!has_superclass(def->adrelid))
+					result = def->adrelid;
+				break;
+			}
+		case StatisticExtRelationId:
+			if (!heap_attisnull(tuple, Anum_pg_statistic_ext_stxexprs,
+								RelationGetDescr(catalog)))
+				result = ((Form_pg_statistic_ext) form)->stxrelid;
+			break;
+		case RelationRelationId:
+			if ((!heap_attisnull(tuple, Anum_pg_index_indexprs,
+								 RelationGetDescr(catalog)) ||
+				 !heap_attisnull(tuple, Anum_pg_index_indpred,
+								 RelationGetDescr(catalog))) &&
+				!has_superclass(object_id))
+				result = ((Form_pg_index) form)->indrelid;
+			break;
+	}
+	table_close(catalog, AccessShareLock);
+	return result;
+}
+
+/*
+ * A protected table, not readable to the current user, on which an object is
+ * used: by what depends on it, by what depends on that, and so on.
+ */
+static const CgProtection *
+used_by(Oid class_id, Oid object_id, List **seen)
+{
+	Relation	depend;
+	ScanKeyData key[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	const CgProtection *found = NULL;
+
+	check_stack_depth();
+	if (list_member_oid(*seen, object_id))
+		return NULL;
+	*seen = lappend_oid(*seen, object_id);
+
+	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(class_id));
+	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(object_id));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2,
+							  key);
+	while (found == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
+		Oid			relid = InvalidOid;
+
+		switch (d->classid)
+		{
+			case RelationRelationId:
+				relid = d->objid;
+				if (get_rel_relkind(relid) == RELKIND_INDEX ||
+					get_rel_relkind(relid) == RELKIND_PARTITIONED_INDEX)
+					relid = IndexGetRelation(relid, true);
+				break;
+			case TriggerRelationId:
+				{
+					Relation	catalog = table_open(TriggerRelationId,
+													 AccessShareLock);
+					HeapTuple	row = fetch(catalog, TriggerOidIndexId,
+											Anum_pg_trigger_oid, d->objid);
+
+					if (HeapTupleIsValid(row))
+						relid = ((Form_pg_trigger) GETSTRUCT(row))->tgrelid;
+					table_close(catalog, AccessShareLock);
+					break;
+				}
+			case PolicyRelationId:
+			case RewriteRelationId:
+			case AttrDefaultRelationId:
+			case StatisticExtRelationId:
+				relid = relation_of(d->classid, d->objid);
+				break;
+			case ConstraintRelationId:
+				relid = relation_of(d->classid, d->objid);
+				if (!OidIsValid(relid))
+				{
+					HeapTuple	row = SearchSysCache1(CONSTROID,
+													  ObjectIdGetDatum(d->objid));
+
+					if (HeapTupleIsValid(row))
+					{
+						Oid			type = ((Form_pg_constraint)
+											GETSTRUCT(row))->contypid;
+
+						ReleaseSysCache(row);
+						if (OidIsValid(type))
+							found = used_by(TypeRelationId, type, seen);
+					}
+				}
+				break;
+			default:
+				found = used_by(d->classid, d->objid, seen);
+				break;
+		}
+		if (found == NULL)
+			found = forbidden(relid);
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return found;
+}

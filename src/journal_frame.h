@@ -1,0 +1,147 @@
+/*
+ * journal_frame.h
+ *		The bytes of the disclosure journal: records and lists of subjects.
+ *
+ * A journal file is a row of frames, integers big-endian:
+ *
+ *	offset	bytes	field
+ *	0		4		"CGJ" and format version 1
+ *	4		4		length of the frame
+ *	8		4		CRC-32C of all that follows
+ *	12		8		clock when it was written (microseconds since 2000)
+ *	20		4		database, as OID
+ *	24		8		session number, 0 in a parallel worker
+ *	32		4		process; of a parallel worker its leader's
+ *	36		4		acting role, as OID
+ *	40		4		role that logged in, as OID
+ *	44		4		relation, as OID
+ *	48		2		flags
+ *	50		8		values disclosed
+ *	58		...		CG_FRAME_TEXTS texts: length (2), bytes
+ *			2		number of columns
+ *			4		bytes of the columns
+ *			...		columns: number (2), length of the name (2), name
+ *			4		length of the sealed list of subjects, 0 if there is none
+ *			...		that list: a datum of envelope.h of type CG_TYPE_SUBJECTS
+ *
+ * The CRC finds torn frames, not forged ones.  A reader that meets bytes that
+ * are no frame looks for the next one, since others append after a torn one.
+ *
+ * A list of subjects before it is sealed: number of integers, then these in
+ * ascending order, the first one zigzag-coded, of the others the differences;
+ * number of texts, then for each its length and bytes.  Numbers, lengths and
+ * integers are LEB128.
+ */
+#ifndef CG_JOURNAL_FRAME_H
+#define CG_JOURNAL_FRAME_H
+
+#include "status.h"
+
+#define CG_FRAME_MAGIC		"CGJ\1"
+#define CG_FRAME_CRC_START	12
+#define CG_FRAME_MIN		84	/* no text, no column, no subject */
+#define CG_FRAME_MAX		(640 * 1024)
+
+#define CG_FRAME_NO_KEY		0x0001	/* subjects left out for want of a key */
+#define CG_FRAME_CUT		0x0002	/* a long subject was cut */
+
+enum
+{
+	CG_FRAME_KIND,
+	CG_FRAME_USER,
+	CG_FRAME_LOGIN,
+	CG_FRAME_APP_USER,
+	CG_FRAME_PURPOSE,
+	CG_FRAME_APPLICATION,
+	CG_FRAME_ADDRESS,
+	CG_FRAME_RELATION,
+	CG_FRAME_TEXTS
+};
+
+typedef struct CgFrameText
+{
+	const char *s;				/* not terminated */
+	uint16_t	len;
+} CgFrameText;
+
+typedef struct CgFrame
+{
+	int64_t		ts;
+	uint32_t	database;
+	int64_t		session;
+	uint32_t	pid;
+	uint32_t	user;
+	uint32_t	login;
+	uint32_t	relation;
+	uint16_t	flags;
+	uint64_t	values;
+	CgFrameText text[CG_FRAME_TEXTS];
+	uint16_t	columns;
+	const uint8_t *column_bytes;
+	size_t		column_len;
+	const uint8_t *sealed;		/* set by decode only */
+	size_t		sealed_len;
+} CgFrame;
+
+/*
+ * Write all of a frame before its sealed list; returns its length, or 0 if
+ * that and room bytes more do not fit.  The list is put there by the caller,
+ * and cg_frame_end() sets the lengths; it returns that of the frame.
+ */
+extern size_t cg_frame_begin(const CgFrame *frame, size_t room,
+							 uint8_t *out, size_t cap);
+extern size_t cg_frame_end(uint8_t *out, size_t begun, size_t sealed_len);
+
+/*
+ * Length of the frame that begins here, of which at least CG_FRAME_CRC_START
+ * bytes are given; 0 if none does.
+ */
+extern size_t cg_frame_length(const uint8_t *data);
+
+/* Take a frame of that length apart: CG_E_FORMAT.  Checks no CRC. */
+extern CgStatus cg_frame_decode(const uint8_t *data, size_t len,
+								CgFrame *frame);
+
+/* One column of column_bytes: its bytes, and how they are read. */
+#define CG_FRAME_COLUMN_MAX 4	/* and the name */
+extern size_t cg_frame_put_column(uint8_t *out, int16_t number,
+								  const char *name, uint16_t len);
+extern bool cg_frame_column(const CgFrame *frame, size_t *cursor,
+							int16_t *number, CgFrameText *name);
+
+/* LEB128: at most CG_VARINT_MAX bytes; returns how many. */
+#define CG_VARINT_MAX		10
+extern size_t cg_put_varint(uint8_t *out, uint64_t v);
+
+/*
+ * Pack distinct integers in ascending order; out must hold CG_VARINT_MAX
+ * bytes for each and once more.  Returns the number of bytes.
+ */
+extern size_t cg_put_integers(uint8_t *out, const int64_t *value, size_t n);
+
+/* Reading a list of subjects. */
+typedef struct CgSubjects
+{
+	const uint8_t *p;
+	const uint8_t *end;
+	uint64_t	integers;		/* left */
+	uint64_t	texts;			/* left, once the integers are read */
+	bool		in_texts;
+	bool		first;
+	uint64_t	last;
+} CgSubjects;
+
+typedef struct CgSubject
+{
+	const char *text;			/* NULL: an integer */
+	size_t		len;
+	int64_t		value;
+} CgSubject;
+
+/* False at the end, and then *status tells whether the list was sound. */
+extern void cg_subjects_begin(CgSubjects *list, const uint8_t *data,
+							  size_t len);
+extern bool cg_subjects_next(CgSubjects *list, CgSubject *subject,
+							 CgStatus *status);
+
+#endif							/* CG_JOURNAL_FRAME_H */

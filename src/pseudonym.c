@@ -1,0 +1,120 @@
+/*
+ * pseudonym.c
+ *		Pseudonyms: what stands for a value where only sameness counts.
+ *
+ * A pseudonym is a MAC of the normal form of a value under the token key of
+ * the category's domain, so equal values of one domain have equal pseudonyms,
+ * in every table and database that has the key.  It is computed under a type
+ * byte of its own and therefore tells nothing about equality tokens, which
+ * are part of every searchable value that is encrypted.
+ *
+ * Whoever can compute pseudonyms can compute those of guesses, and all mobile
+ * numbers are few enough to guess.  So this takes the right to compare values
+ * of the category, which allows as much; whoever is merely shown pseudonyms
+ * learns which rows are of one person, and how many there are.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+
+#include "compat.h"
+
+#include "access.h"
+#include "armor.h"
+#include "cipguard.h"
+#include "crypt.h"
+#include "encoding.h"
+#include "envelope.h"
+#include "keyring.h"
+#include "normal.h"
+
+#define PREFIX		"p_"
+#define CODED_LEN	(CG_ARMOR_LEN(CG_TOKEN_LEN) - CG_ARMOR_PREFIX_LEN)
+
+static text * pseudonym(int32 category, const char *plain, Size len);
+
+/* Of text in the server's encoding. */
+static text *
+pseudonym(int32 category, const char *plain, Size len)
+{
+	CgCategory	c;
+	const char *utf8;
+	char	   *canon;
+	size_t		canon_len;
+	uint16		version;
+	uint8		mac[CG_TOKEN_LEN];
+	char		coded[CG_ARMOR_LEN(CG_TOKEN_LEN)];
+	StringInfoData result;
+	CgStatus	status;
+
+	cg_require_search(category);
+	c = *cg_category_by_id(category, false);
+	if (!c.searchable)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_NOT_COMPARABLE),
+				 errmsg("values of category \"%s\" have no pseudonyms, since they do not compare",
+						NameStr(c.name)),
+				 errhint("Use a category whose mode is \"%s\".",
+						 "searchable")));
+
+	cg_plain_at = GetCurrentTransactionStartTimestamp();
+	utf8 = cg_to_utf8(plain, &len);
+	canon = palloc(len + 1);
+	canon_len = cg_normalize(c.normalizer, utf8, len, canon);
+	version = cg_keyring_current(CG_KEY_KIND_TOKEN, c.domain);
+	status = cg_token_make(cg_keyring_token(c.domain, version, c.suite,
+											false),
+						   CG_TYPE_PSEUDONYM, (const uint8 *) canon,
+						   canon_len, mac);
+	explicit_bzero(canon, len);
+	if (status != CG_OK)
+		elog(ERROR, "could not compute a pseudonym: status %d", status);
+
+	cg_armor_encode(mac, sizeof(mac), coded);
+	initStringInfo(&result);
+	appendStringInfoString(&result, PREFIX);
+	appendBinaryStringInfo(&result, coded + CG_ARMOR_PREFIX_LEN, CODED_LEN);
+	return cstring_to_text_with_len(result.data, result.len);
+}
+
+/* pseudonym(value text, category text) RETURNS text */
+PG_FUNCTION_INFO_V1(cipguard_pseudonym_text);
+Datum
+cipguard_pseudonym_text(PG_FUNCTION_ARGS)
+{
+	text	   *value = PG_GETARG_TEXT_PP(0);
+	const CgCategory *c;
+
+	c = cg_category_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)), false);
+	if (cg_is_armor(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)))
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
+				 errmsg("text that begins with \"%s\" has no pseudonym",
+						CG_ARMOR_PREFIX),
+				 errhint("Pass the encrypted value itself to %s.",
+						 "cipguard.pseudonym(value)")));
+	PG_RETURN_TEXT_P(pseudonym(c->id, VARDATA_ANY(value),
+							   VARSIZE_ANY_EXHDR(value)));
+}
+
+/* pseudonym(value enc_text) RETURNS text */
+PG_FUNCTION_INFO_V1(cipguard_pseudonym_enc_text);
+Datum
+cipguard_pseudonym_enc_text(PG_FUNCTION_ARGS)
+{
+	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
+	CgEnvelope	env;
+	char	   *plain;
+	Size		len;
+	text	   *result;
+
+	cg_parse(datum, &env);
+	cg_require_search((int32) env.category);
+	plain = cg_open(&env, &len);
+	result = pseudonym((int32) env.category, plain, len);
+	explicit_bzero(plain, len);
+	pfree(plain);
+	PG_RETURN_TEXT_P(result);
+}

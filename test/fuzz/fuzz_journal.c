@@ -1,0 +1,84 @@
+/*
+ * fuzz_journal.c
+ *		libFuzzer target: frames and lists of subjects of the journal.
+ *
+ * The input is taken for a frame, and for a list.  Every byte that the results
+ * point to must be readable, and lie in the input.
+ *
+ * Build with: clang -fsanitize=fuzzer,address,undefined
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal_frame.h"
+
+#define REQUIRE(condition) \
+	do { \
+		if (!(condition)) \
+			abort(); \
+	} while (0)
+
+int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static volatile unsigned sink;
+
+static void
+touch(const void *p, size_t len)
+{
+	const unsigned char *byte = p;
+	size_t		i;
+
+	for (i = 0; i < len; i++)
+		sink += byte[i];
+}
+
+static void
+try_frame(const uint8_t *data, size_t size)
+{
+	CgFrame		frame;
+	CgFrameText name;
+	size_t		cursor = 0;
+	int16_t		number;
+	int			i;
+
+	if (size >= CG_FRAME_CRC_START)
+		REQUIRE(cg_frame_length(data) <= CG_FRAME_MAX);
+	if (cg_frame_decode(data, size, &frame) != CG_OK)
+		return;
+	for (i = 0; i < CG_FRAME_TEXTS; i++)
+		touch(frame.text[i].s, frame.text[i].len);
+	while (cg_frame_column(&frame, &cursor, &number, &name))
+		touch(name.s, name.len);
+	REQUIRE(cursor <= frame.column_len);
+	touch(frame.sealed, frame.sealed_len);
+}
+
+static void
+try_list(const uint8_t *data, size_t size)
+{
+	CgSubjects	list;
+	CgSubject	subject;
+	CgStatus	status;
+
+	cg_subjects_begin(&list, data, size);
+	while (cg_subjects_next(&list, &subject, &status))
+		if (subject.text !=NULL)
+			touch(subject.text, subject.len);
+	REQUIRE(status == CG_OK || status == CG_E_FORMAT);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t    *copy = malloc(size);
+
+	if (size > 0)
+	{
+		REQUIRE(copy != NULL);
+		memcpy(copy, data, size);
+	}
+	try_frame(copy, size);
+	try_list(copy, size);
+	free(copy);
+	return 0;
+}
