@@ -39,7 +39,7 @@ sub shows_nothing
 	my ($sql, $name, %opt) = @_;
 	my ($out, $err) = run_as($node, $opt{role} // 'clerk', $sql, stop => 0);
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return ok("$out$err" !~ /$canaries/, $name) || diag("$out\n$err");
+	return ok("$out$err" !~ /$canaries/, $name) || diag(substr("$out\n$err", 0, 400));
 }
 
 # 1. Copies that a reader makes, and a clerk may select from.
