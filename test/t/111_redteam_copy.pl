@@ -159,7 +159,7 @@ SELECT md5(string_agg(encode(cipguard.enc_text_send(sealed), 'hex') || label || 
 SELECT label, born, tags, doc, pay, low FROM app.client WHERE id = 1;
 SQL
 my $catalogs = <<'SQL';
-SELECT s.provider, a.attrelid::regclass::text, a.attname, s.label FROM pg_seclabel s JOIN pg_attribute a ON a.attrelid = s.objoid AND a.attnum = s.objsubid ORDER BY 2::text, 3;
+SELECT s.provider, a.attrelid::regclass::text, a.attname, s.label FROM pg_seclabel s JOIN pg_attribute a ON a.attrelid = s.objoid AND a.attnum = s.objsubid ORDER BY a.attrelid::regclass::text, a.attname;
 SELECT grantee::text, category, level, relation::text FROM cipguard.access_grants ORDER BY 1, 2, 3;
 SQL
 as($node, 'officer', "SELECT cipguard.grant_access('clerk', 'mobile', relation => 'app.parent')");
