@@ -22,6 +22,7 @@
 #include "plan.h"
 #include "plan_search.h"
 #include "protect.h"
+#include "view_write.h"
 
 PG_MODULE_MAGIC;
 
@@ -44,6 +45,7 @@ _PG_init(void)
 	cg_protect_init();
 	cg_gate_init();
 	cg_plan_init();
+	cg_view_write_init();
 	cg_audit_init();
 	cg_journal_init();
 

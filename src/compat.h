@@ -17,6 +17,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_relation.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"
@@ -181,6 +182,35 @@ cg_is_domain_check(const AlterDomainStmt *stmt)
 		stmt->subtype == AD_ValidateConstraint;
 #else
 	return stmt->subtype == 'C' || stmt->subtype == 'V';
+#endif
+}
+
+/* 16 moved the columns that are written out of range table entries. */
+static inline void
+cg_note_modified(Query *query, RangeTblEntry *rte, int column)
+{
+#if PG_VERSION_NUM >= 160000
+	RTEPermissionInfo *info = getRTEPermissionInfo(query->rteperminfos, rte);
+
+	info->updatedCols = bms_add_member(info->updatedCols, column);
+#else
+	(void) query;
+	rte->updatedCols = bms_add_member(rte->updatedCols, column);
+#endif
+}
+
+static inline void
+cg_forget_modified(Query *query, RangeTblEntry *rte, int column)
+{
+#if PG_VERSION_NUM >= 160000
+	RTEPermissionInfo *info = getRTEPermissionInfo(query->rteperminfos, rte);
+
+	info->updatedCols = bms_del_member(info->updatedCols, column);
+	info->insertedCols = bms_del_member(info->insertedCols, column);
+#else
+	(void) query;
+	rte->updatedCols = bms_del_member(rte->updatedCols, column);
+	rte->insertedCols = bms_del_member(rte->insertedCols, column);
 #endif
 }
 

@@ -80,6 +80,7 @@ static bool runs_code(Oid relid);
 static bool has_policy(Oid relid);
 static bool has_check(List *constraints);
 static bool column_has_code(ColumnDef *column);
+static void keep_derived(Oid relid, const char *name);
 static void keep_labels(Oid child, const char *column);
 static const CgProtection *forbidden(Oid relid);
 static void refuse(const CgProtection *p, const char *what);
@@ -237,9 +238,35 @@ look_at_alter_table(AlterTableStmt *stmt)
 			default:
 				if (p != NULL && !is_harmless(cmd, p))
 					refuse(p, "such a change");
+				if (cmd->subtype == AT_DropExpression)
+					keep_derived(relid, cmd->name);
 				break;
 		}
 	}
+}
+
+/* A column that ceases to be generated takes the category of its source. */
+static void
+keep_derived(Oid relid, const char *name)
+{
+	const CgProtection *p = cg_protection(relid);
+	AttrNumber	attnum = get_attnum(relid, name);
+	const CgProtectedColumn *column = p == NULL ? NULL :
+	cg_protected_column(p, attnum);
+	ObjectAddress object;
+
+	if (column == NULL || !column->derived)
+		return;
+	if (column->n_needs > 1)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_EXPOSURE),
+				 errmsg("column \"%s\" was made from values of several categories",
+						name),
+				 errhint("Label it with a category first.")));
+	ObjectAddressSubSet(object, RelationRelationId, relid, attnum);
+	SetSecurityLabel(&object, CG_SCHEMA,
+					 NameStr(cg_category_by_id(column->needs[0],
+											   false)->name));
 }
 
 /* What somebody who may not read may change of a protected table. */
@@ -420,6 +447,18 @@ runs_code(Oid relid)
 			!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred,
 							NULL);
 		relation_close(index, AccessShareLock);
+	}
+	foreach(lc, RelationGetStatExtList(rel))
+	{
+		HeapTuple	tuple = SearchSysCache1(STATEXTOID,
+											ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		result = result || !heap_attisnull(tuple,
+										   Anum_pg_statistic_ext_stxexprs,
+										   NULL);
+		ReleaseSysCache(tuple);
 	}
 	relation_close(rel, AccessShareLock);
 	return result;

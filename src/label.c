@@ -3,7 +3,8 @@
  *		Security labels of columns.
  *
  * The label provider checks that the category exists, except while a dump is
- * restored: rows of cipguard.category arrive after the tables.
+ * restored: rows of cipguard.category arrive after the tables.  Until then the
+ * column counts as "unclassified", which nobody may read.
  *
  * Labels of a partitioned table or inheritance parent count for its children,
  * by column name: a value must not go unprotected because it is reached
@@ -17,10 +18,12 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_range.h"
 #include "catalog/pg_seclabel.h"
 #include "catalog/pg_type.h"
 #include "commands/seclabel.h"
@@ -46,6 +49,7 @@
 
 static void check_label(const ObjectAddress *object, const char *label);
 static void check_change(const ObjectAddress *object, const char *label);
+static void refuse_own_range(Oid type);
 static void tell_owner(Oid relid, int32 category);
 static bool is_subject_label(const char *label);
 static void add_ancestors(Oid relid, List **ancestors);
@@ -91,7 +95,38 @@ check_label(const ObjectAddress *object, const char *label)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("column is encrypted and has its category by its type"),
 				 errhint("Labels with a category are for plain columns.")));
+	refuse_own_range(get_atttype(object->objectId, object->objectSubId));
 	tell_owner(object->objectId, cg_category_by_name(label, false)->id);
+}
+
+/* ANALYZE and indexes call what the maker of a range type chose. */
+static void
+refuse_own_range(Oid type)
+{
+	HeapTuple	tuple;
+	Form_pg_range range;
+	bool		own;
+
+	type = getBaseType(type);
+	if (OidIsValid(get_element_type(type)))
+		type = getBaseType(get_element_type(type));
+	if (get_typtype(type) == TYPTYPE_MULTIRANGE)
+		type = get_multirange_range(type);
+	if (get_typtype(type) != TYPTYPE_RANGE)
+		return;
+	tuple = SearchSysCache1(RANGETYPE, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	range = (Form_pg_range) GETSTRUCT(tuple);
+	own = range->rngsubdiff >= FirstNormalObjectId ||
+		range->rngcanonical >= FirstNormalObjectId;
+	ReleaseSysCache(tuple);
+	if (own)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("range types with functions of their own cannot be protected"),
+				 errdetail("ANALYZE calls the functions with stored values."),
+				 errhint("Store the bounds in columns of their own.")));
 }
 
 /*
@@ -305,6 +340,7 @@ static const CgCategory *
 own_category(Oid relid, AttrNumber attnum)
 {
 	ObjectAddress object;
+	const CgCategory *c;
 	char	   *label;
 	Oid			typid;
 	Oid			elemtype;
@@ -322,7 +358,9 @@ own_category(Oid relid, AttrNumber attnum)
 	label = GetSecurityLabel(&object, CG_SCHEMA);
 	if (label == NULL || is_subject_label(label))
 		return NULL;
-	return cg_category_by_name(label, false);
+	c = cg_category_by_name(label, !check_function_bodies);
+	return c != NULL ? c : cg_category_by_id(cg_category_unclassified(),
+											 false);
 }
 
 AttrNumber

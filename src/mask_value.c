@@ -74,7 +74,7 @@ typedef struct CgDisclosing
 	CgDisclosed *disclosed;
 } CgDisclosing;
 
-static CgMasking *prepare(FunctionCallInfo fcinfo, int32 category,
+static CgMasking *prepare(FunctionCallInfo fcinfo, int argno, int32 category,
 						  MemoryContext context);
 static Datum mask(CgMasking *m, Datum value, bool *isnull);
 static struct varlena *mask_encrypted(Datum value);
@@ -84,20 +84,23 @@ static CgDisclosing *disclosing(FunctionCallInfo fcinfo);
 static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
 static void record(FunctionCallInfo fcinfo, CgDisclosing *d);
 static struct varlena *show_plain(Datum value);
+static Datum take_array(CgMasking *m, Datum value, int32 category);
 static bool same(CgMasking *m, Datum a, Datum b, Oid collid);
+static bool equal_text(Datum value, const char *text, Size len);
 static bool same_text(Datum value, const char *text, Size len);
 
 /* The state of a call, made at the first. */
 static CgMasking *
-prepare(FunctionCallInfo fcinfo, int32 category, MemoryContext context)
+prepare(FunctionCallInfo fcinfo, int argno, int32 category,
+		MemoryContext context)
 {
 	CgMasking  *m = MemoryContextAllocZero(context, sizeof(CgMasking));
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, argno);
 	int32		typmod = -1;
 	Node	   *expr = fcinfo->flinfo->fn_expr;
 
 	if (expr != NULL && IsA(expr, FuncExpr))
-		typmod = exprTypmod(linitial(((FuncExpr *) expr)->args));
+		typmod = exprTypmod(list_nth(((FuncExpr *) expr)->args, argno));
 	m->type = getBaseTypeAndTypmod(type, &typmod);
 	m->category = category;
 	get_typlenbyvalalign(m->type, &m->typlen, &m->typbyval, &m->typalign);
@@ -219,7 +222,7 @@ cipguard_mask_value(PG_FUNCTION_ARGS)
 	Datum		result;
 
 	if (m == NULL || m->category != PG_GETARG_INT32(1))
-		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, PG_GETARG_INT32(1),
+		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, 0, PG_GETARG_INT32(1),
 											   fcinfo->flinfo->fn_mcxt);
 	result = mask(m, value, &isnull);
 	if (isnull)
@@ -291,7 +294,7 @@ disclosing(FunctionCallInfo fcinfo)
 
 	if (column != NULL && column->category >= 0)
 	{
-		d->masking = prepare(fcinfo, column->category, context);
+		d->masking = prepare(fcinfo, 0, column->category, context);
 		d->encrypted = d->masking->encrypted;
 	}
 	/* The null constant that stands for no subject has no value to ask of. */
@@ -377,7 +380,7 @@ cipguard_keep_value(PG_FUNCTION_ARGS)
 	bool		isnull;
 
 	if (m == NULL)
-		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, category,
+		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, 1, category,
 											   fcinfo->flinfo->fn_mcxt);
 	if (!PG_ARGISNULL(1))
 	{
@@ -394,9 +397,9 @@ cipguard_keep_value(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (!m->encrypted)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	cg_refuse_display(m->type, PG_GETARG_DATUM(0));
 	if (OidIsValid(m->elem))
-		PG_RETURN_DATUM(cg_recode_array(PG_GETARG_DATUM(0), category));
+		PG_RETURN_DATUM(take_array(m, PG_GETARG_DATUM(0), category));
+	cg_refuse_display(m->type, PG_GETARG_DATUM(0));
 	PG_RETURN_POINTER(cg_recode(PG_GETARG_VARLENA_PP(0), category));
 }
 
@@ -459,7 +462,8 @@ same(CgMasking *m, Datum a, Datum b, Oid collid)
 				continue;
 			text = cg_display_text((struct varlena *) DatumGetPointer(ys[i]),
 								   &len);
-			if (!same_text(xs[i], text, len))
+			if (ARR_ELEMTYPE(x) == TEXTOID ?
+				!equal_text(xs[i], text, len) : !same_text(xs[i], text, len))
 				return false;
 		}
 		return true;
@@ -479,6 +483,15 @@ same(CgMasking *m, Datum a, Datum b, Oid collid)
 		return DatumGetBool(FunctionCall2Coll(&m->equality->eq_opr_finfo,
 											  collid, a, b));
 	return datum_image_eq(a, b, m->typbyval, m->typlen);
+}
+
+static bool
+equal_text(Datum value, const char *text, Size len)
+{
+	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
+
+	return VARSIZE_ANY_EXHDR(datum) == len &&
+		memcmp(VARDATA_ANY(datum), text, len) == 0;
 }
 
 /* Is that the plaintext of an encrypted value, or the text it displays? */
@@ -503,6 +516,40 @@ same_text(Datum value, const char *text, Size len)
 	explicit_bzero(plain, plain_len);
 	pfree(plain);
 	return result;
+}
+
+/* New elements, text or encrypted, as values of the column's category. */
+static Datum
+take_array(CgMasking *m, Datum value, int32 category)
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	bool		text = ARR_ELEMTYPE(array) == TEXTOID;
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+	int			i;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
+					  &elems, &nulls, &n);
+	for (i = 0; i < n; i++)
+	{
+		struct varlena *elem;
+
+		if (nulls[i])
+			continue;
+		elem = PG_DETOAST_DATUM_PACKED(elems[i]);
+		elems[i] = PointerGetDatum(text ?
+								   cg_take_text(CG_TYPE_TEXT,
+												VARDATA_ANY(elem),
+												VARSIZE_ANY_EXHDR(elem),
+												category, NULL) :
+								   cg_recode(elem, category));
+	}
+	return PointerGetDatum(construct_md_array(elems, nulls, ARR_NDIM(array),
+											  ARR_DIMS(array),
+											  ARR_LBOUND(array),
+											  get_element_type(m->type), -1,
+											  false, TYPALIGN_INT));
 }
 
 /* storable(value anyelement) RETURNS anyelement: refuses display datums */

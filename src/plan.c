@@ -61,6 +61,7 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "guc.h"
+#include "journal.h"
 #include "plan.h"
 #include "plan_mask.h"
 
@@ -455,9 +456,12 @@ check_marks(QueryDesc *queryDesc, int eflags)
 		}
 		else
 		{
-			levels = rte->enrname + len;
-			if (*levels == '\0')
-				continue;		/* of a policy or a foreign key */
+			char	   *behind;
+
+			/* Others are of a policy, a foreign key or a parent. */
+			if (strtoul(rte->enrname + len, &behind, 10) != rte->relid)
+				continue;
+			levels = behind;
 			if ((*levels++ == '+') == row_security)
 			{
 				for (i = 0; strchr("-012", levels[i]) != NULL &&
@@ -469,7 +473,13 @@ check_marks(QueryDesc *queryDesc, int eflags)
 						break;
 				if (i >= p->natts || strchr("-012", levels[i]) == NULL ||
 					levels[i] == '\0')
+				{
+					/* Who bypasses row security was given stored values. */
+					if (!row_security && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&
+						!cg_reads_all(p))
+						cg_journal_note("dump", p->relid);
 					continue;
+				}
 			}
 		}
 		ResetPlanCache();

@@ -9,8 +9,9 @@
 
 /*
  * Mark of a range table entry that was looked at, in its field enrname.  Behind
- * it stand, for a protected relation, '+' or '-' for row_security and a digit
- * for the level on each protected column ('-' for others); then, in the first
+ * it stand, for a protected relation, its OID (a child has a copy of the mark
+ * of its parent), '+' or '-' for row_security and a digit for the level on
+ * each protected column ('-' for others); then, in the first
  * entry of a query, perhaps CG_RTE_CATEGORIES and a list of the categories of
  * its output columns.
  */

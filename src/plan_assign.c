@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -50,6 +51,8 @@ static Node *assign_other(Node *node, CgAssignment *a);
 static Node *keep(Node *node, CgAssignment *a);
 static Node *storable(Node *node);
 static Var *old_value(CgAssignment *a);
+static Node *through_view(Node *node);
+static bool is_excluded_value(Node *node, CgAssignment *a);
 static bool is_old_value(Node *node, CgAssignment *a);
 static bool from_mask(Node *node, void *context);
 static bool var_from_mask(Var *var, CgScope *scope);
@@ -100,7 +103,10 @@ assign(Node *node, CgAssignment *a)
 {
 	ListCell   *lc;
 
-	if (node == NULL || is_old_value(node, a))
+	if (node == NULL)
+		return node;
+	node = through_view(node);
+	if (is_old_value(node, a) || is_excluded_value(node, a))
 		return node;
 	switch (nodeTag(node))
 	{
@@ -207,6 +213,51 @@ old_value(CgAssignment *a)
 	return makeVar(a->varno, a->attnum, type, typmod, collid, 0);
 }
 
+/* The column behind what a masking view shows of it, if it is that. */
+static Node *
+through_view(Node *node)
+{
+	const CgPlanFunctions *f = cg_plan_functions;
+	Node	   *inner = node;
+	bool		shown = false;
+
+	for (;;)
+	{
+		FuncExpr   *call = (FuncExpr *) inner;
+
+		if (IsA(inner, RelabelType))
+			inner = (Node *) ((RelabelType *) inner)->arg;
+		else if (IsA(inner, FuncExpr) &&
+				 (call->funcid == f->disclose_text ||
+				  call->funcid == f->disclose_enc))
+		{
+			shown = true;
+			inner = linitial(call->args);
+		}
+		else if (IsA(inner, FuncExpr) &&
+				 (call->funcid < FirstGenbkiObjectId ||
+				  call->funcid == f->coerce_text) &&
+				 call->funcformat != COERCE_EXPLICIT_CALL)
+			inner = linitial(call->args);
+		else
+			return shown && IsA(inner, Var) ? inner : node;
+	}
+}
+
+/*
+ * The value of the same column in the "excluded" row: what the statement
+ * brings.  Elsewhere it is masked, since a trigger may have changed it.
+ */
+static bool
+is_excluded_value(Node *node, CgAssignment *a)
+{
+	OnConflictExpr *conflict = a->scope->query->onConflict;
+	Var		   *var = (Var *) node;
+
+	return IsA(node, Var) && conflict != NULL && var->varlevelsup == 0 &&
+		var->varno == conflict->exclRelIndex && var->varattno == a->attnum;
+}
+
 static bool
 is_old_value(Node *node, CgAssignment *a)
 {
@@ -253,8 +304,10 @@ keep(Node *node, CgAssignment *a)
 		}
 	}
 	else if (column->encrypted && IsA(node, ArrayCoerceExpr) &&
-			 exprType((Node *) ((ArrayCoerceExpr *) node)->arg) ==
-			 exprType(node))
+			 (exprType((Node *) ((ArrayCoerceExpr *) node)->arg) ==
+			  exprType(node) ||
+			  exprType((Node *) ((ArrayCoerceExpr *) node)->arg) ==
+			  TEXTARRAYOID))
 		node = (Node *) ((ArrayCoerceExpr *) node)->arg;
 
 	result = (Node *)

@@ -21,7 +21,8 @@
  * - The arbiter of ON CONFLICT must match an index and stays as it is.
  * - Encrypted columns stay as they are for whoever may search, as far as
  *   they are compared or passed on; expressions that look inside get the
- *   mask, and so does the output (plan_output.c).
+ *   mask, and so does the output (plan_output.c).  Labelled ones stay where
+ *   they are compared by "=".
  * - pg_statistic holds values of all columns; what belongs to protected ones
  *   reads as NULL.
  *
@@ -34,6 +35,7 @@
 
 #include "access/attnum.h"
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_statistic_ext_data.h"
@@ -57,11 +59,11 @@
 #include "compat.h"
 
 #include "cipguard.h"
-#include "journal.h"
 #include "label.h"
 #include "mask_datum.h"
 #include "plan.h"
 #include "plan_mask.h"
+#include "view_write.h"
 
 /* The quals of one range table entry, set aside while others are replaced. */
 typedef struct CgAside
@@ -88,6 +90,10 @@ static void mark(RangeTblEntry *rte, const CgProtection *p);
 static void mask_apart(CgScope *scope, CgAside *aside);
 static List *mask_security_quals(CgScope *scope, Index varno, List *quals);
 static Node *mask_mutator(Node *node, void *context);
+static bool is_equality(Node *node);
+static Node *mask_equality(Node *node, CgScope *scope);
+static bool may_search(Node *node, CgScope *scope);
+static Node *mask_argument(Node *node, CgScope *scope);
 static Node *mask_inside(Node *node, CgScope *scope);
 static Node *mask_var(Var *var, CgScope *scope);
 static Node *mask_column(Var *var, const CgProtection *p, CgLevel level,
@@ -169,18 +175,12 @@ cg_scope_rte(CgScope *scope, Var *var)
 	return rt_fetch(var->varno, scope->query->rtable);
 }
 
-/*
- * The values of the "excluded" row of ON CONFLICT are those that the
- * statement brings itself.
- */
 const CgProtection *
 cg_rte_protection(CgScope *scope, Index varno)
 {
-	Query	   *query = scope->query;
-	RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+	RangeTblEntry *rte = rt_fetch(varno, scope->query->rtable);
 
-	if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_VIEW ||
-		rte->relkind == RELKIND_COMPOSITE_TYPE)
+	if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_VIEW)
 		return NULL;
 	return cg_protection(rte->relid);
 }
@@ -204,10 +204,7 @@ cg_scope_level(const CgProtection *p, AttrNumber attnum)
 	if (row_security || column == NULL)
 		return level;
 	if (cg_bypasses_row_security(p))
-	{
-		cg_journal_note("dump", p->relid);
 		return CG_LEVEL_READ;
-	}
 	if (level < CG_LEVEL_READ &&
 		!(column->encrypted && level == CG_LEVEL_SEARCH))
 		ereport(ERROR,
@@ -268,8 +265,8 @@ mark(RangeTblEntry *rte, const CgProtection *p)
 		levels[i] = p->columns[i] == NULL ? '-' :
 			'0' + cg_column_level(p, i + 1);
 	levels[i] = '\0';
-	rte->enrname = psprintf("%s%c%s", CG_RTE_MARK, row_security ? '+' : '-',
-							levels);
+	rte->enrname = psprintf("%s%u%c%s", CG_RTE_MARK, p->relid,
+							row_security ? '+' : '-', levels);
 }
 
 /*
@@ -316,7 +313,7 @@ mask_apart(CgScope *scope, CgAside *aside)
 	}
 	if (aside->targets != NIL)
 	{
-		query->targetList = aside->targets;
+		query->targetList = cg_take_hidden(aside->targets, query);
 		cg_assign_targets(query->targetList, query->commandType,
 						  query->resultRelation, scope);
 	}
@@ -334,6 +331,8 @@ mask_apart(CgScope *scope, CgAside *aside)
 	{
 		OnConflictExpr *conflict = query->onConflict;
 
+		conflict->onConflictSet = cg_take_hidden(conflict->onConflictSet,
+												 query);
 		cg_assign_targets(conflict->onConflictSet, CMD_UPDATE,
 						  query->resultRelation, scope);
 		conflict->onConflictWhere = mask_mutator(conflict->onConflictWhere,
@@ -344,6 +343,7 @@ mask_apart(CgScope *scope, CgAside *aside)
 		MergeAction *action = lfirst_node(MergeAction, lc);
 
 		action->qual = mask_mutator(action->qual, scope);
+		action->targetList = cg_take_hidden(action->targetList, query);
 		cg_assign_targets(action->targetList, action->commandType,
 						  query->resultRelation, scope);
 	}
@@ -429,6 +429,8 @@ mask_mutator(Node *node, void *context)
 		default:
 			break;
 	}
+	if (is_equality(node))
+		return mask_equality(node, scope);
 	if (looks_inside(node))
 		return mask_inside(node, scope);
 	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
@@ -473,6 +475,83 @@ looks_inside(Node *node)
 		default:
 			return false;
 	}
+}
+
+/* An equality of PostgreSQL's own, which tells nobody what it compares. */
+static bool
+is_equality(Node *node)
+{
+	Oid			opno;
+	Node	   *left;
+
+	if (IsA(node, OpExpr))
+		opno = ((OpExpr *) node)->opno;
+	else if (IsA(node, ScalarArrayOpExpr) &&
+			 ((ScalarArrayOpExpr *) node)->useOr)
+		opno = ((ScalarArrayOpExpr *) node)->opno;
+	else
+		return false;
+	left = linitial(IsA(node, OpExpr) ? ((OpExpr *) node)->args :
+					((ScalarArrayOpExpr *) node)->args);
+	return opno < FirstGenbkiObjectId && op_mergejoinable(opno,
+														  exprType(left));
+}
+
+/*
+ * Whoever may search a category may compare its labelled columns, too; an
+ * index serves.
+ */
+static Node *
+mask_equality(Node *node, CgScope *scope)
+{
+	List	   *args = IsA(node, OpExpr) ? ((OpExpr *) node)->args :
+	((ScalarArrayOpExpr *) node)->args;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, args)
+		result = lappend(result, may_search(lfirst(lc), scope) ? lfirst(lc) :
+						 mask_argument(lfirst(lc), scope));
+	node = copyObject(node);
+	if (IsA(node, OpExpr))
+		((OpExpr *) node)->args = result;
+	else
+		((ScalarArrayOpExpr *) node)->args = result;
+	return node;
+}
+
+/* Is it a labelled column that the current user may search? */
+static bool
+may_search(Node *node, CgScope *scope)
+{
+	Var		   *var;
+	RangeTblEntry *rte;
+	const CgProtection *p;
+	const CgProtectedColumn *column;
+
+	while (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	var = (Var *) node;
+	if (!IsA(var, Var) || var->varattno <= 0)
+		return false;
+	rte = cg_scope_rte(scope, var);
+	if (rte == NULL || rte->rtekind != RTE_RELATION)
+		return false;
+	p = cg_rte_protection(cg_scope_up(scope, var->varlevelsup), var->varno);
+	column = p == NULL ? NULL : cg_protected_column(p, var->varattno);
+	return column != NULL && !column->encrypted && !column->derived &&
+		cg_scope_level(p, var->varattno) == CG_LEVEL_SEARCH;
+}
+
+static Node *
+mask_argument(Node *node, CgScope *scope)
+{
+	bool		saved = scope->inside;
+
+	scope->inside = true;
+	node = mask_mutator(node, scope);
+	scope->inside = saved;
+	return node;
 }
 
 static Node *

@@ -31,6 +31,7 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -49,6 +50,7 @@ typedef struct CgEntry
 {
 	Oid			relid;			/* hash key */
 	bool		stale;
+	bool		filling;		/* or an error ended that */
 	bool		family;			/* has ancestors or descendants */
 	NameData	name;
 	MemoryContext context;		/* of protection; NULL: not protected */
@@ -59,7 +61,7 @@ static void relation_changed(Datum arg, Oid relid);
 static void free_old(XactEvent event, void *arg);
 static void begin_entry(CgEntry *entry);
 static void note_relative(Oid relid);
-static void fill(CgEntry *entry);
+static CgEntry *fill(Oid relid);
 static void add_needs(CgProtectedColumn *column, Oid typid, int32 typmod);
 static void add_need(CgProtectedColumn *column, int32 category);
 static CgProtectedColumn *make_column(CgProtection *p, AttrNumber attnum);
@@ -90,7 +92,8 @@ relation_changed(Datum arg, Oid relid)
 		entry = hash_search(entries, &relid, HASH_FIND, NULL);
 		if (entry == NULL)
 			return;
-		if (!entry->family)
+		/* Whether a stale one has relatives by now is not known. */
+		if (!entry->family && !entry->stale)
 		{
 			entry->stale = true;
 			return;
@@ -146,8 +149,8 @@ cg_protection(Oid relid)
 	entry = hash_search(entries, &relid, HASH_ENTER, &found);
 	if (!found)
 		begin_entry(entry);
-	if (entry->stale)
-		fill(entry);
+	if (entry->stale || entry->filling)
+		entry = fill(relid);
 	return entry->protection;
 }
 
@@ -224,12 +227,12 @@ cg_knows_protected(void)
 
 /*
  * Make an entry anew.  The stale mark is taken away first, so that what
- * changes meanwhile makes the next look-up do it again.
+ * changes meanwhile makes the next look-up do it again; so does an error.
  */
-static void
-fill(CgEntry *entry)
+static CgEntry *
+fill(Oid relid)
 {
-	Oid			relid = entry->relid;
+	CgEntry    *entry = hash_search(entries, &relid, HASH_ENTER, NULL);
 	MemoryContext old = CurrentMemoryContext;
 	MemoryContext context;
 	Relation	rel;
@@ -241,13 +244,14 @@ fill(CgEntry *entry)
 	bool		family;
 	int			i;
 
+	entry->stale = false;
+	entry->filling = true;
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
 	{
-		entry->stale = false;
-		return;
+		entry->filling = false;
+		return entry;
 	}
-	entry->stale = false;
 	desc = RelationGetDescr(rel);
 	context = AllocSetContextCreate(TopTransactionContext,
 									"cipguard protection",
@@ -304,8 +308,6 @@ fill(CgEntry *entry)
 		any = any || p->columns[i] != NULL;
 	MemoryContextSwitchTo(old);
 
-	/* The look-ups above may have moved it. */
-	entry = hash_search(entries, &relid, HASH_ENTER, NULL);
 	entry->family = family;
 	if (entry->context != NULL)
 	{
@@ -328,6 +330,12 @@ fill(CgEntry *entry)
 	else
 		MemoryContextDelete(context);
 	relation_close(rel, AccessShareLock);
+
+	/* While a dump is restored, the categories may not be there yet. */
+	if (!check_function_bodies)
+		entry->stale = true;
+	entry->filling = false;
+	return entry;
 }
 
 /* An entry that nobody has asked for yet, so that its changes are heard. */

@@ -9,7 +9,6 @@
 #include "commands/copyfrom_internal.h"
 #include "commands/copy.h"
 #include "replication/walsender.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
@@ -183,28 +182,6 @@ cg_recode(struct varlena *datum, int32 typmod)
 	explicit_bzero(plain, len);
 	pfree(plain);
 	return result;
-}
-
-Datum
-cg_recode_array(Datum value, int32 typmod)
-{
-	ArrayType  *array = DatumGetArrayTypeP(value);
-	Datum	   *elems;
-	bool	   *nulls;
-	int			n;
-	int			i;
-
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
-					  &elems, &nulls, &n);
-	for (i = 0; i < n; i++)
-		if (!nulls[i])
-			elems[i] = PointerGetDatum(cg_recode(PG_DETOAST_DATUM_PACKED(elems[i]),
-												 typmod));
-	return PointerGetDatum(construct_md_array(elems, nulls, ARR_NDIM(array),
-											  ARR_DIMS(array),
-											  ARR_LBOUND(array),
-											  ARR_ELEMTYPE(array), -1, false,
-											  TYPALIGN_INT));
 }
 
 struct varlena *

@@ -34,9 +34,6 @@ extern struct varlena *cg_take_datum(uint8 type, const uint8 *data, Size len,
  */
 extern struct varlena *cg_recode(struct varlena *datum, int32 typmod);
 
-/* The same of each element of an array. */
-extern Datum cg_recode_array(Datum value, int32 typmod);
-
 /*
  * A value made comparable with a column of that category: what a query
  * compares with.  Raises 42501 without the right to search.

@@ -68,8 +68,8 @@ is(as($node, 'auditor', 'SELECT count(*) FROM cipguard.disclosures'), '0', 'an e
 
 # 1. Who and what.
 recorded('reader', 'SELECT phone FROM app.client_masked', 'read|reader|app.client||100', 'a reader\'s values of an encrypted column');
-recorded('reader', 'SELECT contact FROM app.client_masked', 'read|reader|app.client||100', 'of a labelled column');
-recorded('reader', 'SELECT phone, contact FROM app.client_masked WHERE id <= 5', 'read|reader|app.client||10', 'of both');
+recorded('reader', 'SELECT contact FROM app.client_masked', 'read|reader|app.client|contact|100', 'of a labelled column');
+recorded('reader', 'SELECT phone, contact FROM app.client_masked WHERE id <= 5', 'read|reader|app.client|contact|10', 'of both');
 recorded('reader', 'SELECT id FROM app.client_masked', '', 'of neither');
 recorded('reader', 'EXPLAIN SELECT phone FROM app.client_masked', '', 'EXPLAIN discloses nothing');
 recorded('clerk', 'SELECT phone, contact FROM app.client_masked', '', 'masks are no disclosure');
@@ -258,7 +258,7 @@ $standby->start;
 $node->wait_for_catchup($standby);
 recorded('reader', 'SELECT phone FROM app.client_masked', 'read|reader|app.client||100', 'a standby records', node => $standby);
 is(of("test $app"), '', 'in a journal of its own');
-recorded('reader', 'BEGIN; SELECT contact FROM app.client_masked; ROLLBACK', 'read|reader|app.client||100', 'whatever becomes of the transaction', node => $standby);
+recorded('reader', 'BEGIN; SELECT contact FROM app.client_masked; ROLLBACK', 'read|reader|app.client|contact|100', 'whatever becomes of the transaction', node => $standby);
 $standby->stop;
 
 # 11. Keys.
