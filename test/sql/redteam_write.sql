@@ -49,6 +49,7 @@ SELECT name, regress_rt.attempt(steps) FROM (VALUES
 (44, 'owner and superuser', '@owner UPDATE client SET tel = upper(tel);;UPDATE client SET mobile = phones[1];;@super UPDATE client SET tel = upper(tel);;UPDATE client SET tel = tel, mobile = mobile'),
 (45, 'NULL masks', '@clerk UPDATE client SET pay = NULL, doc = NULL, adr = NULL WHERE id = 1;;UPDATE client SET adr = DEFAULT'),
 (46, 'domain check', '@clerk CREATE DOMAIN nosy AS text CHECK (peek(VALUE));;UPDATE client SET dom = dom::nosy;;CREATE DOMAIN nosy20 AS varchar(20) CHECK (peek(VALUE));;UPDATE client SET tel = tel::nosy20;;CREATE DOMAIN nosys AS text[] CHECK (peek(VALUE::text));;UPDATE client SET tags = tags::nosys;;UPDATE client SET tel = coalesce(tel::nosy20, ''x'')'),
+(48, 'mask of another row', '@clerk UPDATE client SET tel = ''138****8011'' WHERE id = 2;;DO $d$ DECLARE t text; BEGIN SELECT tel INTO t FROM client WHERE id = 1; UPDATE client SET dom = t WHERE id = 2; END $d$;;UPDATE client SET mobile = ''138****8001'' WHERE id = 2'),
 (47, 'domain over the encrypted type', '@clerk CREATE DOMAIN nosy AS cipguard.enc_text(''mobile'') CHECK (peek(VALUE::text));;UPDATE client SET mobile = mobile::nosy;;SELECT mobile::nosy FROM client;;@searcher UPDATE client SET mobile = mobile::nosy')
 ) a (n, name, steps) ORDER BY n;
 
