@@ -639,6 +639,7 @@ load_functions(void)
 	f.storable = our_function("storable", 1, any, 0, 0, 0, 0);
 	f.visible_statistics = our_function("visible_statistics", 3, any,
 										OIDOID, INT2OID, 0, 0);
+	f.enc_to_text = our_function("to_text", 1, enc, 0, 0, 0, 0);
 	f.coerce_enc = our_function("enc_text", 3, enc, INT4OID, BOOLOID, 0, 0);
 	f.coerce_text = our_function("enc_text", 3, TEXTOID, INT4OID, BOOLOID,
 								 0, 0);
