@@ -76,8 +76,8 @@ static Bitmapset *foreign_key_columns(Oid relid);
 static Bitmapset *add_columns(Bitmapset *columns, Datum keys);
 static void check_relation(CG_RELATION_HOOK_PARAMS);
 static void hide_order(RelOptInfo *rel, const CgProtection *p);
-static bool shows_no_protected(PlannerInfo *root, RelOptInfo *rel,
-							   const CgProtection *p);
+static bool shows_no_protected(AppendRelInfo *info, const CgProtection *p);
+static AppendRelInfo *child_info(PlannedStmt *stmt, Index child);
 static bool check_permissions(CG_CHECK_PERMS_PARAMS);
 static void check_marks(QueryDesc *queryDesc, int eflags);
 static void hear_news(QueryDesc *queryDesc);
@@ -396,7 +396,8 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 			hide_order(rel, p);
 		return;
 	}
-	if (shows_no_protected(root, rel, p))
+	if (root->append_rel_array != NULL &&
+		shows_no_protected(root->append_rel_array[rel->relid], p))
 		return;
 	ereport(ERROR,
 			(errcode(CG_ERRCODE_EXPOSURE),
@@ -446,10 +447,8 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
  * the parent only.
  */
 static bool
-shows_no_protected(PlannerInfo *root, RelOptInfo *rel, const CgProtection *p)
+shows_no_protected(AppendRelInfo *info, const CgProtection *p)
 {
-	AppendRelInfo *info = root->append_rel_array == NULL ? NULL :
-	root->append_rel_array[rel->relid];
 	ListCell   *lc;
 
 	if (info == NULL)
@@ -519,8 +518,11 @@ check_marks(QueryDesc *queryDesc, int eflags)
 			continue;
 		if (rte->enrname == NULL)
 		{
-			/* Planned before it was protected. */
-			if (cg_reads_all(p))
+			/* Planned before it was protected? */
+			if (cg_reads_all(p) ||
+				shows_no_protected(child_info(queryDesc->plannedstmt,
+											  foreach_current_index(lc) + 1),
+								   p))
 				continue;
 		}
 		else
@@ -562,6 +564,18 @@ check_marks(QueryDesc *queryDesc, int eflags)
 		prev_start(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
+}
+
+/* How a relation of a plan is a child there; NULL if it is none. */
+static AppendRelInfo *
+child_info(PlannedStmt *stmt, Index child)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->appendRelations)
+		if (lfirst_node(AppendRelInfo, lc)->child_relid == child)
+		return lfirst_node(AppendRelInfo, lc);
+	return NULL;
 }
 
 /* So that the next statement of a function is planned by what is true now. */
