@@ -65,6 +65,8 @@
 #include "plan_mask.h"
 #include "view_write.h"
 
+#define MAX_OID_LEN		10		/* digits */
+
 /* The quals of one range table entry, set aside while others are replaced. */
 typedef struct CgAside
 {
@@ -252,7 +254,8 @@ mark_relations(CgScope *scope)
 static void
 mark(RangeTblEntry *rte, const CgProtection *p)
 {
-	char	   *levels = palloc(p->natts + 1);
+	const size_t len = strlen(CG_RTE_MARK);
+	char	   *to;
 	int			i;
 
 	/* Levels are those of the current user, which he is not in a policy. */
@@ -261,12 +264,15 @@ mark(RangeTblEntry *rte, const CgProtection *p)
 		rte->enrname = CG_RTE_MARK;
 		return;
 	}
+	rte->enrname = palloc(len + MAX_OID_LEN + 1 + p->natts + 1);
+	memcpy(rte->enrname, CG_RTE_MARK, len);
+	to = rte->enrname + len;
+	to += pg_ultoa_n(p->relid, to);
+	*to++ = row_security ? '+' : '-';
 	for (i = 0; i < p->natts; i++)
-		levels[i] = p->columns[i] == NULL ? '-' :
+		*to++ = p->columns[i] == NULL ? '-' :
 			'0' + cg_column_level(p, i + 1);
-	levels[i] = '\0';
-	rte->enrname = psprintf("%s%u%c%s", CG_RTE_MARK, p->relid,
-							row_security ? '+' : '-', levels);
+	*to = '\0';
 }
 
 /*
