@@ -214,6 +214,18 @@ cg_forget_modified(Query *query, RangeTblEntry *rte, int column)
 #endif
 }
 
+/* 18 asks which of OLD and NEW a row is. */
+static inline void
+cg_expand_rte(RangeTblEntry *rte, const Var *row, List **names, List **fields)
+{
+#if PG_VERSION_NUM >= 180000
+	expandRTE(rte, row->varno, row->varlevelsup, row->varreturningtype, -1,
+			  true, names, fields);
+#else
+	expandRTE(rte, row->varno, row->varlevelsup, -1, true, names, fields);
+#endif
+}
+
 /* 16 notes which outer joins may make a column null. */
 static inline void
 cg_add_nulling(Var *var, const Var *from)
@@ -259,6 +271,13 @@ cg_group_exprs(RangeTblEntry *rte)
 	RelOptInfo *rel
 #define CG_RELATION_HOOK_ARGS	root, relationObjectId, inhparent, rel
 #define CG_RELATION_HOOK_RTE	root->simple_rte_array[rel->relid]
+#endif
+
+/* 19 made what it shows of a statement constant. */
+#if PG_VERSION_NUM >= 190000
+#define CG_JUMBLE_STATE const JumbleState
+#else
+#define CG_JUMBLE_STATE JumbleState
 #endif
 
 /* 19 hands the planner the state of an EXPLAIN. */

@@ -64,6 +64,9 @@ typedef struct CgCopy
 
 static CgCopy copy;
 
+/* Who gave the utility statement at work. */
+static Oid	judged_user = InvalidOid;
+
 void
 cg_gate_init(void)
 {
@@ -168,6 +171,7 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 	standard_ProcessUtility;
 	Node	   *stmt = pstmt->utilityStmt;
 	CgCopy		outer = copy;
+	Oid			outer_user = judged_user;
 
 	if (cg_search_ready() && IsTransactionState())
 	{
@@ -185,6 +189,7 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 			cg_gate_ddl(stmt);
 	}
 
+	judged_user = GetUserId();
 	memset(&copy, 0, sizeof(copy));
 	if (IsA(stmt, RefreshMatViewStmt))
 		copy.relid = cg_gate_resolve(((RefreshMatViewStmt *) stmt)->relation);
@@ -198,6 +203,7 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 	PG_FINALLY();
 	{
 		copy = outer;
+		judged_user = outer_user;
 	}
 	PG_END_TRY();
 	if (IsA(stmt, AlterTableStmt))
@@ -355,5 +361,16 @@ note_table(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		subId == 0 && !OidIsValid(copy.relid))
 		copy.relid = objectId;
 	if (access == OAT_POST_CREATE || access == OAT_POST_ALTER)
+	{
+		Oid			user;
+		int			context;
+
+		/* CREATE INDEX acts as the table's owner, whoever asked for it. */
+		GetUserIdAndSecContext(&user, &context);
+		if (OidIsValid(judged_user) &&
+			(context & SECURITY_RESTRICTED_OPERATION) != 0)
+			SetUserIdAndSecContext(judged_user, context);
 		cg_gate_object(classId, objectId);
+		SetUserIdAndSecContext(user, context);
+	}
 }

@@ -53,6 +53,7 @@
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -76,6 +77,7 @@ static bool is_plain_constraint(Constraint *constraint, const CgProtection *p);
 static void look_at_create(CreateStmt *stmt);
 static void look_at_trigger(CreateTrigStmt *stmt);
 static void look_at_pair(Oid parent, Oid child);
+static void refuse_code(List *tables);
 static bool runs_code(Oid relid);
 static bool has_policy(Oid relid);
 static bool has_check(List *constraints);
@@ -86,6 +88,7 @@ static const CgProtection *forbidden(Oid relid);
 static void refuse(const CgProtection *p, const char *what);
 static void refuse_if_forbidden(RangeVar *relation, const char *what);
 static bool function_is_readers(Oid func, const CgProtection *p);
+static void label_references(Oid constraint_id);
 static HeapTuple fetch(Relation catalog, Oid index, AttrNumber oid_column,
 					   Oid oid);
 static Oid	relation_of(Oid class_id, Oid object_id);
@@ -107,6 +110,9 @@ cg_gate_ddl(Node *stmt)
 			look_at_create((CreateStmt *) stmt);
 			break;
 		case T_CreateForeignTableStmt:
+			foreach(lc, ((CreateForeignTableStmt *) stmt)->base.inhRelations)
+				refuse_if_forbidden(lfirst_node(RangeVar, lc),
+									"a child on another server");
 			look_at_create(&((CreateForeignTableStmt *) stmt)->base);
 			break;
 		case T_IndexStmt:
@@ -382,6 +388,23 @@ look_at_create(CreateStmt *stmt)
 		foreach(lc, stmt->inhRelations)
 			refuse_if_forbidden(lfirst_node(RangeVar, lc),
 								"a child with code of its own");
+
+	/* Of several parents, the code of one would see the rows of another. */
+	foreach(lc, stmt->inhRelations)
+	{
+		Oid			parent = cg_gate_resolve(lfirst_node(RangeVar, lc));
+		ListCell   *other;
+
+		if (forbidden(parent) == NULL)
+			continue;
+		foreach(other, stmt->inhRelations)
+		{
+			Oid			relid = cg_gate_resolve(lfirst_node(RangeVar, other));
+
+			if (OidIsValid(relid) && forbidden(relid) == NULL)
+				refuse_code(lappend_oid(cg_ancestors(relid), relid));
+		}
+	}
 }
 
 static void
@@ -398,27 +421,31 @@ look_at_trigger(CreateTrigStmt *stmt)
 
 /*
  * Parent and child to be: the code of one would come to see the rows of the
- * other.
+ * other.  That of a protected table was looked at when it was made.
  */
 static void
 look_at_pair(Oid parent, Oid child)
 {
-	List	   *tables;
+	if (!OidIsValid(parent) || !OidIsValid(child))
+		return;
+	if (forbidden(child) != NULL && forbidden(parent) == NULL)
+		refuse_code(lappend_oid(cg_ancestors(parent), parent));
+	if (forbidden(parent) != NULL && forbidden(child) == NULL)
+		refuse_code(find_all_inheritors(child, NoLock, NULL));
+}
+
+static void
+refuse_code(List *tables)
+{
 	ListCell   *lc;
 
-	if (!OidIsValid(parent) || !OidIsValid(child) ||
-		(forbidden(parent) == NULL && forbidden(child) == NULL))
-		return;
-	tables = list_concat(lappend_oid(cg_ancestors(parent), parent),
-						 find_all_inheritors(child, NoLock, NULL));
 	foreach(lc, tables)
 		if (runs_code(lfirst_oid(lc)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to make \"%s\" a child of \"%s\"",
-						get_rel_name(child), get_rel_name(parent)),
-				 errdetail("One of them is protected, and table \"%s\" has triggers, rules, policies, checks or expressions, which would see values that you may not read.",
-						   get_rel_name(lfirst_oid(lc))),
+				 errmsg("permission denied to join table \"%s\" with a protected one",
+						get_rel_name(lfirst_oid(lc))),
+				 errdetail("Its triggers, rules, policies, checks or expressions, or its server, would see values that you may not read."),
 				 errhint("Join them first and define these afterwards, or ask somebody who may read.")));
 }
 
@@ -430,7 +457,8 @@ runs_code(Oid relid)
 	ListCell   *lc;
 	int			i;
 
-	result = rel->rd_rules != NULL || has_policy(relid) ||
+	result = rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
+		rel->rd_rules != NULL || has_policy(relid) ||
 		(rel->rd_att->constr != NULL &&
 		 (rel->rd_att->constr->num_check > 0 ||
 		  cg_has_generated(rel->rd_att)));
@@ -623,7 +651,11 @@ cg_gate_object(Oid class_id, Oid object_id)
 	const CgProtection *p;
 	List	   *seen = NIL;
 
-	if (superuser() || !cg_search_ready())
+	if (!cg_search_ready())
+		return;
+	if (class_id == ConstraintRelationId)
+		label_references(object_id);
+	if (superuser())
 		return;
 	switch (class_id)
 	{
@@ -664,6 +696,59 @@ cg_gate_object(Oid class_id, Oid object_id)
 	p = forbidden(relation_of(class_id, object_id));
 	if (p != NULL)
 		refuse(p, what);
+}
+
+/*
+ * What refers to a labelled column holds the same values, and ON UPDATE
+ * CASCADE will bring new ones: it gets the label, unless it has one.
+ */
+static void
+label_references(Oid constraint_id)
+{
+	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
+	HeapTuple	tuple = fetch(catalog, ConstraintOidIndexId,
+							  Anum_pg_constraint_oid, constraint_id);
+	Form_pg_constraint constraint;
+	Datum		keys[2];
+	bool		nulls[2];
+	bool		labelled = false;
+	int			i;
+
+	if (HeapTupleIsValid(tuple) &&
+		((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
+	{
+		constraint = (Form_pg_constraint) GETSTRUCT(tuple);
+		keys[0] = heap_getattr(tuple, Anum_pg_constraint_conkey,
+							   RelationGetDescr(catalog), &nulls[0]);
+		keys[1] = heap_getattr(tuple, Anum_pg_constraint_confkey,
+							   RelationGetDescr(catalog), &nulls[1]);
+		if (!nulls[0] && !nulls[1])
+		{
+			ArrayType  *from = DatumGetArrayTypeP(keys[0]);
+			ArrayType  *to = DatumGetArrayTypeP(keys[1]);
+			int16	   *from_columns = (int16 *) ARR_DATA_PTR(from);
+			int16	   *to_columns = (int16 *) ARR_DATA_PTR(to);
+
+			for (i = 0; i < ArrayGetNItems(ARR_NDIM(from), ARR_DIMS(from)); i++)
+			{
+				const CgCategory *c = cg_column_category(constraint->confrelid,
+														 to_columns[i]);
+				ObjectAddress object;
+
+				if (c == NULL ||
+					cg_column_category(constraint->conrelid,
+									   from_columns[i]) != NULL)
+					continue;
+				ObjectAddressSubSet(object, RelationRelationId,
+									constraint->conrelid, from_columns[i]);
+				SetSecurityLabel(&object, CG_SCHEMA, NameStr(c->name));
+				labelled = true;
+			}
+		}
+		if (labelled)
+			cg_invalidate_family(constraint->conrelid);
+	}
+	table_close(catalog, AccessShareLock);
 }
 
 /* A row of a catalog, perhaps too new for the caches; a copy, or NULL. */

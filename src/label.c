@@ -95,6 +95,12 @@ check_label(const ObjectAddress *object, const char *label)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("column is encrypted and has its category by its type"),
 				 errhint("Labels with a category are for plain columns.")));
+	if (!cg_masks())
+		ereport(NOTICE,
+				(errmsg("the table itself shows the column to all who may select"),
+				 errdetail("Only masking views mask it on this server."),
+				 errhint("Add \"%s\" to %s and restart.", CG_SCHEMA,
+						 "shared_preload_libraries")));
 	refuse_own_range(get_atttype(object->objectId, object->objectSubId));
 	tell_owner(object->objectId, cg_category_by_name(label, false)->id);
 }

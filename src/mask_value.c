@@ -42,6 +42,7 @@
 #include "journal.h"
 #include "label.h"
 #include "mask_datum.h"
+#include "plan_mask.h"
 #include "protect.h"
 #include "value.h"
 
@@ -66,6 +67,8 @@ typedef struct CgDisclosing
 	Oid			user;
 	TimestampTz statement;
 	uint64		epoch;
+	bool		row_security;
+	bool		bypasses;		/* row security, which is off */
 	bool		may_read;
 	bool		unlimited;		/* by a grant for every table */
 	uint64		generation;		/* of the journal */
@@ -253,13 +256,16 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 
 	now = cg_access_now();
 	if (d->user != GetUserId() || d->statement != now ||
-		d->epoch != cg_access_epoch())
+		d->epoch != cg_access_epoch() || d->row_security != row_security)
 	{
 		judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
 		d->user = GetUserId();
 		d->statement = now;
 		d->epoch = cg_access_epoch();
+		d->row_security = row_security;
 	}
+	if (d->bypasses)
+		PG_RETURN_DATUM(value); /* noted when the statement began */
 	if (!d->may_read)
 	{
 		if (d->masking == NULL)
@@ -317,6 +323,7 @@ judge(CgDisclosing *d, Oid relid, AttrNumber attnum)
 	int			i;
 
 	d->may_read = d->unlimited = true;
+	d->bypasses = p != NULL && !row_security && cg_bypasses_row_security(p);
 	if (p == NULL)
 		return;					/* its label was taken away meanwhile */
 	if (attnum <= 0)

@@ -184,6 +184,9 @@ assign(Node *node, CgAssignment *a)
 static Node *
 assign_other(Node *node, CgAssignment *a)
 {
+	/* Before, too: what is masked as NULL leaves no trace. */
+	if (from_mask(node, a->scope))
+		refuse(a);
 	node = cg_mask_expr(node, a->scope);
 	if (from_mask(node, a->scope))
 		refuse(a);

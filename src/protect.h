@@ -9,6 +9,18 @@
 
 #include "access.h"
 
+/*
+ * A build with COPT=-DCG_STRESS=0 (1, 2) is for tests only: everybody has that
+ * level on every column of every table, the mask of a value is the value
+ * itself, and nothing is refused or redacted.  So whatever a query gives must
+ * be what it gives without us; test/ci/core_regress.sh --stress compares.
+ */
+#ifdef CG_STRESS
+#define CG_STRESS_RETURN(result) return result
+#else
+#define CG_STRESS_RETURN(result) ((void) 0)
+#endif
+
 /* One protected column. */
 typedef struct CgProtectedColumn
 {
@@ -23,6 +35,7 @@ typedef struct CgProtection
 {
 	Oid			relid;
 	Oid			owner;
+	bool		runs_code;		/* has policies, checks or expressions */
 	AttrNumber	subject;		/* subject column, or InvalidAttrNumber */
 	int			natts;
 	CgProtectedColumn **columns;	/* by attribute number - 1; NULL: plain */

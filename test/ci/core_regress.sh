@@ -80,6 +80,8 @@ accepted() { # RUN/SUITE/TEST
 			# the same bytes).
 			cat <<-'END'
 				> OID | after_\(ddl\|drop\)
+				> OID | alter_category_mask
+				> OID | preloaded
 				> OID | gen_random_uuid | 3432 | gen_random_uuid
 				> 3432 | gen_random_uuid | OID | gen_random_uuid
 				> #<# | #>#
