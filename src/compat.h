@@ -173,6 +173,19 @@ cg_has_generated(TupleDesc desc)
 #endif
 }
 
+/* 19 made CLUSTER a form of REPACK. */
+#if PG_VERSION_NUM >= 190000
+#define CG_CLUSTER_STMT	T_RepackStmt
+#define CG_CLUSTER_INDEX(stmt)	(((RepackStmt *) (stmt))->indexname)
+#define CG_CLUSTER_RELATION(stmt) \
+	(((RepackStmt *) (stmt))->relation ? \
+	 ((RepackStmt *) (stmt))->relation->relation : NULL)
+#else
+#define CG_CLUSTER_STMT	T_ClusterStmt
+#define CG_CLUSTER_INDEX(stmt)	(((ClusterStmt *) (stmt))->indexname)
+#define CG_CLUSTER_RELATION(stmt)	(((ClusterStmt *) (stmt))->relation)
+#endif
+
 /* 19 gave the kinds of ALTER DOMAIN names. */
 static inline bool
 cg_is_domain_check(const AlterDomainStmt *stmt)
@@ -278,6 +291,15 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_JUMBLE_STATE const JumbleState
 #else
 #define CG_JUMBLE_STATE JumbleState
+#endif
+
+/* 19 passes the state of an EXPLAIN along. */
+#if PG_VERSION_NUM >= 190000
+#define CG_PLAN_QUERY(query, string) \
+	pg_plan_query(query, string, CURSOR_OPT_PARALLEL_OK, NULL, NULL)
+#else
+#define CG_PLAN_QUERY(query, string) \
+	pg_plan_query(query, string, CURSOR_OPT_PARALLEL_OK, NULL)
 #endif
 
 /* 19 hands the planner the state of an EXPLAIN. */

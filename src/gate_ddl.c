@@ -53,6 +53,7 @@
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -76,6 +77,7 @@ static bool is_harmless(AlterTableCmd *cmd, const CgProtection *p);
 static bool is_plain_constraint(Constraint *constraint, const CgProtection *p);
 static void look_at_create(CreateStmt *stmt);
 static void look_at_trigger(CreateTrigStmt *stmt);
+static void refuse_masking_view(Oid relid);
 static void look_at_pair(Oid parent, Oid child);
 static void refuse_code(List *tables);
 static bool runs_code(Oid relid);
@@ -177,6 +179,12 @@ cg_gate_ddl(Node *stmt)
 					refuse_if_forbidden(object->pubtable->relation,
 										"a publication");
 			}
+			break;
+		case CG_CLUSTER_STMT:
+			/* Rows in the order of an index tell what is in it. */
+			if (CG_CLUSTER_INDEX(stmt) != NULL)
+				refuse_if_forbidden(CG_CLUSTER_RELATION(stmt),
+									"an order of its rows");
 			break;
 		case T_RefreshMatViewStmt:
 			(void) cg_gate_resolve(((RefreshMatViewStmt *) stmt)->relation);
@@ -315,7 +323,6 @@ is_harmless(AlterTableCmd *cmd, const CgProtection *p)
 		case AT_SetCompression:
 		case AT_DropConstraint:
 		case AT_ChangeOwner:
-		case AT_ClusterOn:
 		case AT_DropCluster:
 		case AT_SetLogged:
 		case AT_SetUnLogged:
@@ -410,13 +417,38 @@ look_at_create(CreateStmt *stmt)
 static void
 look_at_trigger(CreateTrigStmt *stmt)
 {
-	const CgProtection *p = forbidden(cg_gate_resolve(stmt->relation));
+	Oid			relid = cg_gate_resolve(stmt->relation);
+	const CgProtection *p = forbidden(relid);
+
+	refuse_masking_view(relid);
 
 	if (p != NULL &&
 		(stmt->whenClause != NULL ||
 		 !function_is_readers(LookupFuncName(stmt->funcname, 0, NULL, true),
 							  p)))
 		refuse(p, "a trigger");
+}
+
+/* A trigger or rule on a masking view would see what readers are shown. */
+static void
+refuse_masking_view(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		ours;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	ours = ((Form_pg_class) GETSTRUCT(tuple))->relkind == RELKIND_VIEW &&
+		((Form_pg_class) GETSTRUCT(tuple))->relowner ==
+		get_role_oid(CG_ROLE_MASKER, true);
+	ReleaseSysCache(tuple);
+	if (ours && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for a trigger on masking view \"%s\"",
+						get_rel_name(relid)),
+				 errdetail("It would see what readers are shown."),
+				 errhint("Make the trigger on the table.")));
 }
 
 /*
@@ -576,8 +608,8 @@ keep_labels(Oid child, const char *column)
 
 /*
  * The protection of a table, if the current user may not read all of it.  In
- * one that this transaction made, and that has no children yet, are no values
- * but its own.
+ * one that this transaction made, and that is in no family, are no values but
+ * its own.
  */
 static const CgProtection *
 forbidden(Oid relid)
@@ -592,7 +624,7 @@ forbidden(Oid relid)
 	if (rel == NULL)
 		return NULL;
 	fresh = rel->rd_createSubid != InvalidSubTransactionId &&
-		!rel->rd_rel->relhassubclass;
+		!rel->rd_rel->relhassubclass && !has_superclass(relid);
 	relation_close(rel, AccessShareLock);
 	return fresh ? NULL : p;
 }

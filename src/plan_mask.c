@@ -756,7 +756,7 @@ mask_statistic(Var *var, Oid relid)
 	if (var->varattno == InvalidAttrNumber)
 		return (Node *) makeNullConst(var->vartype, var->vartypmod,
 									  var->varcollid);
-	if (basic ? (var->varattno < Anum_pg_statistic_stavalues1 ||
+	if (basic ? (var->varattno < Anum_pg_statistic_stanumbers1 ||
 				 var->varattno > Anum_pg_statistic_stavalues5) :
 		(var->varattno != Anum_pg_statistic_ext_data_stxdmcv &&
 		 var->varattno != Anum_pg_statistic_ext_data_stxdexpr))
@@ -798,7 +798,7 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 {
 	const CgPlanFunctions *f = cg_plan_functions;
 	bool		is_text = call->funcid == f->disclose_text ||
-	call->funcid == f->mask_text;
+	call->funcid == f->mask_text || call->funcid == f->mask_any;
 	Node	   *arg;
 	Var		   *var;
 	RangeTblEntry *rte;

@@ -41,6 +41,7 @@ typedef struct CgPlanFunctions
 	Oid			disclose_text;	/* disclose(text, text, regclass) */
 	Oid			mask_enc;		/* mask(enc_text) */
 	Oid			mask_text;		/* mask(text, text) */
+	Oid			mask_any;		/* mask(anyelement, text) */
 } CgPlanFunctions;
 
 extern const CgPlanFunctions *cg_plan_functions;

@@ -426,7 +426,7 @@ shows_by_itself(FuncExpr *call)
 	Oid			func = call->funcid;
 
 	return func == f->mask_value || func == f->mask_value_serial ||
-		func == f->mask_enc || func == f->mask_text ||
+		func == f->mask_enc || func == f->mask_text || func == f->mask_any ||
 		func == f->disclose_enc || func == f->disclose_text ||
 		func == f->disclose_value;
 }
@@ -437,7 +437,7 @@ find_origins(Node *node, void *context)
 {
 	CgOriginSearch *search = context;
 
-	if (node == NULL || IsA(node, Query))
+	if (node == NULL || IsA(node, Query) || IsA(node, NullTest))
 		return false;
 	if (IsA(node, Var))
 	{

@@ -73,7 +73,7 @@ SELECT name, regress_rt.attempt(steps) FROM (VALUES
 (87, 'statistics of functions', '@clerk SELECT count(*) FROM client GROUP BY width_bucket(length(tel), 1, 20, 5), pay > 100, date_trunc(''month'', born);;SELECT ''HIT'' FROM client WHERE pay * 2 > 3 OR extract(month FROM born) = 11 OR isfinite(born) AND born - date ''1938-01-01'' > 1'),
 (88, 'role change within a statement', '@clerk SELECT set_config(''role'', ''regress_cipguard_reader'', true), tel FROM client;;SELECT tel FROM client WHERE set_config(''role'', ''regress_cipguard_owner'', true) IS NULL'),
 (89, 'set_config of row_security', '@clerk SELECT set_config(''row_security'', ''off'', true), tel FROM client;;SELECT set_config(''row_security'', ''on'', true);;SELECT tel FROM client'),
-(90, 'parallel', '@clerk SET LOCAL force_parallel_mode = on;;SELECT tel, mobile, to_jsonb(c) FROM client c;;SELECT max(tel) FROM client'),
+(90, 'parallel', '@clerk DO $d$ BEGIN PERFORM set_config(CASE WHEN current_setting(''server_version_num'')::int < 160000 THEN ''force_parallel_mode'' ELSE ''debug_parallel_query'' END, ''on'', true); END $d$;;SELECT tel, mobile, to_jsonb(c) FROM client c;;SELECT max(tel) FROM client'),
 (91, 'JIT', '@clerk SET LOCAL jit_above_cost = 0;;SELECT tel FROM client WHERE peek(tel)')
 ) a (n, name, steps) ORDER BY n;
 \i test/sql/redteam_end.inc

@@ -64,6 +64,7 @@ SELECT name, replace(regress_rt.attempt(steps), 'LOST', 'safe') FROM (VALUES
 (52, 'row_security off, set by a definer', '@super CREATE FUNCTION d() RETURNS text LANGUAGE sql SECURITY DEFINER AS $f$SELECT set_config(''row_security'', ''off'', true)$f$;;@clerk SELECT d();;SELECT tel FROM client'),
 (53, 'row_security off, planned on', '@clerk PREPARE p AS SELECT tel FROM client;;EXECUTE p;;SET LOCAL row_security = off;;EXECUTE p;;@owner PREPARE q AS SELECT tel FROM client;;SET LOCAL row_security = off;;@clerk EXECUTE q'),
 (54, 'cursor opened with row_security off', '@reader SET LOCAL row_security = off;;DECLARE c CURSOR FOR SELECT tel FROM client;;SET LOCAL row_security = on;;@clerk FETCH ALL FROM c'),
+(56, 'ciphertext compared with guesses', '@owner SET LOCAL row_security = off;;SELECT ''HIT'' FROM client c WHERE cipguard.enc_text_send(c.mobile) = cipguard.enc_text_send((''138'' || ''00138001'')::cipguard.enc_text(''mobile''));;SELECT ''HIT'' FROM client c WHERE c.mobile = ''138'' || ''00138001'';;SET LOCAL row_security = on;;SELECT ''HIT'' FROM client c WHERE cipguard.enc_text_send(c.mobile) = cipguard.enc_text_send((''138'' || ''00138001'')::cipguard.enc_text(''mobile''))'),
 (55, 'searcher, row_security off', '@searcher SET LOCAL row_security = off;;SELECT tel FROM client;;SELECT mobile FROM client')
 ) a (n, name, steps) ORDER BY n;
 \i test/sql/redteam_end.inc

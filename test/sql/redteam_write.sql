@@ -49,6 +49,7 @@ SELECT name, regress_rt.attempt(steps) FROM (VALUES
 (44, 'owner and superuser', '@owner UPDATE client SET tel = upper(tel);;UPDATE client SET mobile = phones[1];;@super UPDATE client SET tel = upper(tel);;UPDATE client SET tel = tel, mobile = mobile'),
 (45, 'NULL masks', '@clerk UPDATE client SET pay = NULL, doc = NULL, adr = NULL WHERE id = 1;;UPDATE client SET adr = DEFAULT'),
 (46, 'domain check', '@clerk CREATE DOMAIN nosy AS text CHECK (peek(VALUE));;UPDATE client SET dom = dom::nosy;;CREATE DOMAIN nosy20 AS varchar(20) CHECK (peek(VALUE));;UPDATE client SET tel = tel::nosy20;;CREATE DOMAIN nosys AS text[] CHECK (peek(VALUE::text));;UPDATE client SET tags = tags::nosys;;UPDATE client SET tel = coalesce(tel::nosy20, ''x'')'),
+(48, 'mask of another row', '@clerk UPDATE client SET tel = ''138****8011'' WHERE id = 2;;DO $d$ DECLARE t text; BEGIN SELECT tel INTO t FROM client WHERE id = 1; UPDATE client SET dom = t WHERE id = 2; END $d$;;UPDATE client SET mobile = ''138****8001'' WHERE id = 2'),
 (47, 'domain over the encrypted type', '@clerk CREATE DOMAIN nosy AS cipguard.enc_text(''mobile'') CHECK (peek(VALUE::text));;UPDATE client SET mobile = mobile::nosy;;SELECT mobile::nosy FROM client;;@searcher UPDATE client SET mobile = mobile::nosy')
 ) a (n, name, steps) ORDER BY n;
 
@@ -125,6 +126,20 @@ SELECT name, regress_rt.attempt(steps || ';;@reader SELECT peek(CASE WHEN s::tex
 (126, 'definer of a reader that stores', '@reader CREATE FUNCTION put(v cipguard.enc_text) RETURNS void LANGUAGE sql SECURITY DEFINER AS ''INSERT INTO sink (e) VALUES (v)'';;@clerk GRANT INSERT ON sink TO PUBLIC;;SELECT put(mobile) FROM client;;SELECT put(get())'),
 (127, 'row of another table', '@clerk CREATE TABLE sink2 OF pair;;INSERT INTO sink2 SELECT (ROW (get(), 1)::pair).*;;INSERT INTO sink (e) SELECT x FROM (SELECT (get_row()).mobile AS x) q')
 ) a (n, name, steps) ORDER BY n;
+-- A reader by a grant that is limited to one table sees plaintext in the same
+-- way; what was stored would be plaintext for everybody, and in the file.
+RESET ROLE;
+CREATE ROLE regress_cipguard_local;
+GRANT SELECT ON client TO regress_cipguard_local;
+SELECT cipguard.grant_access('regress_cipguard_local', 'mobile', relation => 'client') AS granted \gset
+SELECT name, regress_rt.attempt(steps || ';;@clerk SELECT s FROM sink s') FROM (VALUES
+(200, 'control: limited grant', '@local SELECT peek(mobile::text) FROM client'),
+(201, 'plaintext: INSERT', '@clerk GRANT ALL ON sink TO PUBLIC;;@local INSERT INTO sink (e) SELECT mobile FROM client;;INSERT INTO sink (e) SELECT get();;INSERT INTO sink (a) SELECT phones FROM get_row()'),
+(202, 'plaintext: CREATE TABLE AS', '@clerk DROP TABLE sink;;@local CREATE TABLE sink AS SELECT mobile, phones FROM client;;GRANT SELECT ON sink TO PUBLIC;;CREATE TABLE sink2 AS SELECT mobile FROM get_row();;GRANT SELECT ON sink2 TO PUBLIC;;@clerk SELECT * FROM sink2'),
+(203, 'plaintext: ADD COLUMN', '@clerk DROP TABLE sink;;@local CREATE TABLE sink (id int);;INSERT INTO sink VALUES (1);;ALTER TABLE sink ADD f cipguard.enc_text(''mobile'') DEFAULT (get_row()).mobile;;GRANT SELECT ON sink TO PUBLIC'),
+(204, 'plaintext: trigger', '@local CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN SELECT mobile INTO NEW.e FROM client LIMIT 1; RETURN NEW; END'';;@super CREATE TRIGGER t BEFORE INSERT ON sink FOR EACH ROW EXECUTE FUNCTION t();;@clerk GRANT ALL ON sink TO PUBLIC;;@local INSERT INTO sink (id) VALUES (1)'),
+(205, 'plaintext: temporary table and matview', '@clerk DROP TABLE sink;;@local CREATE MATERIALIZED VIEW sink AS SELECT mobile FROM get_row();;GRANT SELECT ON sink TO PUBLIC;;CREATE TEMP TABLE t AS SELECT mobile FROM client;;GRANT SELECT ON t TO PUBLIC;;@clerk SELECT * FROM t')
+) a (n, name, steps) ORDER BY n;
 -- Defaults are evaluated by COPY FROM, too.
 SET ROLE regress_cipguard_clerk;
 ALTER TABLE sink ALTER e SET DEFAULT (get_row()).mobile;
@@ -132,4 +147,10 @@ COPY sink (id) FROM stdin;
 5
 \.
 SELECT count(*) AS stored FROM sink;
+RESET ROLE;
+DROP TABLE sink;
+DROP OWNED BY regress_cipguard_local;
+UPDATE cipguard.access_grant SET revoked_at = now() WHERE grantee = 'regress_cipguard_local'::regrole;
+DELETE FROM cipguard.access_grant WHERE grantee = 'regress_cipguard_local'::regrole;
+DROP ROLE regress_cipguard_local;
 \i test/sql/redteam_end.inc

@@ -437,6 +437,19 @@ foreach my $mode ('simple', 'extended', 'prepared')
 		"pgbench -M $mode switches roles");
 }
 
+# 8. COPY that waits for a table which is being labelled meanwhile.
+as($node, 'owner', "CREATE TABLE app.race (id int, label text); INSERT INTO app.race VALUES (1, '$label'); GRANT SELECT ON app.race TO clerk");
+$s = session('clerk');
+is(ask($s, 'COPY race (label) TO stdout;'), $label, 'COPY before there is a label');
+my $labeller = session('owner');
+$labeller->query("BEGIN; LOCK app.race; SECURITY LABEL FOR cipguard ON COLUMN app.race.label IS 'mobile';");
+$s->query_until(qr/started/, "\\echo started\nCOPY race (label) TO stdout;\n");
+$node->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'app.race'::regclass AND NOT granted")
+  or die 'nobody waits';
+$labeller->query('COMMIT;');
+secure(ask($s, '\echo'), 'COPY that waited for the label');
+$_->quit foreach $s, $labeller;
+
 $holder->quit;
 unlike(log_since($node), qr/PANIC|TRAP|terminated by signal/, 'no crash');
 $node->stop;

@@ -210,6 +210,17 @@ refused($node, 'clerk', 'INSERT INTO clerk.child VALUES (4711)', '23503', 'and i
 shows_nothing('CREATE FUNCTION clerk.fired() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE v text; BEGIN SELECT label INTO v FROM app.client LIMIT 1; RAISE NOTICE \'%\', v; EXECUTE \'SELECT 1 FROM ONLY app.client x WHERE label = $1 FOR KEY SHARE OF x\' USING \'13977778888\' || \'\'; RETURN OLD; END $$; CREATE TABLE clerk.par (id int PRIMARY KEY); CREATE TABLE clerk.chi (id int REFERENCES clerk.par ON DELETE CASCADE); CREATE TRIGGER f BEFORE DELETE ON clerk.chi FOR EACH ROW EXECUTE FUNCTION clerk.fired(); INSERT INTO clerk.par VALUES (1); INSERT INTO clerk.chi VALUES (1); DELETE FROM clerk.par'
 	=~ s/13977778888' \|\| ''/x' || ''/r, 'a trigger below a foreign key');
 
+# 6. A mask that was read before the value changed is not stored over it.
+as($node, undef, 'CREATE TABLE app.form (id int PRIMARY KEY, label text, email text); INSERT INTO app.form VALUES (1, $$13911112222$$, $$a@b.example$$)');
+as($node, undef, "SECURITY LABEL FOR cipguard ON COLUMN app.form.label IS 'mobile'; SECURITY LABEL FOR cipguard ON COLUMN app.form.email IS 'email'; GRANT SELECT, INSERT, UPDATE ON app.form TO clerk, reader");
+my ($l, $e) = split(/\|/, as($node, 'clerk', 'SELECT label, email FROM app.form'));
+as($node, 'clerk', "UPDATE app.form SET label = '$l', email = '$e'");
+is(as($node, 'reader', 'SELECT label, email FROM app.form'), '13911112222|a@b.example', 'a mask written back leaves the value');
+as($node, 'reader', "UPDATE app.form SET label = '13755556666', email = 'new\@c.example'");
+run_as($node, 'clerk', "UPDATE app.form SET label = '$l'");
+run_as($node, 'clerk', "UPDATE app.form SET email = '$e'");
+is(as($node, 'reader', 'SELECT label, email FROM app.form'), '13755556666|new@c.example', 'also if the value has changed since it was read');
+
 unlike(log_since($node), qr/PANIC|TRAP|terminated by signal/, 'no crash');
 $node->stop;
 done_testing();
