@@ -169,7 +169,8 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 	Node	   *stmt = pstmt->utilityStmt;
 	CgCopy		outer = copy;
 
-	if (cg_search_ready() && IsTransactionState())
+	/* In this order: ROLLBACK comes here too. */
+	if (IsTransactionState() && cg_search_ready())
 	{
 		if (IsA(stmt, CopyStmt))
 		{
