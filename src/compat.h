@@ -173,6 +173,19 @@ cg_has_generated(TupleDesc desc)
 #endif
 }
 
+/* 19 made CLUSTER a form of REPACK. */
+#if PG_VERSION_NUM >= 190000
+#define CG_CLUSTER_STMT	T_RepackStmt
+#define CG_CLUSTER_INDEX(stmt)	(((RepackStmt *) (stmt))->indexname)
+#define CG_CLUSTER_RELATION(stmt) \
+	(((RepackStmt *) (stmt))->relation ? \
+	 ((RepackStmt *) (stmt))->relation->relation : NULL)
+#else
+#define CG_CLUSTER_STMT	T_ClusterStmt
+#define CG_CLUSTER_INDEX(stmt)	(((ClusterStmt *) (stmt))->indexname)
+#define CG_CLUSTER_RELATION(stmt)	(((ClusterStmt *) (stmt))->relation)
+#endif
+
 /* 19 gave the kinds of ALTER DOMAIN names. */
 static inline bool
 cg_is_domain_check(const AlterDomainStmt *stmt)
@@ -211,6 +224,18 @@ cg_forget_modified(Query *query, RangeTblEntry *rte, int column)
 	(void) query;
 	rte->updatedCols = bms_del_member(rte->updatedCols, column);
 	rte->insertedCols = bms_del_member(rte->insertedCols, column);
+#endif
+}
+
+/* 18 asks which of OLD and NEW a row is. */
+static inline void
+cg_expand_rte(RangeTblEntry *rte, const Var *row, List **names, List **fields)
+{
+#if PG_VERSION_NUM >= 180000
+	expandRTE(rte, row->varno, row->varlevelsup, row->varreturningtype, -1,
+			  true, names, fields);
+#else
+	expandRTE(rte, row->varno, row->varlevelsup, -1, true, names, fields);
 #endif
 }
 
@@ -266,6 +291,15 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_JUMBLE_STATE const JumbleState
 #else
 #define CG_JUMBLE_STATE JumbleState
+#endif
+
+/* 19 passes the state of an EXPLAIN along. */
+#if PG_VERSION_NUM >= 190000
+#define CG_PLAN_QUERY(query, string) \
+	pg_plan_query(query, string, CURSOR_OPT_PARALLEL_OK, NULL, NULL)
+#else
+#define CG_PLAN_QUERY(query, string) \
+	pg_plan_query(query, string, CURSOR_OPT_PARALLEL_OK, NULL)
 #endif
 
 /* 19 hands the planner the state of an EXPLAIN. */

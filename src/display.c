@@ -1,13 +1,15 @@
 /*
  * display.c
- *		Display datums: what somebody who may not read sees of an encrypted
- *		column, as a value of the column's type.
+ *		Display datums: what is shown in place of an encrypted value, as a value
+ *		of its type.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -16,8 +18,15 @@
 
 #include "bytes.h"
 #include "cipguard.h"
+#include "crypt.h"
 #include "display.h"
 #include "label.h"
+
+#define KIND_PLAIN	1
+#define STAMP_LEN	12
+#define SHOWN_AT	(CG_HEADER_LEN + STAMP_LEN)
+
+static void put_stamp(uint8 *p);
 
 struct varlena *
 cg_display_make(uint8 type, int32 category, const char *text, Size len)
@@ -35,11 +44,67 @@ cg_display_make(uint8 type, int32 category, const char *text, Size len)
 	return result;
 }
 
+struct varlena *
+cg_display_plain(const struct varlena *datum)
+{
+	Size		len = VARSIZE_ANY_EXHDR(datum);
+	Size		size = add_size(VARHDRSZ + SHOWN_AT, len);
+	struct varlena *result = palloc0(size);
+	uint8	   *p = (uint8 *) VARDATA(result);
+
+	SET_VARSIZE(result, size);
+	memcpy(p, VARDATA_ANY(datum), CG_HEADER_LEN);
+	p[1] = KIND_PLAIN;
+	p[2] = CG_FLAG_DISPLAY;
+	put_stamp(p + CG_HEADER_LEN);
+	memcpy(p + SHOWN_AT, VARDATA_ANY(datum), len);
+	return result;
+}
+
+/* Of this transaction: workers have that of their leader. */
+static void
+put_stamp(uint8 *p)
+{
+	PGPROC	   *leader = MyProc->lockGroupLeader;
+
+	cg_put_u64(p, (uint64) GetCurrentTransactionStartTimestamp());
+	cg_put_u32(p + 8, (uint32) (leader != NULL ? leader->pid : MyProcPid));
+}
+
+struct varlena *
+cg_display_value(const struct varlena *datum)
+{
+	const uint8 *p = (const uint8 *) VARDATA_ANY(datum);
+	Size		len = VARSIZE_ANY_EXHDR(datum);
+	struct varlena *result;
+
+	if (p[1] != KIND_PLAIN || len < SHOWN_AT + CG_HEADER_LEN)
+		return NULL;
+	result = palloc(VARHDRSZ + len - SHOWN_AT);
+	SET_VARSIZE(result, VARHDRSZ + len - SHOWN_AT);
+	memcpy(VARDATA(result), p + SHOWN_AT, len - SHOWN_AT);
+	return result;
+}
+
 const char *
 cg_display_text(const struct varlena *datum, Size *len)
 {
-	*len = VARSIZE_ANY_EXHDR(datum) - CG_HEADER_LEN;
-	return VARDATA_ANY(datum) + CG_HEADER_LEN;
+	const uint8 *p = (const uint8 *) VARDATA_ANY(datum);
+	struct varlena *value = cg_display_value(datum);
+	uint8		stamp[STAMP_LEN];
+	char	   *armor;
+
+	if (value == NULL)
+	{
+		*len = VARSIZE_ANY_EXHDR(datum) - CG_HEADER_LEN;
+		return VARDATA_ANY(datum) + CG_HEADER_LEN;
+	}
+	put_stamp(stamp);
+	if (memcmp(p + CG_HEADER_LEN, stamp, STAMP_LEN) == 0)
+		return cg_decrypt(value, len);
+	armor = cg_armor(value);
+	*len = strlen(armor);
+	return armor;
 }
 
 void

@@ -1,13 +1,19 @@
 /*
  * display.h
- *		Display datums: what somebody who may not read sees of an encrypted
- *		column, as a value of the column's type.
+ *		Display datums: what is shown in place of an encrypted value, as a value
+ *		of its type.
  *
  * A display datum has the header of an encrypted value with CG_FLAG_DISPLAY
- * and no key versions; text to be shown follows in clear, in the encoding of
- * the server.  It prints as that text.  It is made while a query runs and
- * must never be stored: whatever parses encrypted values refuses it, and
- * cg_refuse_display() stands before every assignment to an encrypted column.
+ * and no key versions; the byte of the suite is its kind:
+ *
+ *	0	the text of a mask follows, in the encoding of the server
+ *	1	eight bytes of transaction start, four of process, and the encrypted
+ *		value follow; it prints as plaintext, in that transaction only
+ *
+ * It is made while a query runs and must not be stored: whatever parses
+ * encrypted values refuses it, and cg_refuse_display() stands before
+ * assignments to encrypted columns.  If one gets there all the same (by a
+ * default or a trigger), it stays what it is: a mask, or ciphertext.
  */
 #ifndef CG_DISPLAY_H
 #define CG_DISPLAY_H
@@ -29,8 +35,14 @@ cg_is_display(const struct varlena *datum)
 extern struct varlena *cg_display_make(uint8 type, int32 category,
 									   const char *text, Size len);
 
-/* The text of a display datum, *len bytes inside it. */
+/* One that prints as the plaintext of an encrypted value. */
+extern struct varlena *cg_display_plain(const struct varlena *datum);
+
+/* The text that a display datum prints as, *len bytes. */
 extern const char *cg_display_text(const struct varlena *datum, Size *len);
+
+/* The encrypted value in one that prints as plaintext, or NULL. */
+extern struct varlena *cg_display_value(const struct varlena *datum);
 
 /* Raise CG_ERRCODE_MASK_STORED if it is a display datum. */
 extern void cg_refuse_mask(const struct varlena *datum);

@@ -18,6 +18,8 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "rewrite/rewriteHandler.h"
+#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -40,7 +42,6 @@ static void gate_utility(PlannedStmt *pstmt, const char *query_string,
 						 bool read_only_tree, ProcessUtilityContext context,
 						 ParamListInfo params, QueryEnvironment *env,
 						 DestReceiver *dest, QueryCompletion *qc);
-static void gate_start(QueryDesc *queryDesc, int eflags);
 static void gate_run(CG_EXECUTOR_RUN_PARAMS);
 static CopyStmt *copy_to_query(CopyStmt *stmt);
 static void note_copy(PlannedStmt *stmt);
@@ -48,9 +49,10 @@ static void label_copy(void);
 static void note_table(ObjectAccessType access, Oid classId, Oid objectId,
 					   int subId, void *arg);
 static void tell_family(AlterTableStmt *stmt);
+static void plan_unfilled(CreateTableAsStmt *stmt, const char *query_string);
+static bool stores_encrypted(QueryDesc *queryDesc);
 
 static ProcessUtility_hook_type prev_utility = NULL;
-static ExecutorStart_hook_type prev_start = NULL;
 static ExecutorRun_hook_type prev_run = NULL;
 static object_access_hook_type prev_object = NULL;
 static bool result_is_stored = false;
@@ -64,6 +66,9 @@ typedef struct CgCopy
 
 static CgCopy copy;
 
+/* Who gave the utility statement at work. */
+static Oid	judged_user = InvalidOid;
+
 void
 cg_gate_init(void)
 {
@@ -71,8 +76,6 @@ cg_gate_init(void)
 		return;
 	prev_utility = ProcessUtility_hook;
 	ProcessUtility_hook = gate_utility;
-	prev_start = ExecutorStart_hook;
-	ExecutorStart_hook = gate_start;
 	prev_run = ExecutorRun_hook;
 	ExecutorRun_hook = gate_run;
 	prev_object = object_access_hook;
@@ -85,33 +88,20 @@ cg_result_is_stored(void)
 	return result_is_stored;
 }
 
-static bool
-stores(DestReceiver *dest)
-{
-	return dest->mydest == DestIntoRel || dest->mydest == DestTransientRel;
-}
-
 /*
- * Workers do not know where the result goes, so what might bring a mask of
- * an encrypted column there runs without them.
+ * Does a statement store its result, and could that hold masks of encrypted
+ * columns as such?
  */
-static void
-gate_start(QueryDesc *queryDesc, int eflags)
+static bool
+stores_encrypted(QueryDesc *queryDesc)
 {
-	if (prev_start)
-		prev_start(queryDesc, eflags);
-	else
-		standard_ExecutorStart(queryDesc, eflags);
-	if (stores(queryDesc->dest) && queryDesc->tupDesc != NULL)
-	{
-		int			i;
+	int			i;
 
-		note_copy(queryDesc->plannedstmt);
-		for (i = 0; i < queryDesc->tupDesc->natts; i++)
-			if (cg_holds_encrypted(TupleDescAttr(queryDesc->tupDesc,
-												 i)->atttypid))
-				queryDesc->plannedstmt->parallelModeNeeded = false;
-	}
+	for (i = 0; queryDesc->tupDesc != NULL && i < queryDesc->tupDesc->natts;
+		 i++)
+		if (cg_holds_encrypted(TupleDescAttr(queryDesc->tupDesc, i)->atttypid))
+			return true;
+	return false;
 }
 
 /* Keep the categories that the plan carries until the copy is there. */
@@ -140,12 +130,22 @@ gate_run(CG_EXECUTOR_RUN_PARAMS)
 {
 	ExecutorRun_hook_type next = prev_run ? prev_run : standard_ExecutorRun;
 	bool		saved = result_is_stored;
+	bool		stores = saved;
 
-	if (saved || !stores(queryDesc->dest))
+	if (queryDesc->dest->mydest == DestIntoRel ||
+		queryDesc->dest->mydest == DestTransientRel)
+	{
+		note_copy(queryDesc->plannedstmt);
+		stores = saved || stores_encrypted(queryDesc);
+	}
+	if (stores == saved)
 	{
 		next(CG_EXECUTOR_RUN_ARGS);
 		return;
 	}
+
+	/* Workers would not know. */
+	queryDesc->plannedstmt->parallelModeNeeded = false;
 	result_is_stored = true;
 	PG_TRY();
 	{
@@ -168,6 +168,7 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 	standard_ProcessUtility;
 	Node	   *stmt = pstmt->utilityStmt;
 	CgCopy		outer = copy;
+	Oid			outer_user = judged_user;
 
 	/* In this order: ROLLBACK comes here too. */
 	if (IsTransactionState() && cg_search_ready())
@@ -186,6 +187,7 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 			cg_gate_ddl(stmt);
 	}
 
+	judged_user = GetUserId();
 	memset(&copy, 0, sizeof(copy));
 	if (IsA(stmt, RefreshMatViewStmt))
 		copy.relid = cg_gate_resolve(((RefreshMatViewStmt *) stmt)->relation);
@@ -193,16 +195,34 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 	{
 		next(pstmt, query_string, read_only_tree, context, params, env, dest,
 			 qc);
+		if (IsA(stmt, CreateTableAsStmt))
+			plan_unfilled((CreateTableAsStmt *) stmt, query_string);
 		if (copy.categories != NULL && OidIsValid(copy.relid))
 			label_copy();
 	}
 	PG_FINALLY();
 	{
 		copy = outer;
+		judged_user = outer_user;
 	}
 	PG_END_TRY();
 	if (IsA(stmt, AlterTableStmt))
 		tell_family((AlterTableStmt *) stmt);
+}
+
+/* A table that is made without data gets its labels all the same. */
+static void
+plan_unfilled(CreateTableAsStmt *stmt, const char *query_string)
+{
+	List	   *queries;
+
+	if (!stmt->into->skipData || stmt->objtype != OBJECT_TABLE ||
+		!IsA(stmt->query, Query) ||
+		((Query *) stmt->query)->commandType != CMD_SELECT)
+		return;
+	queries = QueryRewrite(copyObject((Query *) stmt->query));
+	if (list_length(queries) == 1)
+		note_copy(CG_PLAN_QUERY(linitial_node(Query, queries), query_string));
 }
 
 /* What is inherited has changed for all below. */
@@ -356,5 +376,16 @@ note_table(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		subId == 0 && !OidIsValid(copy.relid))
 		copy.relid = objectId;
 	if (access == OAT_POST_CREATE || access == OAT_POST_ALTER)
+	{
+		Oid			user;
+		int			context;
+
+		/* CREATE INDEX acts as the table's owner, whoever asked for it. */
+		GetUserIdAndSecContext(&user, &context);
+		if (OidIsValid(judged_user) &&
+			(context & SECURITY_RESTRICTED_OPERATION) != 0)
+			SetUserIdAndSecContext(judged_user, context);
 		cg_gate_object(classId, objectId);
+		SetUserIdAndSecContext(user, context);
+	}
 }

@@ -53,6 +53,8 @@
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -75,7 +77,9 @@ static bool is_harmless(AlterTableCmd *cmd, const CgProtection *p);
 static bool is_plain_constraint(Constraint *constraint, const CgProtection *p);
 static void look_at_create(CreateStmt *stmt);
 static void look_at_trigger(CreateTrigStmt *stmt);
+static void refuse_masking_view(Oid relid);
 static void look_at_pair(Oid parent, Oid child);
+static void refuse_code(List *tables);
 static bool runs_code(Oid relid);
 static bool has_policy(Oid relid);
 static bool has_check(List *constraints);
@@ -86,6 +90,7 @@ static const CgProtection *forbidden(Oid relid);
 static void refuse(const CgProtection *p, const char *what);
 static void refuse_if_forbidden(RangeVar *relation, const char *what);
 static bool function_is_readers(Oid func, const CgProtection *p);
+static void label_references(Oid constraint_id);
 static HeapTuple fetch(Relation catalog, Oid index, AttrNumber oid_column,
 					   Oid oid);
 static Oid	relation_of(Oid class_id, Oid object_id);
@@ -107,6 +112,9 @@ cg_gate_ddl(Node *stmt)
 			look_at_create((CreateStmt *) stmt);
 			break;
 		case T_CreateForeignTableStmt:
+			foreach(lc, ((CreateForeignTableStmt *) stmt)->base.inhRelations)
+				refuse_if_forbidden(lfirst_node(RangeVar, lc),
+									"a child on another server");
 			look_at_create(&((CreateForeignTableStmt *) stmt)->base);
 			break;
 		case T_IndexStmt:
@@ -171,6 +179,12 @@ cg_gate_ddl(Node *stmt)
 					refuse_if_forbidden(object->pubtable->relation,
 										"a publication");
 			}
+			break;
+		case CG_CLUSTER_STMT:
+			/* Rows in the order of an index tell what is in it. */
+			if (CG_CLUSTER_INDEX(stmt) != NULL)
+				refuse_if_forbidden(CG_CLUSTER_RELATION(stmt),
+									"an order of its rows");
 			break;
 		case T_RefreshMatViewStmt:
 			(void) cg_gate_resolve(((RefreshMatViewStmt *) stmt)->relation);
@@ -309,7 +323,6 @@ is_harmless(AlterTableCmd *cmd, const CgProtection *p)
 		case AT_SetCompression:
 		case AT_DropConstraint:
 		case AT_ChangeOwner:
-		case AT_ClusterOn:
 		case AT_DropCluster:
 		case AT_SetLogged:
 		case AT_SetUnLogged:
@@ -382,12 +395,32 @@ look_at_create(CreateStmt *stmt)
 		foreach(lc, stmt->inhRelations)
 			refuse_if_forbidden(lfirst_node(RangeVar, lc),
 								"a child with code of its own");
+
+	/* Of several parents, the code of one would see the rows of another. */
+	foreach(lc, stmt->inhRelations)
+	{
+		Oid			parent = cg_gate_resolve(lfirst_node(RangeVar, lc));
+		ListCell   *other;
+
+		if (forbidden(parent) == NULL)
+			continue;
+		foreach(other, stmt->inhRelations)
+		{
+			Oid			relid = cg_gate_resolve(lfirst_node(RangeVar, other));
+
+			if (OidIsValid(relid) && forbidden(relid) == NULL)
+				refuse_code(lappend_oid(cg_ancestors(relid), relid));
+		}
+	}
 }
 
 static void
 look_at_trigger(CreateTrigStmt *stmt)
 {
-	const CgProtection *p = forbidden(cg_gate_resolve(stmt->relation));
+	Oid			relid = cg_gate_resolve(stmt->relation);
+	const CgProtection *p = forbidden(relid);
+
+	refuse_masking_view(relid);
 
 	if (p != NULL &&
 		(stmt->whenClause != NULL ||
@@ -396,29 +429,55 @@ look_at_trigger(CreateTrigStmt *stmt)
 		refuse(p, "a trigger");
 }
 
+/* A trigger or rule on a masking view would see what readers are shown. */
+static void
+refuse_masking_view(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		ours;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	ours = ((Form_pg_class) GETSTRUCT(tuple))->relkind == RELKIND_VIEW &&
+		((Form_pg_class) GETSTRUCT(tuple))->relowner ==
+		get_role_oid(CG_ROLE_MASKER, true);
+	ReleaseSysCache(tuple);
+	if (ours && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for a trigger on masking view \"%s\"",
+						get_rel_name(relid)),
+				 errdetail("It would see what readers are shown."),
+				 errhint("Make the trigger on the table.")));
+}
+
 /*
  * Parent and child to be: the code of one would come to see the rows of the
- * other.
+ * other.  That of a protected table was looked at when it was made.
  */
 static void
 look_at_pair(Oid parent, Oid child)
 {
-	List	   *tables;
+	if (!OidIsValid(parent) || !OidIsValid(child))
+		return;
+	if (forbidden(child) != NULL && forbidden(parent) == NULL)
+		refuse_code(lappend_oid(cg_ancestors(parent), parent));
+	if (forbidden(parent) != NULL && forbidden(child) == NULL)
+		refuse_code(find_all_inheritors(child, NoLock, NULL));
+}
+
+static void
+refuse_code(List *tables)
+{
 	ListCell   *lc;
 
-	if (!OidIsValid(parent) || !OidIsValid(child) ||
-		(forbidden(parent) == NULL && forbidden(child) == NULL))
-		return;
-	tables = list_concat(lappend_oid(cg_ancestors(parent), parent),
-						 find_all_inheritors(child, NoLock, NULL));
 	foreach(lc, tables)
 		if (runs_code(lfirst_oid(lc)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to make \"%s\" a child of \"%s\"",
-						get_rel_name(child), get_rel_name(parent)),
-				 errdetail("One of them is protected, and table \"%s\" has triggers, rules, policies, checks or expressions, which would see values that you may not read.",
-						   get_rel_name(lfirst_oid(lc))),
+				 errmsg("permission denied to join table \"%s\" with a protected one",
+						get_rel_name(lfirst_oid(lc))),
+				 errdetail("Its triggers, rules, policies, checks or expressions, or its server, would see values that you may not read."),
 				 errhint("Join them first and define these afterwards, or ask somebody who may read.")));
 }
 
@@ -430,7 +489,8 @@ runs_code(Oid relid)
 	ListCell   *lc;
 	int			i;
 
-	result = rel->rd_rules != NULL || has_policy(relid) ||
+	result = rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
+		rel->rd_rules != NULL || has_policy(relid) ||
 		(rel->rd_att->constr != NULL &&
 		 (rel->rd_att->constr->num_check > 0 ||
 		  cg_has_generated(rel->rd_att)));
@@ -447,6 +507,18 @@ runs_code(Oid relid)
 			!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred,
 							NULL);
 		relation_close(index, AccessShareLock);
+	}
+	foreach(lc, RelationGetStatExtList(rel))
+	{
+		HeapTuple	tuple = SearchSysCache1(STATEXTOID,
+											ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		result = result || !heap_attisnull(tuple,
+										   Anum_pg_statistic_ext_stxexprs,
+										   NULL);
+		ReleaseSysCache(tuple);
 	}
 	relation_close(rel, AccessShareLock);
 	return result;
@@ -536,8 +608,8 @@ keep_labels(Oid child, const char *column)
 
 /*
  * The protection of a table, if the current user may not read all of it.  In
- * one that this transaction made, and that has no children yet, are no values
- * but its own.
+ * one that this transaction made, and that is in no family, are no values but
+ * its own.
  */
 static const CgProtection *
 forbidden(Oid relid)
@@ -552,7 +624,7 @@ forbidden(Oid relid)
 	if (rel == NULL)
 		return NULL;
 	fresh = rel->rd_createSubid != InvalidSubTransactionId &&
-		!rel->rd_rel->relhassubclass;
+		!rel->rd_rel->relhassubclass && !has_superclass(relid);
 	relation_close(rel, AccessShareLock);
 	return fresh ? NULL : p;
 }
@@ -611,7 +683,11 @@ cg_gate_object(Oid class_id, Oid object_id)
 	const CgProtection *p;
 	List	   *seen = NIL;
 
-	if (superuser() || !cg_search_ready())
+	if (!cg_search_ready())
+		return;
+	if (class_id == ConstraintRelationId)
+		label_references(object_id);
+	if (superuser())
 		return;
 	switch (class_id)
 	{
@@ -652,6 +728,59 @@ cg_gate_object(Oid class_id, Oid object_id)
 	p = forbidden(relation_of(class_id, object_id));
 	if (p != NULL)
 		refuse(p, what);
+}
+
+/*
+ * What refers to a labelled column holds the same values, and ON UPDATE
+ * CASCADE will bring new ones: it gets the label, unless it has one.
+ */
+static void
+label_references(Oid constraint_id)
+{
+	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
+	HeapTuple	tuple = fetch(catalog, ConstraintOidIndexId,
+							  Anum_pg_constraint_oid, constraint_id);
+	Form_pg_constraint constraint;
+	Datum		keys[2];
+	bool		nulls[2];
+	bool		labelled = false;
+	int			i;
+
+	if (HeapTupleIsValid(tuple) &&
+		((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
+	{
+		constraint = (Form_pg_constraint) GETSTRUCT(tuple);
+		keys[0] = heap_getattr(tuple, Anum_pg_constraint_conkey,
+							   RelationGetDescr(catalog), &nulls[0]);
+		keys[1] = heap_getattr(tuple, Anum_pg_constraint_confkey,
+							   RelationGetDescr(catalog), &nulls[1]);
+		if (!nulls[0] && !nulls[1])
+		{
+			ArrayType  *from = DatumGetArrayTypeP(keys[0]);
+			ArrayType  *to = DatumGetArrayTypeP(keys[1]);
+			int16	   *from_columns = (int16 *) ARR_DATA_PTR(from);
+			int16	   *to_columns = (int16 *) ARR_DATA_PTR(to);
+
+			for (i = 0; i < ArrayGetNItems(ARR_NDIM(from), ARR_DIMS(from)); i++)
+			{
+				const CgCategory *c = cg_column_category(constraint->confrelid,
+														 to_columns[i]);
+				ObjectAddress object;
+
+				if (c == NULL ||
+					cg_column_category(constraint->conrelid,
+									   from_columns[i]) != NULL)
+					continue;
+				ObjectAddressSubSet(object, RelationRelationId,
+									constraint->conrelid, from_columns[i]);
+				SetSecurityLabel(&object, CG_SCHEMA, NameStr(c->name));
+				labelled = true;
+			}
+		}
+		if (labelled)
+			cg_invalidate_family(constraint->conrelid);
+	}
+	table_close(catalog, AccessShareLock);
 }
 
 /* A row of a catalog, perhaps too new for the caches; a copy, or NULL. */

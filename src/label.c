@@ -3,7 +3,8 @@
  *		Security labels of columns.
  *
  * The label provider checks that the category exists, except while a dump is
- * restored: rows of cipguard.category arrive after the tables.
+ * restored: rows of cipguard.category arrive after the tables.  Until then the
+ * column counts as "unclassified", which nobody may read.
  *
  * Labels of a partitioned table or inheritance parent count for its children,
  * by column name: a value must not go unprotected because it is reached
@@ -94,6 +95,12 @@ check_label(const ObjectAddress *object, const char *label)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("column is encrypted and has its category by its type"),
 				 errhint("Labels with a category are for plain columns.")));
+	if (!cg_masks())
+		ereport(NOTICE,
+				(errmsg("the table itself shows the column to all who may select"),
+				 errdetail("Only masking views mask it on this server."),
+				 errhint("Add \"%s\" to %s and restart.", CG_SCHEMA,
+						 "shared_preload_libraries")));
 	refuse_own_range(get_atttype(object->objectId, object->objectSubId));
 	tell_owner(object->objectId, cg_category_by_name(label, false)->id);
 }
@@ -339,6 +346,7 @@ static const CgCategory *
 own_category(Oid relid, AttrNumber attnum)
 {
 	ObjectAddress object;
+	const CgCategory *c;
 	char	   *label;
 	Oid			typid;
 	Oid			elemtype;
@@ -356,7 +364,9 @@ own_category(Oid relid, AttrNumber attnum)
 	label = GetSecurityLabel(&object, CG_SCHEMA);
 	if (label == NULL || is_subject_label(label))
 		return NULL;
-	return cg_category_by_name(label, false);
+	c = cg_category_by_name(label, !check_function_bodies);
+	return c != NULL ? c : cg_category_by_id(cg_category_unclassified(),
+											 false);
 }
 
 AttrNumber

@@ -41,6 +41,7 @@
 #include "journal.h"
 #include "label.h"
 #include "mask_datum.h"
+#include "plan_mask.h"
 #include "protect.h"
 #include "value.h"
 
@@ -68,6 +69,8 @@ typedef struct CgDisclosing
 	Oid			user;
 	TimestampTz statement;
 	uint64		epoch;
+	bool		row_security;
+	bool		bypasses;		/* row security, which is off */
 	bool		may_read;
 	bool		unlimited;		/* by a grant for every table */
 	uint64		generation;		/* of the journal */
@@ -84,6 +87,9 @@ static CgDisclosing *disclosing(FunctionCallInfo fcinfo);
 static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
 static void record(FunctionCallInfo fcinfo, CgDisclosing *d);
 static struct varlena *show_plain(Datum value);
+static bool is_string(Oid type);
+static void refuse_look_alike(text * value);
+static void refuse_plain_look_alike(struct varlena *datum);
 static Datum take_array(CgMasking *m, Datum value, int32 category);
 static bool same(CgMasking *m, Datum a, Datum b, Oid collid);
 static bool equal_text(Datum value, const char *text, Size len);
@@ -150,7 +156,13 @@ mask_encrypted(Datum value)
 	text	   *shown;
 
 	if (cg_is_display(datum))
-		return (struct varlena *) datum;
+	{
+		struct varlena *inner = cg_display_value(datum);
+
+		if (inner == NULL)
+			return datum;
+		datum = inner;
+	}
 	cg_parse(datum, &env);
 	plain = cg_open(&env, &len);
 	shown = cg_mask_text(cg_category_by_id((int32) env.category, false), plain,
@@ -167,24 +179,13 @@ mask_encrypted(Datum value)
 	return result;
 }
 
-/* The plaintext of an encrypted value as a display datum. */
+/* An encrypted value as a display datum that prints as its plaintext. */
 static struct varlena *
 show_plain(Datum value)
 {
 	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
-	CgEnvelope	env;
-	struct varlena *result;
-	char	   *plain;
-	Size		len;
 
-	if (cg_is_display(datum))
-		return datum;
-	cg_parse(datum, &env);
-	plain = cg_open(&env, &len);
-	result = cg_display_make(env.type, (int32) env.category, plain, len);
-	explicit_bzero(plain, len);
-	pfree(plain);
-	return result;
+	return cg_is_display(datum) ? datum : cg_display_plain(datum);
 }
 
 static Datum
@@ -251,13 +252,18 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 
 	now = cg_access_now();
 	if (d->user != GetUserId() || d->statement != now ||
-		d->epoch != cg_access_epoch())
+		d->epoch != cg_access_epoch() || d->row_security != row_security)
 	{
 		judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
 		d->user = GetUserId();
 		d->statement = now;
 		d->epoch = cg_access_epoch();
+		d->row_security = row_security;
 	}
+	if (d->bypasses)
+		PG_RETURN_DATUM(value); /* noted when the statement began */
+	if (d->encrypted && !row_security)
+		PG_RETURN_DATUM(value); /* prints as armor, never as a mask */
 	if (!d->may_read)
 	{
 		if (d->masking == NULL)
@@ -267,7 +273,7 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_DATUM(value);
 	}
-	if (d->encrypted && (cg_output != CG_OUTPUT_AUTO || !row_security))
+	if (d->encrypted && cg_output != CG_OUTPUT_AUTO)
 		PG_RETURN_DATUM(value); /* prints as armor */
 	record(fcinfo, d);
 	if (d->encrypted && !d->unlimited && !cg_result_is_stored())
@@ -315,6 +321,7 @@ judge(CgDisclosing *d, Oid relid, AttrNumber attnum)
 	int			i;
 
 	d->may_read = d->unlimited = true;
+	d->bypasses = p != NULL && !row_security && cg_bypasses_row_security(p);
 	if (p == NULL)
 		return;					/* its label was taken away meanwhile */
 	if (attnum <= 0)
@@ -396,10 +403,15 @@ cipguard_keep_value(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	if (!m->encrypted)
+	{
+		if (is_string(m->type))
+			refuse_look_alike(DatumGetTextPP(PG_GETARG_DATUM(0)));
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	}
 	if (OidIsValid(m->elem))
 		PG_RETURN_DATUM(take_array(m, PG_GETARG_DATUM(0), category));
 	cg_refuse_display(m->type, PG_GETARG_DATUM(0));
+	refuse_plain_look_alike(PG_GETARG_VARLENA_PP(0));
 	PG_RETURN_POINTER(cg_recode(PG_GETARG_VARLENA_PP(0), category));
 }
 
@@ -424,6 +436,7 @@ cipguard_keep_text(PG_FUNCTION_ARGS)
 	}
 	if (value == NULL)
 		PG_RETURN_NULL();
+	refuse_look_alike(value);
 	PG_RETURN_POINTER(cg_take_text(CG_TYPE_TEXT, VARDATA_ANY(value),
 								   VARSIZE_ANY_EXHDR(value),
 								   PG_GETARG_INT32(2), NULL));
@@ -516,6 +529,46 @@ same_text(Datum value, const char *text, Size len)
 	explicit_bzero(plain, plain_len);
 	pfree(plain);
 	return result;
+}
+
+static bool
+is_string(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
+}
+
+/*
+ * What holds the character that masks are made of, and is not the mask of the
+ * value that it replaces, is that of another row or of another time.
+ */
+static void
+refuse_look_alike(text * value)
+{
+	if (memchr(VARDATA_ANY(value), '*', VARSIZE_ANY_EXHDR(value)) != NULL)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_MASK_STORED),
+				 errmsg("new value looks like a mask, but not of the value that it replaces"),
+				 errhint("Read the row again and leave the column out, or ask an officer for %s.",
+						 "cipguard.grant_access(..., 'read')")));
+}
+
+/* The same of a value that was just typed in. */
+static void
+refuse_plain_look_alike(struct varlena *datum)
+{
+	CgEnvelope	env;
+	char	   *plain;
+	Size		len;
+	text	   *value;
+
+	cg_parse(datum, &env);
+	if ((int32) env.category != cg_category_unclassified())
+		return;
+	plain = cg_open(&env, &len);
+	value = cstring_to_text_with_len(plain, len);
+	explicit_bzero(plain, len);
+	pfree(plain);
+	refuse_look_alike(value);
 }
 
 /* New elements, text or encrypted, as values of the column's category. */

@@ -530,8 +530,8 @@ build_query(Oid relid)
 }
 
 /*
- * Types that have no mask yet are NULL to whoever may not read.  Elements of
- * an array are no columns, so grants limited to this table do not open them.
+ * Types that have no mask are NULL to whoever may not read.  Elements of an
+ * array are no columns, so grants limited to this table do not open them.
  */
 static void
 add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
@@ -571,8 +571,8 @@ add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 	else
 		appendStringInfo(buf,
 						 "CASE WHEN (SELECT cipguard.can_access(%s, 'read', %s))"
-						 " THEN t.%s END",
-						 category, relation, name);
+						 " THEN t.%s ELSE cipguard.mask(t.%s, %s) END",
+						 category, relation, name, name, category);
 	appendStringInfo(buf, " AS %s", name);
 }
 

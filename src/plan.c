@@ -75,6 +75,9 @@ static Node *bare_value(Node *node);
 static Bitmapset *foreign_key_columns(Oid relid);
 static Bitmapset *add_columns(Bitmapset *columns, Datum keys);
 static void check_relation(CG_RELATION_HOOK_PARAMS);
+static void hide_order(RelOptInfo *rel, const CgProtection *p);
+static bool shows_no_protected(PlannerInfo *root, RelOptInfo *rel,
+							   const CgProtection *p);
 static bool check_permissions(CG_CHECK_PERMS_PARAMS);
 static void check_marks(QueryDesc *queryDesc, int eflags);
 static void hear_news(QueryDesc *queryDesc);
@@ -382,11 +385,18 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 
 	/* CREATE INDEX and CLUSTER make a plan of a query without FROM. */
 	if (root->parse->jointree == NULL || rte == NULL ||
-		rte->rtekind != RTE_RELATION || rte->enrname != NULL ||
-		!cg_search_ready())
+		rte->rtekind != RTE_RELATION || !cg_search_ready())
 		return;
 	p = cg_protection(rte->relid);
 	if (p == NULL || cg_reads_all(p))
+		return;
+	if (rte->enrname != NULL)
+	{
+		if (strlen(rte->enrname) > strlen(CG_RTE_MARK))
+			hide_order(rel, p);
+		return;
+	}
+	if (shows_no_protected(root, rel, p))
 		return;
 	ereport(ERROR,
 			(errcode(CG_ERRCODE_EXPOSURE),
@@ -394,6 +404,65 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 					get_rel_name(rte->relid)),
 			 errdetail("Something put the table into the query after cipguard had looked at it."),
 			 errhint("Write the query without the function or extension that does so.")));
+}
+
+/*
+ * An index on a masked column would give the masks in the order of the values
+ * behind them.  It serves for nothing else, since predicates see masks; but
+ * for equality, to whoever may search.
+ */
+static void
+hide_order(RelOptInfo *rel, const CgProtection *p)
+{
+	ListCell   *lc;
+
+	foreach(lc, rel->indexlist)
+	{
+		IndexOptInfo *index = lfirst_node(IndexOptInfo, lc);
+		CgLevel		level = CG_LEVEL_READ;
+		int			i;
+
+		for (i = 0; i < index->ncolumns; i++)
+		{
+			const CgProtectedColumn *column =
+			cg_protected_column(p, index->indexkeys[i]);
+
+			/* The order of tokens tells nothing. */
+			if (column == NULL || column->encrypted)
+				continue;
+			level = Min(level, cg_column_level(p, index->indexkeys[i]));
+			index->canreturn[i] = index->canreturn[i] &&
+				cg_column_level(p, index->indexkeys[i]) == CG_LEVEL_READ;
+		}
+		if (level == CG_LEVEL_NONE)
+			rel->indexlist = foreach_delete_current(rel->indexlist, lc);
+		else if (level == CG_LEVEL_SEARCH)
+			index->sortopfamily = NULL;
+	}
+}
+
+/*
+ * A child whose parent has no protected columns: the query names columns of
+ * the parent only.
+ */
+static bool
+shows_no_protected(PlannerInfo *root, RelOptInfo *rel, const CgProtection *p)
+{
+	AppendRelInfo *info = root->append_rel_array == NULL ? NULL :
+	root->append_rel_array[rel->relid];
+	ListCell   *lc;
+
+	if (info == NULL)
+		return false;
+	foreach(lc, info->translated_vars)
+	{
+		Var		   *var = lfirst(lc);
+
+		if (var != NULL && IsA(var, Var) &&
+			cg_protected_column(p, var->varattno) != NULL)
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -568,6 +637,7 @@ load_functions(void)
 								   REGCLASSOID, 0, 0);
 	f.mask_enc = our_function("mask", 1, enc, 0, 0, 0, 0);
 	f.mask_text = our_function("mask", 2, TEXTOID, TEXTOID, 0, 0, 0);
+	f.mask_any = our_function("mask", 2, any, TEXTOID, 0, 0, 0);
 
 	for (p = (const Oid *) &f; p < (const Oid *) (&f + 1); p++)
 		if (!OidIsValid(*p))

@@ -44,6 +44,7 @@ typedef struct CgAssignment
 	const CgProtection *p;
 	Index		varno;			/* of the table assigned to */
 	AttrNumber	attnum;
+	CmdType		command;
 } CgAssignment;
 
 static Node *assign(Node *node, CgAssignment *a);
@@ -52,6 +53,7 @@ static Node *keep(Node *node, CgAssignment *a);
 static Node *storable(Node *node);
 static Var *old_value(CgAssignment *a);
 static Node *through_view(Node *node);
+static bool is_view_case(CaseExpr *expr);
 static bool is_excluded_value(Node *node, CgAssignment *a);
 static bool is_old_value(Node *node, CgAssignment *a);
 static bool from_mask(Node *node, void *context);
@@ -72,7 +74,7 @@ cg_assign_targets(List *targets, CmdType command, Index result_relation,
 	foreach(lc, targets)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		CgAssignment a = {scope, p, result_relation, tle->resno};
+		CgAssignment a = {scope, p, result_relation, tle->resno, command};
 		const CgProtectedColumn *column = p == NULL || tle->resjunk ? NULL :
 		cg_protected_column(p, tle->resno);
 		Node	   *node = (Node *) tle->expr;
@@ -90,7 +92,14 @@ cg_assign_targets(List *targets, CmdType command, Index result_relation,
 				node = keep(node, &a);
 		}
 		else
+		{
 			node = assign_other(node, &a);
+			if (command == CMD_INSERT && column->category >= 0 &&
+				!(IsA(node, Const) && ((Const *) node)->constisnull) &&
+				!IsA(node, SetToDefault) &&
+				cg_scope_level(p, tle->resno) < CG_LEVEL_READ)
+				node = keep(node, &a);
+		}
 		if (column->encrypted && !is_old_value(node, &a))
 			node = storable(node);
 		tle->expr = (Expr *) node;
@@ -115,6 +124,19 @@ assign(Node *node, CgAssignment *a)
 				RelabelType *relabel = (RelabelType *) node;
 
 				relabel->arg = (Expr *) assign((Node *) relabel->arg, a);
+				return node;
+			}
+		case T_FuncExpr:
+			{
+				/* The length of the column, or its category. */
+				FuncExpr   *call = (FuncExpr *) node;
+
+				if (call->funcformat != COERCE_IMPLICIT_CAST ||
+					exprType(linitial(call->args)) != call->funcresulttype ||
+					(call->funcid >= FirstGenbkiObjectId &&
+					 call->funcid != cg_plan_functions->coerce_enc))
+					break;
+				linitial(call->args) = assign(linitial(call->args), a);
 				return node;
 			}
 		case T_CoerceToDomain:
@@ -184,6 +206,9 @@ assign(Node *node, CgAssignment *a)
 static Node *
 assign_other(Node *node, CgAssignment *a)
 {
+	/* Before, too: what is masked as NULL leaves no trace. */
+	if (from_mask(node, a->scope))
+		refuse(a);
 	node = cg_mask_expr(node, a->scope);
 	if (from_mask(node, a->scope))
 		refuse(a);
@@ -227,6 +252,12 @@ through_view(Node *node)
 
 		if (IsA(inner, RelabelType))
 			inner = (Node *) ((RelabelType *) inner)->arg;
+		else if (IsA(inner, CaseExpr) && is_view_case((CaseExpr *) inner))
+		{
+			shown = true;
+			inner = (Node *) linitial_node(CaseWhen,
+										   ((CaseExpr *) inner)->args)->result;
+		}
 		else if (IsA(inner, FuncExpr) &&
 				 (call->funcid == f->disclose_text ||
 				  call->funcid == f->disclose_enc))
@@ -242,6 +273,18 @@ through_view(Node *node)
 		else
 			return shown && IsA(inner, Var) ? inner : node;
 	}
+}
+
+/* CASE WHEN (SELECT can_access(...)) THEN t.c ELSE mask(t.c, ...) END */
+static bool
+is_view_case(CaseExpr *expr)
+{
+	FuncExpr   *mask = (FuncExpr *) expr->defresult;
+
+	while (mask != NULL && IsA(mask, RelabelType))
+		mask = (FuncExpr *) ((RelabelType *) mask)->arg;
+	return list_length(expr->args) == 1 && mask != NULL &&
+		IsA(mask, FuncExpr) && mask->funcid == cg_plan_functions->mask_any;
 }
 
 /*
@@ -279,8 +322,20 @@ keep(Node *node, CgAssignment *a)
 	const CgProtectedColumn *column = cg_protected_column(a->p, a->attnum);
 	Var		   *old = old_value(a);
 	Oid			func = f->keep_value;
-	FuncExpr   *call = (FuncExpr *) node;
+	CoerceToDomain *domain = NULL;
+	Oid			type = old->vartype;
+	FuncExpr   *call;
 	Node	   *result;
+
+	/* What is kept has passed the domain's CHECK; a mask would not. */
+	if (IsA(node, CoerceToDomain) &&
+		((CoerceToDomain *) node)->resulttype == old->vartype)
+	{
+		domain = (CoerceToDomain *) node;
+		node = (Node *) domain->arg;
+		type = exprType(node);
+	}
+	call = (FuncExpr *) node;
 
 	if (column->encrypted && IsA(node, FuncExpr))
 	{
@@ -311,15 +366,24 @@ keep(Node *node, CgAssignment *a)
 		node = (Node *) ((ArrayCoerceExpr *) node)->arg;
 
 	result = (Node *)
-		makeFuncExpr(func, old->vartype,
-					 list_make3(node, old,
+		makeFuncExpr(func, type,
+					 list_make3(node, a->command == CMD_INSERT ?
+								(Node *) makeNullConst(old->vartype,
+													   old->vartypmod,
+													   old->varcollid) :
+								(Node *) old,
 								makeConst(INT4OID, -1, InvalidOid,
 										  sizeof(int32),
 										  Int32GetDatum(column->category),
 										  false, true)),
 					 old->varcollid, old->varcollid, COERCE_EXPLICIT_CALL);
+	if (domain != NULL)
+	{
+		domain->arg = (Expr *) result;
+		return (Node *) domain;
+	}
 	if (old->vartypmod != -1)
-		result = (Node *) makeRelabelType((Expr *) result, old->vartype,
+		result = (Node *) makeRelabelType((Expr *) result, type,
 										  old->vartypmod, old->varcollid,
 										  COERCE_IMPLICIT_CAST);
 	return result;

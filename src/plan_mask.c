@@ -44,6 +44,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "replication/walsender.h"
 #include "rewrite/rowsecurity.h"
@@ -98,7 +99,7 @@ static Node *mask_inside(Node *node, CgScope *scope);
 static Node *mask_var(Var *var, CgScope *scope);
 static Node *mask_column(Var *var, const CgProtection *p, CgLevel level,
 						 bool look);
-static Node *mask_row(Var *var, const CgProtection *p, CgScope *scope);
+static Node *mask_row(Var *var, const CgProtection *p);
 static Node *mask_statistic(Var *var, Oid relid);
 static Node *mask_own_call(FuncExpr *call, CgScope *scope);
 static bool masks_row(const CgProtection *p);
@@ -252,7 +253,8 @@ mark_relations(CgScope *scope)
 static void
 mark(RangeTblEntry *rte, const CgProtection *p)
 {
-	char	   *levels = palloc(p->natts + 1);
+	char	   *levels = palloc(p->natts + 2);
+	bool		masked = false;
 	int			i;
 
 	/* Levels are those of the current user, which he is not in a policy. */
@@ -262,8 +264,13 @@ mark(RangeTblEntry *rte, const CgProtection *p)
 		return;
 	}
 	for (i = 0; i < p->natts; i++)
+	{
 		levels[i] = p->columns[i] == NULL ? '-' :
 			'0' + cg_column_level(p, i + 1);
+		masked = masked || levels[i] == '0' || levels[i] == '1';
+	}
+	if (masked && p->runs_code)
+		levels[i++] = CG_RTE_RUNS_CODE;
 	levels[i] = '\0';
 	rte->enrname = psprintf("%s%u%c%s", CG_RTE_MARK, p->relid,
 							row_security ? '+' : '-', levels);
@@ -498,8 +505,9 @@ is_equality(Node *node)
 }
 
 /*
- * Whoever may search a category may compare its labelled columns, too; an
- * index serves.
+ * Whoever may search a category may compare its labelled columns, too, with
+ * what is given; an index serves.  Not with columns: rows that an outer merge
+ * join leaves unmatched would come in the order of the values.
  */
 static Node *
 mask_equality(Node *node, CgScope *scope)
@@ -508,10 +516,18 @@ mask_equality(Node *node, CgScope *scope)
 	((ScalarArrayOpExpr *) node)->args;
 	List	   *result = NIL;
 	ListCell   *lc;
+	Node	   *left = linitial(args);
+	Node	   *right = lsecond(args);
 
 	foreach(lc, args)
-		result = lappend(result, may_search(lfirst(lc), scope) ? lfirst(lc) :
+	{
+		Node	   *other = lfirst(lc) == left ? right : left;
+
+		result = lappend(result,
+						 may_search(lfirst(lc), scope) &&
+						 !contain_vars_of_level(other, 0) ? lfirst(lc) :
 						 mask_argument(lfirst(lc), scope));
+	}
 	node = copyObject(node);
 	if (IsA(node, OpExpr))
 		((OpExpr *) node)->args = result;
@@ -573,8 +589,15 @@ mask_var(Var *var, CgScope *scope)
 	CgScope    *scope_of;
 	const CgProtection *p;
 
-	if (rte == NULL || rte->rtekind != RTE_RELATION || var->varattno < 0)
+	if (rte == NULL || var->varattno < 0)
 		return (Node *) var;
+	if (rte->rtekind != RTE_RELATION)
+	{
+		Node	   *shown = scope->inside || var->varattno == 0 ?
+		cg_shown_inside(var, scope) : NULL;
+
+		return shown != NULL ? shown : (Node *) var;
+	}
 	if (rte->relid == StatisticRelationId ||
 		rte->relid == StatisticExtDataRelationId)
 		return mask_statistic(var, rte->relid);
@@ -584,9 +607,21 @@ mask_var(Var *var, CgScope *scope)
 		(policy.scope == scope_of && policy.varno == var->varno))
 		return (Node *) var;
 	if (var->varattno == InvalidAttrNumber)
-		return masks_row(p) ? mask_row(var, p, scope) : (Node *) var;
+	{
+		Node	   *shown = masks_row(p) ? mask_row(var, p) :
+		cg_shown_inside(var, scope);
+
+		return shown != NULL ? shown : (Node *) var;
+	}
 	if (cg_protected_column(p, var->varattno) == NULL)
 		return (Node *) var;
+	if (scope->inside &&
+		cg_scope_level(p, var->varattno) == CG_LEVEL_READ)
+	{
+		Node	   *shown = cg_shown_inside(var, scope);
+
+		return shown != NULL ? shown : (Node *) var;
+	}
 	return mask_column(var, p, cg_scope_level(p, var->varattno),
 					   scope->inside);
 }
@@ -596,8 +631,6 @@ static Node *
 mask_column(Var *var, const CgProtection *p, CgLevel level, bool look)
 {
 	const CgProtectedColumn *column = cg_protected_column(p, var->varattno);
-	Node	   *result;
-	Oid			func;
 
 	if (level == CG_LEVEL_READ ||
 		(level == CG_LEVEL_SEARCH && column->encrypted && !look))
@@ -606,21 +639,30 @@ mask_column(Var *var, const CgProtection *p, CgLevel level, bool look)
 		return (Node *) makeNullConst(var->vartype, var->vartypmod,
 									  var->varcollid);
 
-	func = cg_mask_needs_subtransaction(cg_category_by_id(column->category,
-														  false)) ?
-		cg_plan_functions->mask_value_serial : cg_plan_functions->mask_value;
+	return cg_mask_call((Node *) copyObject(var), column->category);
+}
+
+Node *
+cg_mask_call(Node *value, int32 category)
+{
+	Oid			type = exprType(value);
+	int32		typmod = exprTypmod(value);
+	Oid			collid = exprCollation(value);
+	Oid			func = cg_mask_needs_subtransaction(cg_category_by_id(category,
+																	  false)) ?
+	cg_plan_functions->mask_value_serial : cg_plan_functions->mask_value;
+	Node	   *result;
+
 	result = (Node *)
-		makeFuncExpr(func, var->vartype,
-					 list_make2(copyObject(var),
-								makeConst(INT4OID, -1, InvalidOid,
-										  sizeof(int32),
-										  Int32GetDatum(column->category),
-										  false, true)),
-					 var->varcollid, var->varcollid, COERCE_EXPLICIT_CALL);
-	if (var->vartypmod != -1)
-		result = (Node *) makeRelabelType((Expr *) result, var->vartype,
-										  var->vartypmod, var->varcollid,
-										  COERCE_IMPLICIT_CAST);
+		makeFuncExpr(func, type,
+					 list_make2(value, makeConst(INT4OID, -1, InvalidOid,
+												 sizeof(int32),
+												 Int32GetDatum(category),
+												 false, true)),
+					 collid, collid, COERCE_EXPLICIT_CALL);
+	if (typmod != -1)
+		result = (Node *) makeRelabelType((Expr *) result, type, typmod,
+										  collid, COERCE_IMPLICIT_CAST);
 	return result;
 }
 
@@ -637,31 +679,23 @@ masks_row(const CgProtection *p)
 	return false;
 }
 
-/* CASE WHEN row IS NOT NULL THEN ROW(...) END */
 static Node *
-mask_row(Var *var, const CgProtection *p, CgScope *scope)
+mask_row(Var *var, const CgProtection *p)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(get_rel_type_id(p->relid), -1);
-	RowExpr    *row = makeNode(RowExpr);
-	NullTest   *test = makeNode(NullTest);
-	CaseWhen   *when = makeNode(CaseWhen);
-	CaseExpr   *result = makeNode(CaseExpr);
+	List	   *fields = NIL;
+	List	   *names = NIL;
 	int			i;
 
-	row->row_typeid = var->vartype;
-	row->row_format = COERCE_EXPLICIT_CAST;
-	row->location = -1;
 	for (i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 		Var		   *field;
 
-		row->colnames = lappend(row->colnames,
-								makeString(pstrdup(NameStr(att->attname))));
+		names = lappend(names, makeString(pstrdup(NameStr(att->attname))));
 		if (att->attisdropped)
 		{
-			row->args = lappend(row->args, makeNullConst(INT4OID, -1,
-														 InvalidOid));
+			fields = lappend(fields, makeNullConst(INT4OID, -1, InvalidOid));
 			continue;
 		}
 		field = copyObject(var);
@@ -669,14 +703,29 @@ mask_row(Var *var, const CgProtection *p, CgScope *scope)
 		field->vartype = att->atttypid;
 		field->vartypmod = att->atttypmod;
 		field->varcollid = att->attcollation;
-		row->args = lappend(row->args,
-							cg_protected_column(p, att->attnum) == NULL ?
-							(Node *) field :
-							mask_column(field, p,
-										cg_scope_level(p, att->attnum), true));
+		fields = lappend(fields,
+						 cg_protected_column(p, att->attnum) == NULL ?
+						 (Node *) field :
+						 mask_column(field, p,
+									 cg_scope_level(p, att->attnum), true));
 	}
 	ReleaseTupleDesc(desc);
+	return cg_make_row(var, fields, names);
+}
 
+Node *
+cg_make_row(Var *var, List *fields, List *names)
+{
+	RowExpr    *row = makeNode(RowExpr);
+	NullTest   *test = makeNode(NullTest);
+	CaseWhen   *when = makeNode(CaseWhen);
+	CaseExpr   *result = makeNode(CaseExpr);
+
+	row->args = fields;
+	row->colnames = names;
+	row->row_typeid = var->vartype;
+	row->row_format = COERCE_EXPLICIT_CAST;
+	row->location = -1;
 	test->arg = (Expr *) copyObject(var);
 	test->nulltesttype = IS_NOT_NULL;
 	test->argisrow = false;
@@ -707,7 +756,7 @@ mask_statistic(Var *var, Oid relid)
 	if (var->varattno == InvalidAttrNumber)
 		return (Node *) makeNullConst(var->vartype, var->vartypmod,
 									  var->varcollid);
-	if (basic ? (var->varattno < Anum_pg_statistic_stavalues1 ||
+	if (basic ? (var->varattno < Anum_pg_statistic_stanumbers1 ||
 				 var->varattno > Anum_pg_statistic_stavalues5) :
 		(var->varattno != Anum_pg_statistic_ext_data_stxdmcv &&
 		 var->varattno != Anum_pg_statistic_ext_data_stxdexpr))
@@ -749,7 +798,7 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 {
 	const CgPlanFunctions *f = cg_plan_functions;
 	bool		is_text = call->funcid == f->disclose_text ||
-	call->funcid == f->mask_text;
+	call->funcid == f->mask_text || call->funcid == f->mask_any;
 	Node	   *arg;
 	Var		   *var;
 	RangeTblEntry *rte;

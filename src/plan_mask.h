@@ -41,6 +41,7 @@ typedef struct CgPlanFunctions
 	Oid			disclose_text;	/* disclose(text, text, regclass) */
 	Oid			mask_enc;		/* mask(enc_text) */
 	Oid			mask_text;		/* mask(text, text) */
+	Oid			mask_any;		/* mask(anyelement, text) */
 } CgPlanFunctions;
 
 extern const CgPlanFunctions *cg_plan_functions;
@@ -79,5 +80,19 @@ extern void cg_assign_targets(List *targets, CmdType command,
 
 /* plan_output.c */
 extern void cg_plan_output(Query *query);
+
+/*
+ * What an expression that looks inside must see in place of an encrypted
+ * column, or of a row with such: its mask for whoever may only search, and
+ * for readers of one table alone the plaintext, which the type's functions
+ * would not give them.  NULL if the column will do.
+ */
+extern Node *cg_shown_inside(Var *var, CgScope *scope);
+
+/* A call that gives the mask of a value. */
+extern Node *cg_mask_call(Node *value, int32 category);
+
+/* CASE WHEN row IS NOT NULL THEN ROW(fields) END */
+extern Node *cg_make_row(Var *row, List *fields, List *names);
 
 #endif							/* CG_PLAN_MASK_H */

@@ -34,7 +34,6 @@
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/rls.h"
 
 #include "compat.h"
 
@@ -77,6 +76,7 @@ static Node *output_key(Node *node, CgOutput *out);
 static Node *output_mutator(Node *node, void *context);
 static Node *output_var(Var *var, CgOutput *out);
 static Node *wrap(Node *value, List *origins, Node *subject, CgOutput *out);
+static Node *row_shown_inside(Var *var, CgScope *scope);
 static bool shows_by_itself(FuncExpr *call);
 static bool find_origins(Node *node, void *context);
 static void var_origins(Var *var, CgOriginSearch *search);
@@ -115,8 +115,17 @@ note_categories(Query *query, List *categories)
 
 	foreach(lc, categories)
 		any = any || lfirst_int(lc) != CG_NO_CATEGORY;
-	if (!any || query->rtable == NIL)
+	if (!any)
 		return;
+	if (query->rtable == NIL)
+	{
+		/* Its values come from sub-selects; nobody refers to this entry. */
+		RangeTblEntry *none = makeNode(RangeTblEntry);
+
+		none->rtekind = RTE_RESULT;
+		none->eref = makeAlias("*RESULT*", NIL);
+		query->rtable = list_make1(none);
+	}
 	first = linitial_node(RangeTblEntry, query->rtable);
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, first->enrname ? first->enrname :
@@ -419,6 +428,68 @@ wrap(Node *value, List *origins, Node *subject, CgOutput *out)
 	return value;
 }
 
+Node *
+cg_shown_inside(Var *var, CgScope *scope)
+{
+	CgOriginSearch search = {scope, NIL};
+	CgOutput	out = {scope, false, CG_NO_CATEGORY};
+	Oid			elem;
+	ListCell   *lc;
+
+	if (var->varattno == InvalidAttrNumber)
+		return row_shown_inside(var, scope);
+	elem = get_base_element_type(var->vartype);
+	if (!cg_is_encrypted_type(OidIsValid(elem) ? elem : var->vartype))
+		return NULL;
+	var_origins(var, &search);
+	foreach(lc, search.origins)
+	{
+		CgOrigin   *origin = lfirst(lc);
+		const CgProtection *p = cg_protection(origin->relid);
+		CgLevel		level = cg_scope_level(p, origin->attnum);
+
+		if (level == CG_LEVEL_SEARCH)
+			return cg_mask_call((Node *) copyObject(var),
+								origin->category);
+		if (level == CG_LEVEL_READ && origin->category >= 0 &&
+			cg_access_level(origin->category, InvalidOid) < CG_LEVEL_READ)
+			return wrap((Node *) copyObject(var), list_make1(origin), NULL,
+						&out);
+	}
+	return NULL;
+}
+
+/* A whole row that has such a column. */
+static Node *
+row_shown_inside(Var *var, CgScope *scope)
+{
+	RangeTblEntry *rte = cg_scope_rte(scope, var);
+	List	   *names;
+	List	   *fields;
+	ListCell   *lc;
+	bool		changed = false;
+
+	if (rte->rtekind != RTE_RELATION && rte->rtekind != RTE_SUBQUERY &&
+		rte->rtekind != RTE_CTE && rte->rtekind != RTE_JOIN)
+		return NULL;
+	cg_expand_rte(rte, var, &names, &fields);
+	foreach(lc, fields)
+	{
+		Node	   *shown;
+
+		if (!IsA(lfirst(lc), Var))
+			continue;
+		cg_add_nulling(lfirst(lc), var);
+		shown = cg_shown_inside(lfirst(lc), scope);
+		if (shown != NULL)
+		{
+			lfirst(lc) = shown;
+			changed = true;
+		}
+	}
+	return changed ? cg_make_row(var, fields, names) : NULL;
+}
+
 /* Does it give a mask, or record what it gives? */
 static bool
 shows_by_itself(FuncExpr *call)
@@ -427,8 +498,9 @@ shows_by_itself(FuncExpr *call)
 	Oid			func = call->funcid;
 
 	return func == f->mask_value || func == f->mask_value_serial ||
-		func == f->mask_enc || func == f->mask_text ||
-		func == f->disclose_enc || func == f->disclose_text;
+		func == f->mask_enc || func == f->mask_text || func == f->mask_any ||
+		func == f->disclose_enc || func == f->disclose_text ||
+		func == f->disclose_value;
 }
 
 /* Collect the protected columns, seen in clear, that an expression uses. */
@@ -437,7 +509,7 @@ find_origins(Node *node, void *context)
 {
 	CgOriginSearch *search = context;
 
-	if (node == NULL || IsA(node, Query))
+	if (node == NULL || IsA(node, Query) || IsA(node, NullTest))
 		return false;
 	if (IsA(node, Var))
 	{
@@ -529,9 +601,6 @@ add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
 	bool		counts = false;
 	int			i;
 
-	/* What is stored, which cg_scope_level() has noted. */
-	if (!row_security && cg_bypasses_row_security(p))
-		return;
 	for (i = attnum > 0 ? attnum : 1; i <= (attnum > 0 ? attnum : p->natts);
 		 i++)
 	{

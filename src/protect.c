@@ -24,6 +24,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -31,6 +32,7 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -63,6 +65,7 @@ static void note_relative(Oid relid);
 static CgEntry *fill(Oid relid);
 static void add_needs(CgProtectedColumn *column, Oid typid, int32 typmod);
 static void add_need(CgProtectedColumn *column, int32 category);
+static bool runs_code(Relation rel);
 static CgProtectedColumn *make_column(CgProtection *p, AttrNumber attnum);
 static void find_derived(CgProtection *p, Relation rel);
 static void load_descendant(CgProtection *p, Relation rel, Oid child);
@@ -91,7 +94,8 @@ relation_changed(Datum arg, Oid relid)
 		entry = hash_search(entries, &relid, HASH_FIND, NULL);
 		if (entry == NULL)
 			return;
-		if (!entry->family)
+		/* Whether a stale one has relatives by now is not known. */
+		if (!entry->family && !entry->stale)
 		{
 			entry->stale = true;
 			return;
@@ -300,6 +304,7 @@ fill(Oid relid)
 	}
 	foreach(lc, family ? list_concat(below, cg_ancestors(relid)) : NIL)
 		note_relative(lfirst_oid(lc));
+	p->runs_code = runs_code(rel);
 	p->subject = cg_subject_column(relid);
 	find_derived(p, rel);
 	for (i = 0; i < p->natts; i++)
@@ -328,6 +333,10 @@ fill(Oid relid)
 	else
 		MemoryContextDelete(context);
 	relation_close(rel, AccessShareLock);
+
+	/* While a dump is restored, the categories may not be there yet. */
+	if (!check_function_bodies)
+		entry->stale = true;
 	entry->filling = false;
 	return entry;
 }
@@ -342,6 +351,29 @@ note_relative(Oid relid)
 	if (!found)
 		begin_entry(entry);
 	entry->family = true;
+}
+
+/* Do expressions of the table's own run over its rows? */
+static bool
+runs_code(Relation rel)
+{
+	bool		result = rel->rd_rel->relrowsecurity ||
+	(rel->rd_att->constr != NULL &&
+	 (rel->rd_att->constr->num_check > 0 ||
+	  cg_has_generated(rel->rd_att)));
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = relation_open(lfirst_oid(lc), AccessShareLock);
+
+		result = result || !heap_attisnull(index->rd_indextuple,
+										   Anum_pg_index_indexprs, NULL) ||
+			!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred,
+							NULL);
+		relation_close(index, AccessShareLock);
+	}
+	return result;
 }
 
 static CgProtectedColumn *

@@ -35,6 +35,7 @@ typedef struct CgProtection
 {
 	Oid			relid;
 	Oid			owner;
+	bool		runs_code;		/* has policies, checks or expressions */
 	AttrNumber	subject;		/* subject column, or InvalidAttrNumber */
 	int			natts;
 	CgProtectedColumn **columns;	/* by attribute number - 1; NULL: plain */

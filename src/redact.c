@@ -45,6 +45,7 @@
 #include "compat.h"
 
 #include "crypt.h"
+#include "plan.h"
 #include "protect.h"
 #include "redact.h"
 
@@ -61,7 +62,8 @@ static void redact_utility(PlannedStmt *pstmt, const char *query_string,
 static bool touched_values(void);
 static bool shows_rows(int sqlerrcode);
 static bool shows_values(const ErrorData *edata);
-static void rethrow(MemoryContext context);
+static bool runs_hidden_code(QueryDesc *queryDesc);
+static void rethrow(MemoryContext context, QueryDesc *queryDesc);
 
 static const char hidden[] =
 "Values are not shown, since protected columns are involved.";
@@ -124,12 +126,46 @@ shows_values(const ErrorData *edata)
 		 cg_may_be_protected(edata->table_name));
 }
 
+/*
+ * Do a policy, a check or another expression of a table run over values that
+ * the user sees masked?  The plan knows: see plan.h.
+ */
+static bool
+runs_hidden_code(QueryDesc *queryDesc)
+{
+	ListCell   *lc;
+
+	if (queryDesc != NULL)
+		foreach(lc, queryDesc->plannedstmt->rtable)
+	{
+		const char *mark = lfirst_node(RangeTblEntry, lc)->enrname;
+
+		if (mark != NULL &&
+			strncmp(mark, CG_RTE_MARK, strlen(CG_RTE_MARK)) == 0 &&
+			strchr(mark + strlen(CG_RTE_MARK), CG_RTE_RUNS_CODE) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* Pass on the error that was caught, without the values in it. */
 static void
-rethrow(MemoryContext context)
+rethrow(MemoryContext context, QueryDesc *queryDesc)
 {
 	ErrorData  *edata;
 
+	/* Such an error quotes what could not be converted. */
+	if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_DATA_EXCEPTION &&
+		runs_hidden_code(queryDesc))
+	{
+		MemoryContextSwitchTo(context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		edata->message = pstrdup("a value cannot be used in an expression");
+		edata->detail = pstrdup(hidden);
+		edata->detail_log = edata->hint = edata->context = NULL;
+		ReThrowError(edata);
+	}
 	if (!shows_rows(geterrcode()) ||
 		(!touched_values() && !cg_knows_protected()))
 		PG_RE_THROW();
@@ -159,7 +195,7 @@ redact_run(CG_EXECUTOR_RUN_PARAMS)
 	}
 	PG_CATCH();
 	{
-		rethrow(context);
+		rethrow(context, queryDesc);
 	}
 	PG_END_TRY();
 }
@@ -178,7 +214,7 @@ redact_finish(QueryDesc *queryDesc)
 	}
 	PG_CATCH();
 	{
-		rethrow(context);
+		rethrow(context, queryDesc);
 	}
 	PG_END_TRY();
 	cg_armor_depth++;
@@ -234,7 +270,7 @@ redact_utility(PlannedStmt *pstmt, const char *query_string,
 	{
 		if (explain)
 			cg_armor_depth--;
-		rethrow(memory);
+		rethrow(memory, NULL);
 	}
 	PG_END_TRY();
 	if (explain)

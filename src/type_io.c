@@ -17,9 +17,11 @@
 
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
+#include "replication/walsender.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/rls.h"
 
 #include "compat.h"
 
@@ -56,8 +58,12 @@ cipguard_enc_text_out(PG_FUNCTION_ARGS)
 
 	if (cg_is_display(datum))
 	{
-		const char *text = cg_display_text(datum, &len);
+		const char *text;
 
+		/* Nothing makes masks then, so this one was stored. */
+		if (!row_security || am_walsender)
+			PG_RETURN_CSTRING(cg_armor(datum));
+		text = cg_display_text(datum, &len);
 		PG_RETURN_CSTRING(pnstrdup(text, len));
 	}
 	cg_parse(datum, &env);

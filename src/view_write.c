@@ -41,7 +41,7 @@
 #define HIDDEN_NAME		"cipguard column %u %d"
 
 static void hide_assignments(ParseState *pstate, Query *query,
-							 CG_JUMBLE_STATE *jstate);
+							 CG_JUMBLE_STATE * jstate);
 static void hide_in_query(Query *query);
 static List *hide(List *targets, Query *query);
 static void refuse_default(Query *query, TargetEntry *tle);
@@ -61,7 +61,7 @@ cg_view_write_init(void)
 }
 
 static void
-hide_assignments(ParseState *pstate, Query *query, CG_JUMBLE_STATE *jstate)
+hide_assignments(ParseState *pstate, Query *query, CG_JUMBLE_STATE * jstate)
 {
 	ListCell   *lc;
 
