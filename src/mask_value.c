@@ -107,7 +107,7 @@ prepare(FunctionCallInfo fcinfo, int argno, int32 category,
 
 	if (expr != NULL && IsA(expr, FuncExpr))
 		typmod = exprTypmod(list_nth(((FuncExpr *) expr)->args, argno));
-	m->type = getBaseTypeAndTypmod(type, &typmod);
+	m->type = getBaseType(type);
 	m->category = category;
 	get_typlenbyvalalign(m->type, &m->typlen, &m->typbyval, &m->typalign);
 	m->elem = get_element_type(m->type);
