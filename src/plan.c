@@ -284,10 +284,8 @@ is_foreign_key_query(Query *query)
 		return false;
 	foreach(lc, query->targetList)
 	{
-		Node	   *value = (Node *) lfirst_node(TargetEntry, lc)->expr;
-
-		if (!IsA(value, Const) && !IsA(value, SetToDefault) &&
-			!IsA(bare_value(value), Param))
+		/* NULL and defaults come with the coercion of the column. */
+		if (contain_var_clause((Node *) lfirst_node(TargetEntry, lc)->expr))
 			return false;
 	}
 	columns = foreign_key_columns(rte->relid);
