@@ -186,7 +186,7 @@ cg_gate_ddl(Node *stmt)
 			if (CG_CLUSTER_INDEX(stmt) != NULL)
 			{
 				const CgProtection *p =
-					forbidden(cg_gate_resolve(CG_CLUSTER_RELATION(stmt)));
+				forbidden(cg_gate_resolve(CG_CLUSTER_RELATION(stmt)));
 
 				if (p != NULL && orders_protected(p, CG_CLUSTER_INDEX(stmt)))
 					refuse(p, "an order of its rows");
