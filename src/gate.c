@@ -172,7 +172,8 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 	CgCopy		outer = copy;
 	Oid			outer_user = judged_user;
 
-	if (cg_search_ready() && IsTransactionState())
+	/* In this order: ROLLBACK comes here too. */
+	if (IsTransactionState() && cg_search_ready())
 	{
 		if (IsA(stmt, CopyStmt))
 		{

@@ -539,7 +539,7 @@ add_plain_column(StringInfo buf, Oid relid, AttrNumber attnum,
 {
 	const CgProtection *p = cg_protection(relid);
 	const CgProtectedColumn *column = p == NULL ? NULL :
-		cg_protected_column(p, attnum);
+	cg_protected_column(p, attnum);
 	int			i;
 
 	if (column == NULL || !column->derived)
