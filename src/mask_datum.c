@@ -86,8 +86,8 @@ struct CgDatumMask
 	CgDatumKind kind;
 	CgCategory	category;		/* a deep copy, see flat_category() */
 	int			max_chars;		/* strings; -1: any number */
-	bool		direct;			/* strings: neither converted nor given to
-								 * a custom masker */
+	bool		direct;			/* strings: neither converted nor given to a
+								 * custom masker */
 
 	int64		step;			/* integers */
 	Numeric		zero;			/* numeric, float */

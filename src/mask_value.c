@@ -110,7 +110,7 @@ prepare(FunctionCallInfo fcinfo, int argno, int32 category,
 	/* PostgreSQL's own types are neither domains nor encrypted. */
 	if (type >= FirstGenbkiObjectId)
 	{
-		m->type = getBaseTypeAndTypmod(type, &typmod);
+		m->type = getBaseType(type);
 		m->elem = get_element_type(m->type);
 		if (OidIsValid(m->elem))
 			m->elem = getBaseType(m->elem);

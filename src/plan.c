@@ -75,8 +75,8 @@ static Bitmapset *foreign_key_columns(Oid relid);
 static Bitmapset *add_columns(Bitmapset *columns, Datum keys);
 static void check_relation(CG_RELATION_HOOK_PARAMS);
 static void hide_order(RelOptInfo *rel, const CgProtection *p);
-static bool shows_no_protected(PlannerInfo *root, RelOptInfo *rel,
-							   const CgProtection *p);
+static bool shows_no_protected(AppendRelInfo *info, const CgProtection *p);
+static AppendRelInfo *child_info(PlannedStmt *stmt, Index child);
 static bool check_permissions(CG_CHECK_PERMS_PARAMS);
 static void check_marks(QueryDesc *queryDesc, int eflags);
 static void hear_news(QueryDesc *queryDesc);
@@ -284,10 +284,8 @@ is_foreign_key_query(Query *query)
 		return false;
 	foreach(lc, query->targetList)
 	{
-		Node	   *value = (Node *) lfirst_node(TargetEntry, lc)->expr;
-
-		if (!IsA(value, Const) && !IsA(value, SetToDefault) &&
-			!IsA(bare_value(value), Param))
+		/* NULL and defaults come with the coercion of the column. */
+		if (contain_var_clause((Node *) lfirst_node(TargetEntry, lc)->expr))
 			return false;
 	}
 	columns = foreign_key_columns(rte->relid);
@@ -417,7 +415,8 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 			hide_order(rel, p);
 		return;
 	}
-	if (shows_no_protected(root, rel, p))
+	if (root->append_rel_array != NULL &&
+		shows_no_protected(root->append_rel_array[rel->relid], p))
 		return;
 	ereport(ERROR,
 			(errcode(CG_ERRCODE_EXPOSURE),
@@ -467,10 +466,8 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
  * the parent only.
  */
 static bool
-shows_no_protected(PlannerInfo *root, RelOptInfo *rel, const CgProtection *p)
+shows_no_protected(AppendRelInfo *info, const CgProtection *p)
 {
-	AppendRelInfo *info = root->append_rel_array == NULL ? NULL :
-	root->append_rel_array[rel->relid];
 	ListCell   *lc;
 
 	if (info == NULL)
@@ -540,8 +537,11 @@ check_marks(QueryDesc *queryDesc, int eflags)
 			continue;
 		if (rte->enrname == NULL)
 		{
-			/* Planned before it was protected. */
-			if (cg_reads_all(p))
+			/* Planned before it was protected? */
+			if (cg_reads_all(p) ||
+				shows_no_protected(child_info(queryDesc->plannedstmt,
+											  foreach_current_index(lc) + 1),
+								   p))
 				continue;
 		}
 		else
@@ -583,6 +583,18 @@ check_marks(QueryDesc *queryDesc, int eflags)
 		prev_start(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
+}
+
+/* How a relation of a plan is a child there; NULL if it is none. */
+static AppendRelInfo *
+child_info(PlannedStmt *stmt, Index child)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->appendRelations)
+		if (lfirst_node(AppendRelInfo, lc)->child_relid == child)
+		return lfirst_node(AppendRelInfo, lc);
+	return NULL;
 }
 
 /* So that the next statement of a function is planned by what is true now. */
@@ -646,6 +658,7 @@ load_functions(void)
 	f.storable = our_function("storable", 1, any, 0, 0, 0, 0);
 	f.visible_statistics = our_function("visible_statistics", 3, any,
 										OIDOID, INT2OID, 0, 0);
+	f.enc_to_text = our_function("to_text", 1, enc, 0, 0, 0, 0);
 	f.coerce_enc = our_function("enc_text", 3, enc, INT4OID, BOOLOID, 0, 0);
 	f.coerce_text = our_function("enc_text", 3, TEXTOID, INT4OID, BOOLOID,
 								 0, 0);

@@ -20,6 +20,7 @@
  *
  * An output column that is sorted or grouped by is split: the raw value, no
  * longer shown, keeps the place in the order, so that an index still serves.
+ * An expression that rows are grouped by is wrapped as a whole.
  * Aggregates are wrapped from outside for the same reason.
  */
 #include "postgres.h"
@@ -57,17 +58,27 @@ typedef struct CgOriginSearch
 	List	   *origins;
 } CgOriginSearch;
 
+typedef struct CgSubjectSearch
+{
+	CgScope    *scope;
+	Var		   *subject;
+} CgSubjectSearch;
+
 typedef struct CgOutput
 {
 	CgScope    *scope;
 	bool		changed;
 	int32		category;		/* of the origins, or CG_NO_CATEGORY and kin */
+	List	   *keys;			/* what the query groups by */
 } CgOutput;
 
 static void note_categories(Query *query, List *categories);
 static void output_query(CgScope *scope, List **categories);
 static void output_list(List **targets, CgScope *scope, List **categories);
+static bool has_ref(List *clauses, Index ref);
+static void change_ref(List *clauses, Index from, Index to);
 static int32 combine(int32 a, int32 b);
+static Node *output_key(Node *node, CgOutput *out);
 static Node *output_mutator(Node *node, void *context);
 static Node *output_var(Var *var, CgOutput *out);
 static Node *wrap(Node *value, List *origins, Node *subject, CgOutput *out);
@@ -80,6 +91,7 @@ static void add_origin(CgOriginSearch *search, const CgProtection *p,
 static void column_origins(Query *query, CgScope *parent, AttrNumber attnum,
 						   CgOriginSearch *search);
 static Var *subject_of(Var *var, CgScope *scope);
+static bool find_subject(Node *node, void *context);
 static Var *subject_through(Var *var, RangeTblEntry *rte, Query *query,
 							CgScope *parent);
 static bool merges_rows(Query *query);
@@ -164,28 +176,47 @@ output_list(List **targets, CgScope *scope, List **categories)
 {
 	Query	   *query = scope->query;
 	List	   *hidden = NIL;
+	List	   *keys = NIL;
 	ListCell   *lc;
 	int			n = list_length(*targets);
 	int			column = 0;
+	Index		last = 0;
 
 	foreach(lc, *targets)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		CgOutput	out = {scope, false, CG_NO_CATEGORY};
+
+		last = Max(last, tle->ressortgroupref);
+		if (has_ref(query->groupClause, tle->ressortgroupref))
+			keys = lappend(keys, copyObject(tle->expr));
+	}
+	foreach(lc, *targets)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		CgOutput	out = {scope, false, CG_NO_CATEGORY, keys};
 		Node	   *shown;
 
 		if (tle->resjunk)
 			continue;
 		shown = output_mutator((Node *) copyObject(tle->expr), &out);
 		if (out.changed && tle->ressortgroupref != 0 &&
-			query->distinctClause == NIL)
+			(query->distinctClause == NIL ||
+			 has_ref(query->groupClause, tle->ressortgroupref)))
 		{
 			TargetEntry *sorted = makeTargetEntry(tle->expr,
 												  ++n, NULL, true);
 
 			sorted->ressortgroupref = tle->ressortgroupref;
-			tle->ressortgroupref = 0;
 			hidden = lappend(hidden, sorted);
+			tle->ressortgroupref = 0;
+			if (query->distinctClause != NIL)
+			{
+				/* What is distinct has to be shown, and sorted as it is. */
+				tle->ressortgroupref = ++last;
+				change_ref(query->distinctClause, sorted->ressortgroupref,
+						   last);
+				change_ref(query->sortClause, sorted->ressortgroupref, last);
+			}
 		}
 		if (out.changed)
 			tle->expr = (Expr *) shown;
@@ -204,6 +235,35 @@ output_list(List **targets, CgScope *scope, List **categories)
 	*targets = list_concat(*targets, hidden);
 }
 
+static bool
+has_ref(List *clauses, Index ref)
+{
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+		if (lfirst_node(SortGroupClause, lc)->tleSortGroupRef == ref)
+		return true;
+	return false;
+}
+
+/* The clauses of several lists may be the same. */
+static void
+change_ref(List *clauses, Index from, Index to)
+{
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+	{
+		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
+
+		if (clause->tleSortGroupRef == from)
+		{
+			lfirst(lc) = clause = copyObject(clause);
+			clause->tleSortGroupRef = to;
+		}
+	}
+}
+
 /* Of a value that is made of two. */
 static int32
 combine(int32 a, int32 b)
@@ -213,6 +273,23 @@ combine(int32 a, int32 b)
 	return b == CG_NO_CATEGORY ? a : CG_MANY_CATEGORIES;
 }
 
+/*
+ * An expression that rows are grouped by is wrapped as a whole: with grouping
+ * sets it is NULL in some rows, and what it is made of is not.
+ */
+static Node *
+output_key(Node *node, CgOutput *out)
+{
+	CgOutput	probe = {out->scope, false, CG_NO_CATEGORY, NIL};
+	CgOriginSearch search = {out->scope, NIL};
+
+	(void) output_mutator((Node *) copyObject(node), &probe);
+	if (!probe.changed)
+		return node;
+	(void) find_origins(node, &search);
+	return wrap(node, search.origins, NULL, out);
+}
+
 static Node *
 output_mutator(Node *node, void *context)
 {
@@ -220,6 +297,8 @@ output_mutator(Node *node, void *context)
 
 	if (node == NULL)
 		return NULL;
+	if (out->keys != NIL && !IsA(node, Var) && list_member(out->keys, node))
+		return output_key(node, out);
 	switch (nodeTag(node))
 	{
 		case T_Var:
@@ -651,6 +730,22 @@ subject_of(Var *var, CgScope *scope)
 	}
 }
 
+/* The subject of the first column in an expression that has one. */
+static bool
+find_subject(Node *node, void *context)
+{
+	CgSubjectSearch *search = context;
+
+	if (node == NULL || IsA(node, Query))
+		return false;
+	if (IsA(node, Var))
+	{
+		search->subject = subject_of((Var *) node, search->scope);
+		return search->subject != NULL;
+	}
+	return expression_tree_walker(node, find_subject, context);
+}
+
 /* Let a sub-query export its subject, and refer to that. */
 static Var *
 subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
@@ -658,7 +753,7 @@ subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
 	CgScope		scope = {query, parent, false};
 	TargetEntry *tle;
 	TargetEntry *exported = NULL;
-	Node	   *source;
+	CgSubjectSearch search = {NULL, NULL};
 	Var		   *subject;
 	Var		   *result;
 	ListCell   *lc;
@@ -667,12 +762,11 @@ subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
 		merges_rows(query) || var->varattno <= 0)
 		return NULL;
 	tle = get_tle_by_resno(query->targetList, var->varattno);
-	source = tle == NULL ? NULL : (Node *) tle->expr;
-	while (source != NULL && IsA(source, RelabelType))
-		source = (Node *) ((RelabelType *) source)->arg;
-	if (source == NULL || !IsA(source, Var))
+	if (tle == NULL)
 		return NULL;
-	subject = subject_of((Var *) source, &scope);
+	search.scope = &scope;
+	(void) find_subject((Node *) tle->expr, &search);
+	subject = search.subject;
 	if (subject == NULL)
 		return NULL;
 

@@ -67,7 +67,8 @@ hide_assignments(ParseState *pstate, Query *query, CG_JUMBLE_STATE * jstate)
 
 	if (prev_analyze)
 		prev_analyze(pstate, query, jstate);
-	if (!cg_search_ready())
+	/* ROLLBACK comes here too, when the catalogs cannot be read any more. */
+	if (query->commandType == CMD_UTILITY || !cg_search_ready())
 		return;
 	hide_in_query(query);
 	foreach(lc, query->cteList)

@@ -126,6 +126,24 @@ my $force = as($node, undef, "SELECT name FROM pg_settings WHERE name IN ('force
 $user = recorded('reader', "SET $force = on; SELECT phone FROM app.client_masked", 'read|reader|app.client||100', 'a parallel worker');
 is(as($node, 'auditor', "SELECT DISTINCT session_id IS NULL, login_role, purpose IS NULL FROM cipguard.disclosures WHERE app_user = '$user'"), 't|reader|t', 'names who let it work');
 
+# What a query groups by is shown as what it is grouped by: with grouping sets
+# it is null in some rows.
+as($node, undef, 'GRANT SELECT ON app.client TO reader');
+foreach my $case (
+	[ 'SELECT left(contact, 8), count(*) FROM app.client GROUP BY ROLLUP (left(contact, 8)) HAVING count(*) > 1 ORDER BY 1', "contact |100\n|100", 'an expression' ],
+	[ q(SELECT left(contact, 7) || '!', count(*) FROM app.client GROUP BY ROLLUP (left(contact, 7)) ORDER BY 1), "contact!|100\n|100", 'an expression of it' ],
+	[ 'SELECT DISTINCT contact, count(*) FROM app.client GROUP BY ROLLUP (contact) HAVING contact IS NULL', '|100', 'the distinct ones' ],
+	[ 'SELECT DISTINCT contact, count(*) FROM app.client WHERE id < 3 GROUP BY ROLLUP (contact) ORDER BY contact DESC', "|2\ncontact 2|1\ncontact 1|1", 'the distinct ones in order' ])
+{
+	my ($sql, $want, $what) = @$case;
+	is(as($node, 'reader', $sql), $want, "grouping sets of $what");
+}
+recorded('reader', 'SELECT left(contact, 8), count(*) FROM app.client GROUP BY 1', 'read|reader|app.client|contact|1', 'a group is one value');
+
+# A transaction that failed ends although what was looked up is out of date.
+my ($rolled_back) = run_as($node, 'reader', "BEGIN; CREATE TYPE pg_temp.t AS ENUM ('a'); SELECT 1 / 0; ROLLBACK; SELECT 'alive'", stop => 0);
+is($rolled_back, 'alive', 'a rollback looks nothing up');
+
 # 5. Subjects and columns.
 $user = recorded(undef, q(SELECT app.probe('app.client', 2::smallint, '', 1, 10000, 1), app.probe('app.client', 3::smallint, '', 1, 10000, 1)),
 	"read|$login|app.client|phone|9280\nread|$login|app.client|phone contact|10720", 'batches');
