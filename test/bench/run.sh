@@ -12,6 +12,11 @@
 #	CIPGUARD_BENCH_ROWS		rows of the large tables, 1000000
 #	CIPGUARD_BENCH_ROUNDS	5
 #	CIPGUARD_BENCH_OUT		directory to keep the raw results in
+#	CIPGUARD_BENCH_LIBPQ	where libpq is, as options of the compiler
+#	CIPGUARD_BENCH_BARE_PORT	of a server of the same host without the
+#							library; unset: the cost for others is not measured
+#
+# Fails if a limit is not met, and says which.
 #
 # "quick" means 20000 rows and 1 round: to see that it runs, not to measure.
 #
@@ -29,18 +34,26 @@
 # argument: the PostgreSQL call cost.  Limits that speak of libcrypto compare
 # with raw.c, which measures the bare operations outside of a server.
 #
-# Makes the database cipguard_bench and roles bench_*, and drops them again.
+# Short statements are sent by drive.c, which says how.  What the library costs
+# statements that have nothing to do with it is below what such a measurement
+# can tell on a busy machine; so the limits take it from loops in the server,
+# as time added to a statement, and relate it to a statement of pgbench -S.
+#
+# Makes the databases cipguard_bench and cipguard_bench_none, the latter in the
+# server without the library too, and roles bench_*, and drops them again.
 
 set -eu -o pipefail
 cd "$(dirname "$0")"
 : "${PGHOST:?}" "${PGPORT:?}" "${PGUSER:?}"
 
 case ${1:-} in
-	quick) rows=20000 rounds=1 values=50000 ;;
-	'') values=200000 rows=${CIPGUARD_BENCH_ROWS:-1000000} rounds=${CIPGUARD_BENCH_ROUNDS:-5} ;;
+	quick) rows=20000 rounds=1 values=50000 passes_of_drive=5 ;;
+	'') values=200000 passes_of_drive=25 rows=${CIPGUARD_BENCH_ROWS:-1000000} rounds=${CIPGUARD_BENCH_ROUNDS:-5} ;;
 	*) echo 'usage: run.sh [quick]' >&2; exit 2 ;;
 esac
 single=$((values / 20))
+changed=$((values < rows ? values : rows))
+bare=${CIPGUARD_BENCH_BARE_PORT:-}
 
 export PGDATABASE=cipguard_bench PGCLIENTENCODING=UTF8
 tmp=$(mktemp -d)
@@ -50,8 +63,11 @@ clean_up()
 	rm -rf "$tmp"
 	PGDATABASE=postgres psql -Xq 2>&1 <<-END | grep -v 'does not exist, skipping' >&2 || true
 		DROP DATABASE IF EXISTS cipguard_bench WITH (FORCE);
+		DROP DATABASE IF EXISTS cipguard_bench_none WITH (FORCE);
 		DROP ROLE IF EXISTS bench_reader, bench_clerk;
 	END
+	[ -z "$bare" ] || PGPORT=$bare PGDATABASE=postgres psql -Xq -c 'DROP DATABASE IF EXISTS cipguard_bench_none WITH (FORCE)' \
+		2>&1 | grep -v 'does not exist, skipping' >&2 || true
 }
 
 progress()
@@ -63,7 +79,7 @@ progress()
 
 series=()						# names, in order of appearance
 declare -A members				# numbers of the variants of a series
-declare -A passes=([value]=3 [insert]=1 [scan]=3 [look]=3 [mask]=3 [update]=1 [single]=1)
+declare -A passes=([value]=3 [insert]=1 [scan]=3 [look]=3 [mask]=3 [people]=3 [three]=3 [update]=1 [single]=1 [change]=1)
 variants=()
 sizes=()
 roles=()
@@ -135,12 +151,20 @@ for t in loop plain enc; do
 	variant look "$t" "$single" bench_reader "SELECT bench.look_$t($single)"
 done
 
-copy mask plain bench_reader 'SELECT * FROM bench.mask_plain'
+copy mask plain bench_reader 'SELECT * FROM bench.mask_bare'
 copy mask plain_clerk bench_clerk 'SELECT * FROM bench.mask_plain_masked'
 copy mask plain_reader bench_reader 'SELECT * FROM bench.mask_plain_masked'
 copy mask enc bench_reader 'SELECT * FROM bench.mask_enc'
 copy mask enc_clerk bench_clerk 'SELECT * FROM bench.mask_enc_masked'
 copy mask enc_reader bench_reader 'SELECT * FROM bench.mask_enc_masked'
+copy mask enc_base bench_clerk 'SELECT * FROM bench.mask_enc'
+for t in people three; do
+	columns='name, mobile, resident_id'
+	[ "$t" = three ] || columns="id, $columns, company, since, remark"
+	copy "$t" plain bench_reader "SELECT $columns FROM bench.people_plain"
+	copy "$t" masked bench_clerk "SELECT $columns FROM bench.people"
+	copy "$t" reader bench_reader "SELECT $columns FROM bench.people"
+done
 
 for t in plain audit; do
 	variant update "$t" "$values" - "UPDATE bench.upd_$t SET amount = amount + 1, remark = 'round ROUND'" \
@@ -149,6 +173,47 @@ done
 for t in plain audit; do
 	variant single "$t" "$single" - "CALL bench.upd_${t}_single($single, ROUND)" "VACUUM bench.upd_$t; CHECKPOINT"
 done
+
+for t in change_plain change change_masked; do
+	variant change "$t" "$changed" bench_clerk "UPDATE bench.$t SET name = name, mobile = mobile, remark = 'round ROUND'" \
+		"VACUUM bench.${t%_masked}; CHECKPOINT"
+done
+
+# short SERIES VARIANT PORT DATABASE ROLE PROTOCOL BATCH KEYS STATEMENT: a line for drive.c
+short()
+{
+	printf '%s\t%s\thost=%s port=%s dbname=%s user=%s\t%s\t%s\t%s\t%s\t%s\n' \
+		"$1" "$2" "$PGHOST" "$3" "$4" "$PGUSER" "$5" "$6" "$7" "$8" "$9"
+}
+
+shorts()
+{
+	local p t look one planned kept
+
+	look='SELECT name, mobile, resident_id FROM bench.TABLE WHERE id = KEY'
+	for p in simple prepared; do
+		short "key_$p" plain "$PGPORT" cipguard_bench bench_clerk "$p" 400 "$((rows - 1))" "${look/TABLE/people_plain}"
+		short "key_$p" masked "$PGPORT" cipguard_bench bench_clerk "$p" 400 "$((rows - 1))" "${look/TABLE/people}"
+		short "key_$p" reader "$PGPORT" cipguard_bench bench_reader "$p" 400 "$((rows - 1))" "${look/TABLE/people}"
+	done
+	[ -n "$bare" ] || return 0
+	one='SELECT abalance FROM bench.account WHERE aid = KEY'
+	planned="EXECUTE 'SELECT abalance FROM bench.account WHERE aid = ' || i INTO x"
+	kept='SELECT abalance INTO x FROM bench.account WHERE aid = i'
+	for p in simple prepared planned kept; do
+		t=$one
+		case $p in
+			planned) t=$planned ;;
+			kept) t=$kept ;;
+		esac
+		case $p in planned | kept) t="DO \$\$ DECLARE x integer; BEGIN FOR i IN 1 .. 1000 LOOP $t; END LOOP; END \$\$" ;; esac
+		set -- "$p" 400
+		case $p in planned | kept) set -- unit 1 ;; esac
+		short "$p" bare "$bare" cipguard_bench_none - "$1" "$2" 100000 "$t"
+		short "$p" none "$PGPORT" cipguard_bench_none - "$1" "$2" 100000 "$t"
+		short "$p" here "$PGPORT" cipguard_bench - "$1" "$2" 100000 "$t"
+	done
+}
 
 # --------------------------------------------------------------------- run
 
@@ -198,6 +263,22 @@ raw()
 	"$tmp/raw" >>"$tmp/raw.tsv"
 }
 
+drive()
+{
+	# shellcheck disable=SC2086 # a list of words
+	${CC:-cc} -std=gnu99 -O2 -o "$tmp/drive" drive.c \
+		${CIPGUARD_BENCH_LIBPQ:--I$(pg_config --includedir) -L$(pg_config --libdir)} -lpq >&2
+	psql -Xq -d postgres -c 'CREATE DATABASE cipguard_bench_none TEMPLATE template0 ENCODING UTF8'
+	psql -Xq -d cipguard_bench_none -f account.sql
+	psql -Xq -f account.sql
+	if [ -n "$bare" ]; then
+		PGPORT=$bare psql -Xq -d postgres -c 'CREATE DATABASE cipguard_bench_none TEMPLATE template0 ENCODING UTF8'
+		PGPORT=$bare psql -Xq -d cipguard_bench_none -f account.sql
+	fi
+	shorts >"$tmp/shorts.tsv"
+	"$tmp/drive" "$tmp/shorts.tsv" "$((2 * rounds))" "$passes_of_drive" >"$tmp/drive.tsv"
+}
+
 trap clean_up EXIT
 clean_up
 tmp=$(mktemp -d)
@@ -215,12 +296,15 @@ raw
 progress 'measuring'
 script >"$tmp/script.sql"
 psql -Xq -f "$tmp/script.sql"
+progress 'short statements'
+drive
 progress 'libcrypto once more'
 raw
 
 psql -XqAt -F $'\t' >"$tmp/results.tsv" <<'END'
 SELECT round, series, variant, n, cpu, wall FROM bench.result;
 END
+cat "$tmp/drive.tsv" >>"$tmp/results.tsv"
 psql -XqAt -F $'\t' >"$tmp/facts.tsv" <<END
 SELECT 'postgresql', current_setting('server_version');
 SELECT 'rows', $rows;

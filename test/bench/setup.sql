@@ -12,7 +12,7 @@ GRANT USAGE ON SCHEMA bench TO bench_reader, bench_clerk;
 ALTER DEFAULT PRIVILEGES IN SCHEMA bench GRANT SELECT ON TABLES TO bench_reader;
 
 SELECT cipguard.grant_access('bench_reader', category, 'read')
-	FROM unnest('{name,mobile,address}'::text[]) AS category;
+	FROM unnest('{name,mobile,address,resident_id}'::text[]) AS category;
 
 -- Time of this server process in ns: on a CPU (user and system), and by the
 -- clock. The kernel brings the first up to date when the process is taken off
@@ -128,11 +128,50 @@ INSERT INTO bench.mask_plain
 	SELECT id, (ARRAY['张三', '欧阳晓', '李四维', '王小二'])[1 + id % 4], v, '某某工程咨询有限公司' || id, DATE '2020-01-01' + id % 2000, '按季度对账'
 	FROM bench.src;
 INSERT INTO bench.mask_enc SELECT * FROM bench.mask_plain;
+CREATE TABLE bench.mask_bare (LIKE bench.mask_plain) WITH (autovacuum_enabled = off);
+INSERT INTO bench.mask_bare SELECT * FROM bench.mask_plain;
 SECURITY LABEL FOR cipguard ON COLUMN bench.mask_plain.name IS 'name';
 SECURITY LABEL FOR cipguard ON COLUMN bench.mask_plain.mobile IS 'mobile';
 SELECT cipguard.create_masking_view('bench.mask_plain');
 SELECT cipguard.create_masking_view('bench.mask_enc');
 GRANT SELECT ON bench.mask_plain_masked, bench.mask_enc_masked TO bench_reader, bench_clerk;
+GRANT SELECT ON bench.mask_enc TO bench_clerk;
+
+-- Masks in the table itself: people with a valid name, number and identity
+-- number, without labels and with.
+CREATE FUNCTION bench.resident_id(i integer) RETURNS text
+	LANGUAGE sql IMMUTABLE
+	AS $$
+		SELECT body || substr('10X98765432', 1 + (SELECT sum(substr(body, k, 1)::integer * (2::numeric ^ (18 - k)))::bigint % 11 FROM generate_series(1, 17) k)::integer, 1)
+		FROM (SELECT (ARRAY['110101', '310104', '440305', '510107'])[1 + i % 4] || to_char(DATE '1950-01-01' + i % 18000, 'YYYYMMDD') || lpad((i % 1000)::text, 3, '0')) AS t (body)
+	$$;
+CREATE TEMPORARY TABLE number AS SELECT i, bench.resident_id(i) FROM generate_series(0, 9999) i;
+CREATE TABLE bench.people_plain (
+	id integer NOT NULL,
+	name text,
+	mobile text,
+	resident_id text,
+	company text,
+	since date,
+	remark text
+) WITH (autovacuum_enabled = off, fillfactor = 100);
+INSERT INTO bench.people_plain
+	SELECT id, (ARRAY['张三', '欧阳晓', '李四维', '王小二'])[1 + id % 4], '138' || lpad(id::text, 8, '0'), resident_id, '某某工程咨询有限公司' || id, DATE '2020-01-01' + id % 2000, '按季度对账'
+	FROM bench.src JOIN number ON i = id % 10000;
+CREATE TABLE bench.people (LIKE bench.people_plain) WITH (autovacuum_enabled = off);
+INSERT INTO bench.people SELECT * FROM bench.people_plain;
+CREATE TABLE bench.change_plain (LIKE bench.people_plain) WITH (autovacuum_enabled = off, fillfactor = 50);
+INSERT INTO bench.change_plain SELECT * FROM bench.people_plain WHERE id < :values;
+CREATE TABLE bench.change (LIKE bench.people_plain) WITH (autovacuum_enabled = off, fillfactor = 50);
+INSERT INTO bench.change SELECT * FROM bench.people_plain WHERE id < :values;
+ALTER TABLE bench.people_plain ADD PRIMARY KEY (id);
+ALTER TABLE bench.people ADD PRIMARY KEY (id);
+SELECT format('SECURITY LABEL FOR cipguard ON COLUMN bench.%I.%I IS %L', t, c, c)
+	FROM unnest('{people,change}'::text[]) t, unnest('{name,mobile,resident_id}'::text[]) c
+	\gexec
+SELECT cipguard.create_masking_view('bench.change');
+GRANT SELECT ON bench.people_plain, bench.people TO bench_clerk;
+GRANT SELECT, UPDATE ON bench.change_plain, bench.change, bench.change_masked TO bench_clerk;
 
 -- Updates of a table of ten columns, with and without audit.
 CREATE TABLE bench.upd_plain (

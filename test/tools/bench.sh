@@ -3,11 +3,17 @@
 #
 # Runs test/bench/run.sh in the environment of demo.sh, with
 # CIPGUARD_BENCH_ROWS (default 1000000); the server writes to disk as it would
-# in production.
+# in production.  A second one, without the library, is there to be compared
+# with.
 . "$(dirname "$0")/private_server.sh"
 
 stage "$@"
+# The pg_config of the private tree would name directories of that.
+CIPGUARD_BENCH_LIBPQ="-I$("$PG_CONFIG" --includedir) -L$("$PG_CONFIG" --libdir)"
+export CIPGUARD_BENCH_LIBPQ
 build || { cat "$work/build.log" >&2; die 'build failed'; }
+start_server bare 'fsync = on' "shared_buffers = '256MB'" "max_wal_size = '4GB'"
+export CIPGUARD_BENCH_BARE_PORT=$PGPORT
 start_server bench "shared_preload_libraries = 'cipguard'" 'fsync = on' "shared_buffers = '256MB'" \
 	"max_wal_size = '4GB'"
 mkdir -p "$work/logs"
@@ -16,4 +22,5 @@ rc=0
 bash test/bench/run.sh || rc=$?
 [ "$rc" = 0 ] || cp "$work/bench.log" "$work/logs/server.log"
 stop_server bench
+stop_server bare
 exit "$rc"
