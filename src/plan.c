@@ -30,6 +30,7 @@
 #include "access/parallel.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_statistic.h"
@@ -427,9 +428,9 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 }
 
 /*
- * An index on a masked column would give the masks in the order of the values
- * behind them.  It serves for nothing else, since predicates see masks; but
- * for equality, to whoever may search.
+ * A scan of an index on a masked column would give rows in the order of the
+ * values behind the masks, whatever it was made for.  A bitmap of it does not.
+ * Equality is for whoever may search.
  */
 static void
 hide_order(RelOptInfo *rel, const CgProtection *p)
@@ -439,25 +440,33 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 	foreach(lc, rel->indexlist)
 	{
 		IndexOptInfo *index = lfirst_node(IndexOptInfo, lc);
+		Bitmapset  *used = NULL;
 		CgLevel		level = CG_LEVEL_READ;
+		int			n = -1;
 		int			i;
 
+		pull_varattnos((Node *) index->indexprs, rel->relid, &used);
 		for (i = 0; i < index->ncolumns; i++)
+			if (index->indexkeys[i] > 0)
+				used = bms_add_member(used, index->indexkeys[i] -
+									  FirstLowInvalidHeapAttributeNumber);
+		while ((n = bms_next_member(used, n)) >= 0)
 		{
-			const CgProtectedColumn *column =
-			cg_protected_column(p, index->indexkeys[i]);
+			AttrNumber	attnum = n + FirstLowInvalidHeapAttributeNumber;
+			const CgProtectedColumn *column = attnum > 0 ?
+			cg_protected_column(p, attnum) : NULL;
 
 			/* The order of tokens tells nothing. */
-			if (column == NULL || column->encrypted)
-				continue;
-			level = Min(level, cg_column_level(p, index->indexkeys[i]));
-			index->canreturn[i] = index->canreturn[i] &&
-				cg_column_level(p, index->indexkeys[i]) == CG_LEVEL_READ;
+			if (column != NULL && !column->encrypted)
+				level = Min(level, cg_column_level(p, attnum));
 		}
+		if (level == CG_LEVEL_READ)
+			continue;
+		index->sortopfamily = NULL;
+		for (i = 0; i < index->ncolumns; i++)
+			index->canreturn[i] = false;
 		if (level == CG_LEVEL_NONE)
-			rel->indexlist = foreach_delete_current(rel->indexlist, lc);
-		else if (level == CG_LEVEL_SEARCH)
-			index->sortopfamily = NULL;
+			index->amhasgettuple = false;
 	}
 }
 
