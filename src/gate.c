@@ -23,6 +23,7 @@
 #include "tcop/utility.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 
@@ -119,7 +120,8 @@ note_copy(PlannedStmt *stmt)
 
 		if (list != NULL)
 		{
-			copy.categories = pstrdup(list + 1);
+			copy.categories = MemoryContextStrdup(TopTransactionContext,
+												  list + 1);
 			return;
 		}
 	}

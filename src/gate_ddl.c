@@ -74,6 +74,7 @@
 
 static void look_at_alter_table(AlterTableStmt *stmt);
 static bool is_harmless(AlterTableCmd *cmd, const CgProtection *p);
+static bool orders_protected(const CgProtection *p, const char *name);
 static bool is_plain_constraint(Constraint *constraint, const CgProtection *p);
 static void look_at_create(CreateStmt *stmt);
 static void look_at_trigger(CreateTrigStmt *stmt);
@@ -183,8 +184,13 @@ cg_gate_ddl(Node *stmt)
 		case CG_CLUSTER_STMT:
 			/* Rows in the order of an index tell what is in it. */
 			if (CG_CLUSTER_INDEX(stmt) != NULL)
-				refuse_if_forbidden(CG_CLUSTER_RELATION(stmt),
-									"an order of its rows");
+			{
+				const CgProtection *p =
+				forbidden(cg_gate_resolve(CG_CLUSTER_RELATION(stmt)));
+
+				if (p != NULL && orders_protected(p, CG_CLUSTER_INDEX(stmt)))
+					refuse(p, "an order of its rows");
+			}
 			break;
 		case T_RefreshMatViewStmt:
 			(void) cg_gate_resolve(((RefreshMatViewStmt *) stmt)->relation);
@@ -313,6 +319,8 @@ is_harmless(AlterTableCmd *cmd, const CgProtection *p)
 				}
 				return harmless;
 			}
+		case AT_ClusterOn:
+			return !orders_protected(p, cmd->name);
 		case AT_ColumnDefault:
 		case AT_DropNotNull:
 		case AT_SetNotNull:
@@ -351,6 +359,26 @@ is_harmless(AlterTableCmd *cmd, const CgProtection *p)
 		default:
 			return false;
 	}
+}
+
+/* Has an index of the table a protected column, or an expression? */
+static bool
+orders_protected(const CgProtection *p, const char *name)
+{
+	Oid			oid = get_relname_relid(name, get_rel_namespace(p->relid));
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(oid));
+	Form_pg_index index;
+	bool		result = false;
+	int			i;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;			/* the statement will say so */
+	index = (Form_pg_index) GETSTRUCT(tuple);
+	for (i = 0; i < index->indnatts; i++)
+		result = result || index->indkey.values[i] == 0 ||
+			cg_protected_column(p, index->indkey.values[i]) != NULL;
+	ReleaseSysCache(tuple);
+	return result;
 }
 
 /* A foreign key could compare by a cast of somebody's. */

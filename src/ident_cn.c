@@ -105,7 +105,7 @@ all_digits(const uint32_t *c, size_t n)
 	return true;
 }
 
-static int
+static inline int
 number(const uint32_t *c, size_t n)
 {
 	int			value = 0;
@@ -312,14 +312,13 @@ judge_calendar(int year, int month, int day)
 {
 	static const unsigned char days[] =
 	{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	bool		leap;
 
 	if (year < 1 || month < 1 || month > 12 || day < 1)
 		return CG_V_DATE;
-	leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-	if (day > days[month - 1] + (month == 2 && leap ? 1 : 0))
-		return CG_V_DATE;
-	return CG_V_OK;
+	if (day <= days[month - 1])
+		return CG_V_OK;
+	return month == 2 && day == 29 && year % 4 == 0 &&
+		(year % 100 != 0 || year % 400 == 0) ? CG_V_OK : CG_V_DATE;
 }
 
 static CgVerdict
@@ -335,29 +334,14 @@ judge_birth(int year, int month, int day, int today)
 
 /* Codes of provinces, and those the residence permits have: 81 to 83. */
 static bool
-is_province(int code)
+is_province(const uint32_t *c)
 {
-	switch (code / 10)
-	{
-		case 1:
-			return code >= 11 && code <= 15;
-		case 2:
-			return code >= 21 && code <= 23;
-		case 3:
-			return code >= 31 && code <= 37;
-		case 4:
-			return code >= 41 && code <= 46;
-		case 5:
-			return code >= 50 && code <= 54;
-		case 6:
-			return code >= 61 && code <= 65;
-		case 7:
-			return code == 71;
-		case 8:
-			return code >= 81 && code <= 83;
-		default:
-			return false;
-	}
+	/* of each first digit, the first and the last second digit */
+	static const char first[] = "1111101111";
+	static const char last[] = "0537645130";
+	uint32_t	decade = c[0] - '0';
+
+	return c[1] >= (uint32_t) first[decade] && c[1] <= (uint32_t) last[decade];
 }
 
 /*
@@ -389,13 +373,13 @@ judge_resident_id(const uint32_t *c, size_t n, int today)
 	}
 	if (n == 15)
 	{
-		if (!is_province(number(c, 2)))
+		if (!is_province(c))
 			return CG_V_PROVINCE;
 		return judge_birth(1900 + number(c + 6, 2), number(c + 8, 2),
 						   number(c + 10, 2), today);
 	}
 
-	if (!is_province(number(c[0] == '9' ? c + 1 : c, 2)))
+	if (!is_province(c[0] == '9' ? c + 1 : c))
 		return CG_V_PROVINCE;
 	verdict = judge_birth(number(c + 6, 4), number(c + 10, 2),
 						  number(c + 12, 2), today);
@@ -421,12 +405,10 @@ judge_bank_card(const uint32_t *c, size_t n, int today)
 		return CG_V_CHARSET;
 	if (c[0] == '0')
 		return CG_V_FORMAT;		/* no issuer of cards has a leading 0 */
-	for (i = 0; i < n; i++)
-	{
-		unsigned	digit = c[n - 1 - i] - '0';
-
-		sum += i % 2 == 1 ? doubled[digit] : digit;
-	}
+	for (i = n % 2; i < n; i += 2)
+		sum += doubled[c[i] - '0'] + (c[i + 1] - '0');
+	if (n % 2 == 1)
+		sum += c[0] - '0';
 	return sum % 10 == 0 ? CG_V_OK : CG_V_OK_LUHN_SOFT;
 }
 

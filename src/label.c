@@ -219,7 +219,8 @@ cg_is_encrypted_type(Oid typid)
 	Oid			base;
 	bool		result;
 
-	if (!OidIsValid(typid))
+	/* PostgreSQL's own types, of OIDs given by hand, are asked for most. */
+	if (typid < FirstGenbkiObjectId)
 		return false;
 	base = getBaseType(typid);
 	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(base));
@@ -254,7 +255,7 @@ cg_holds_encrypted(Oid typid)
 	int			i;
 
 	check_stack_depth();
-	if (!OidIsValid(typid))
+	if (typid < FirstGenbkiObjectId)
 		return false;
 	typid = getBaseType(typid);
 	if (cg_is_encrypted_type(typid) ||

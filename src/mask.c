@@ -159,16 +159,38 @@ cg_put_ends(const uint32_t *c, size_t n, size_t first, size_t last, char *out)
 	return (size_t) (o - out);
 }
 
+static inline bool
+is_code(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+}
+
 size_t
 cg_mask_ends(CgValidator v, size_t first, size_t last,
 			 const char *text, size_t len, char *out)
 {
 	uint32_t	c[CODE_MAX];
-	size_t		n = cg_collect(CG_FORM_CODE, text, len, c, CODE_MAX);
+	size_t		n = 0;
+	bool		bare;
+
+	/* Most codes are digits and capitals, with nothing to leave out. */
+	while (n < len && n < CODE_MAX && is_code(text[n]))
+	{
+		c[n] = (uint32_t) text[n];
+		n++;
+	}
+	bare = n == len;
+	if (!bare)
+		n = cg_collect(CG_FORM_CODE, text, len, c, CODE_MAX);
 
 	if (!cg_verdict_ok(cg_judge(v, c, n, NO_TODAY)))
 		return cg_put_stars(n, out);
-	return cg_put_ends(c, n, first, last, out);
+	if (!bare)
+		return cg_put_ends(c, n, first, last, out);
+	memcpy(out, text, first);
+	memset(out + first, '*', n - first - last);
+	memcpy(out + n - last, text + n - last, last);
+	return n;
 }
 
 /*

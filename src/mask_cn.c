@@ -7,6 +7,7 @@
 #include "mask_impl.h"
 #include "regions_cn.h"
 
+#define HAN_LEN			3		/* bytes of most characters */
 #define NAME_HAN_MAX	4		/* characters of a name without dot */
 #define NAME_STARS_MAX	3
 #define NAME_PARTS_MAX	4		/* of a name with dots */
@@ -17,9 +18,29 @@
 /* Of numbers: # a digit, @ a letter but I and O, others as they are. */
 typedef char CgPattern[PATTERN_MAX + 1];
 
+static bool is_bare_name(const char *text, size_t len);
 static bool matches(const CgPattern pattern, const uint32_t *c, size_t n);
 static size_t mask_pattern(const CgPattern *patterns, size_t count,
 						   const char *text, size_t len, char *out);
+
+/* Two to four characters, all of the common block, U+4E00 to 9FFF? */
+static bool
+is_bare_name(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *) text;
+	size_t		i;
+
+	if (len < 2 * HAN_LEN || len > NAME_HAN_MAX * HAN_LEN ||
+		len % HAN_LEN != 0)
+		return false;
+	for (i = 0; i < len; i += HAN_LEN)
+	{
+		if (s[i] < 0xE4 || s[i] > 0xE9 || (s[i] == 0xE4 && s[i + 1] < 0xB8) ||
+			(s[i + 1] & 0xC0) != 0x80 || (s[i + 2] & 0xC0) != 0x80)
+			return false;
+	}
+	return true;
+}
 
 /*
  * The surname, or the first character of a name with dots, and at most three
@@ -32,11 +53,22 @@ cg_mask_name(const char *text, size_t len, char *out)
 	size_t		part[NAME_PARTS_MAX] = {0};
 	size_t		max = sizeof(c) / sizeof(c[0]);
 	size_t		parts = 1;
-	size_t		n = cg_collect(CG_FORM_WORD, text, len, c, max);
+	size_t		n;
 	size_t		shown = 1;
 	size_t		i;
 	char	   *o;
 
+	/* The way most are written takes half the time. */
+	if (is_bare_name(text, len))
+	{
+		n = len / HAN_LEN;
+		if (n > 2 && cg_is_compound_surname(text))
+			shown = 2;
+		memcpy(out, text, shown * HAN_LEN);
+		memset(out + shown * HAN_LEN, '*', n - shown);
+		return shown * HAN_LEN + (n - shown);
+	}
+	n = cg_collect(CG_FORM_WORD, text, len, c, max);
 	if (n < 2 || n > max)
 		return cg_put_stars(n, out);
 	for (i = 0; i < n; i++)

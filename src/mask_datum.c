@@ -26,6 +26,7 @@
 
 #include <math.h>
 
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -83,8 +84,10 @@ typedef enum CgDatumKind
 struct CgDatumMask
 {
 	CgDatumKind kind;
-	CgCategory	category;		/* a deep copy */
+	CgCategory	category;		/* a deep copy, see flat_category() */
 	int			max_chars;		/* strings; -1: any number */
+	bool		direct;			/* strings: neither converted nor given to a
+								 * custom masker */
 
 	int64		step;			/* integers */
 	Numeric		zero;			/* numeric, float */
@@ -100,6 +103,8 @@ struct CgDatumMask
 	char		elmalign;
 };
 
+static bool is_string(CgDatumKind kind);
+static void flat_category(CgCategory *to, const CgCategory *from);
 static CgDatumKind kind_of_type(Oid type, int32 typmod,
 								const CgCategory *category);
 static void prepare_step(CgDatumMask *m, int64 units);
@@ -133,10 +138,19 @@ cg_mask_datum_prepare(Oid type, int32 typmod, const CgCategory *c,
 	CgDatumMask *m = palloc0(sizeof(CgDatumMask));
 	Oid			element;
 
-	cg_category_copy(&m->category, c);
-	type = getBaseTypeAndTypmod(type, &typmod);
-	m->kind = kind_of_type(type, typmod, &m->category);
+	/* Those that PostgreSQL numbers by hand are no domains. */
+	if (type >= FirstGenbkiObjectId)
+		type = getBaseTypeAndTypmod(type, &typmod);
+	m->kind = kind_of_type(type, typmod, c);
 	m->max_chars = -1;
+	if (is_string(m->kind) && c->function == NULL)
+	{
+		flat_category(&m->category, c);
+		m->direct = GetDatabaseEncoding() == PG_UTF8 ||
+			GetDatabaseEncoding() == PG_SQL_ASCII;
+	}
+	else
+		cg_category_copy(&m->category, c);
 
 	switch (m->kind)
 	{
@@ -175,6 +189,27 @@ cg_mask_datum_prepare(Oid type, int32 typmod, const CgCategory *c,
 	}
 	MemoryContextSwitchTo(old);
 	return m;
+}
+
+static bool
+is_string(CgDatumKind kind)
+{
+	return kind == CG_KIND_TEXT || kind == CG_KIND_BPCHAR ||
+		kind == CG_KIND_NAME;
+}
+
+/*
+ * Strings need nothing of what a category points to, unless there is a custom
+ * masker.  Copying it takes longer than the mask of one value.
+ */
+static void
+flat_category(CgCategory *to, const CgCategory *from)
+{
+	*to = *from;
+	to->options.size = NULL;
+	to->options.npaths = 0;
+	to->options.paths = NULL;
+	to->options.source = NULL;
 }
 
 static CgDatumKind
@@ -330,8 +365,8 @@ cg_mask_needs_subtransaction(const CgCategory *c)
 	CgCategory	copy;
 	int			i;
 
-	if (c->function != NULL)
-		return true;
+	if (c->function != NULL || c->options.npaths == 0)
+		return c->function != NULL;
 	cg_category_copy(&copy, c);
 	for (i = 0; i < copy.options.npaths; i++)
 	{
@@ -528,10 +563,20 @@ convert(const char *string, Size *len, int from, int to)
 static text *
 mask_string(CgDatumMask *m, const char *plain, Size len)
 {
-	text	   *mask = cg_mask_text(&m->category, plain, len);
+	text	   *mask;
 	Size		n;
 
-	if (m->max_chars < 0)
+	if (m->direct && len <= MAX_TEXT)
+	{
+		mask = palloc(VARHDRSZ + CG_MASK_BOUND(len));
+		SET_VARSIZE(mask, VARHDRSZ +
+					cg_mask(m->category.mask, m->category.style, plain, len,
+							VARDATA(mask)));
+	}
+	else
+		mask = cg_mask_text(&m->category, plain, len);
+	if (m->max_chars < 0 ||
+		VARSIZE(mask) - VARHDRSZ <= (Size) m->max_chars)
 		return mask;
 	n = pg_mbstrlen_with_len(VARDATA(mask), VARSIZE(mask) - VARHDRSZ);
 	if (n <= (Size) m->max_chars)

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_statistic_ext.h"
@@ -49,9 +50,6 @@
 typedef struct CgMasking
 {
 	Oid			type;			/* base type */
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
 	int32		category;
 	bool		encrypted;		/* an encrypted type, or an array of it */
 	Oid			elem;			/* of an array of encrypted values */
@@ -107,15 +105,19 @@ prepare(FunctionCallInfo fcinfo, int argno, int32 category,
 
 	if (expr != NULL && IsA(expr, FuncExpr))
 		typmod = exprTypmod(list_nth(((FuncExpr *) expr)->args, argno));
-	m->type = getBaseType(type);
+	m->type = type;
 	m->category = category;
-	get_typlenbyvalalign(m->type, &m->typlen, &m->typbyval, &m->typalign);
-	m->elem = get_element_type(m->type);
-	if (OidIsValid(m->elem))
-		m->elem = getBaseType(m->elem);
-	if (OidIsValid(m->elem) && !cg_is_encrypted_type(m->elem))
-		m->elem = InvalidOid;
-	m->encrypted = cg_is_encrypted_type(m->type) || OidIsValid(m->elem);
+	/* PostgreSQL's own types are neither domains nor encrypted. */
+	if (type >= FirstGenbkiObjectId)
+	{
+		m->type = getBaseType(type);
+		m->elem = get_element_type(m->type);
+		if (OidIsValid(m->elem))
+			m->elem = getBaseType(m->elem);
+		if (OidIsValid(m->elem) && !cg_is_encrypted_type(m->elem))
+			m->elem = InvalidOid;
+		m->encrypted = cg_is_encrypted_type(m->type) || OidIsValid(m->elem);
+	}
 	if (!m->encrypted && category >= 0)
 		m->plain = cg_mask_datum_prepare(type, typmod,
 										 cg_category_by_id(category, false),
@@ -495,7 +497,7 @@ same(CgMasking *m, Datum a, Datum b, Oid collid)
 		!OidIsValid(get_typcollation(m->type)))
 		return DatumGetBool(FunctionCall2Coll(&m->equality->eq_opr_finfo,
 											  collid, a, b));
-	return datum_image_eq(a, b, m->typbyval, m->typlen);
+	return datum_image_eq(a, b, m->equality->typbyval, m->equality->typlen);
 }
 
 static bool

@@ -37,10 +37,13 @@
 #include "acting.h"
 #include "cipguard.h"
 #include "label.h"
+#include "protect.h"
 
 static char *build_query(Oid relid);
 static void add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 					   const char *relation);
+static void add_plain_column(StringInfo buf, Oid relid, AttrNumber attnum,
+							 const char *relation, const char *name);
 static bool follow_names(Oid viewid, Oid relid, const char *view);
 static void rebuild(Oid relid);
 static void define_view(const char *verb, const char *view, Oid relid);
@@ -529,6 +532,31 @@ build_query(Oid relid)
 	return buf.data;
 }
 
+/* One that is generated from protected ones is for whoever may read those. */
+static void
+add_plain_column(StringInfo buf, Oid relid, AttrNumber attnum,
+				 const char *relation, const char *name)
+{
+	const CgProtection *p = cg_protection(relid);
+	const CgProtectedColumn *column = p == NULL ? NULL :
+	cg_protected_column(p, attnum);
+	int			i;
+
+	if (column == NULL || !column->derived)
+	{
+		appendStringInfo(buf, "t.%s", name);
+		return;
+	}
+	appendStringInfoString(buf, "CASE WHEN (SELECT ");
+	for (i = 0; i < column->n_needs; i++)
+		appendStringInfo(buf, "%scipguard.can_access(%s, 'read', %s)",
+						 i > 0 ? " AND " : "",
+						 quote_literal_cstr(NameStr(cg_category_by_id(column->needs[i],
+																	  false)->name)),
+						 relation);
+	appendStringInfo(buf, ") THEN t.%s END AS %s", name, name);
+}
+
 /*
  * Types that have no mask are NULL to whoever may not read.  Elements of an
  * array are no columns, so grants limited to this table do not open them.
@@ -543,7 +571,7 @@ add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 
 	if (c == NULL)
 	{
-		appendStringInfo(buf, "t.%s", name);
+		add_plain_column(buf, relid, att->attnum, relation, name);
 		return;
 	}
 	category = quote_literal_cstr(NameStr(c->name));

@@ -66,8 +66,7 @@
 #include "plan_mask.h"
 
 static PlannedStmt *plan(CG_PLANNER_PARAMS);
-static bool needs_work(Query *query);
-static bool needs_work_walker(Node *node, void *context);
+static bool is_protected(Node *node, void *context);
 static bool inline_functions(Node *node, void *context);
 static bool is_foreign_key_query(Query *query);
 static bool is_plain_comparison(Node *node, Bitmapset *columns);
@@ -76,8 +75,8 @@ static Bitmapset *foreign_key_columns(Oid relid);
 static Bitmapset *add_columns(Bitmapset *columns, Datum keys);
 static void check_relation(CG_RELATION_HOOK_PARAMS);
 static void hide_order(RelOptInfo *rel, const CgProtection *p);
-static bool shows_no_protected(PlannerInfo *root, RelOptInfo *rel,
-							   const CgProtection *p);
+static bool shows_no_protected(AppendRelInfo *info, const CgProtection *p);
+static AppendRelInfo *child_info(PlannedStmt *stmt, Index child);
 static bool check_permissions(CG_CHECK_PERMS_PARAMS);
 static void check_marks(QueryDesc *queryDesc, int eflags);
 static void hear_news(QueryDesc *queryDesc);
@@ -118,24 +117,26 @@ plan(CG_PLANNER_PARAMS)
 {
 	bool		outer_touches = cg_plan_touches;
 	bool		depends = false;
+	bool		compares = false;
 	PlannedStmt *result;
-	PlannerGlobal inlined = {0};
+	PlannerGlobal *inlined = NULL;
 
 	cg_plan_touches = false;
 	cg_access_tick();
-	if (cg_search_ready())
+	if (cg_search_ready() &&
+		(is_protected((Node *) parse, &compares) || compares))
 	{
 		bool		foreign_key = InNoForceRLSOperation();
 
-		if (!cg_masks() || !load_functions() || !needs_work(parse))
-			 /* nothing to mask */ ;
+		if (!cg_masks() || !load_functions())
+			 /* nothing is masked */ ;
 		else if (foreign_key && is_foreign_key_query(parse))
 			linitial_node(RangeTblEntry, parse->rtable)->enrname = CG_RTE_MARK;
 		else
 		{
-			inlined.type = T_PlannerGlobal;
-			inlined.boundParams = boundParams;
-			(void) inline_functions((Node *) parse, &inlined);
+			inlined = makeNode(PlannerGlobal);
+			inlined->boundParams = boundParams;
+			(void) inline_functions((Node *) parse, inlined);
 			if (cg_mask_query(parse, NULL))
 				cg_plan_touches = true;
 			if (cg_plan_touches)
@@ -144,54 +145,74 @@ plan(CG_PLANNER_PARAMS)
 		if (!foreign_key)
 			depends = cg_plan_search(parse);
 	}
-	depends = depends || cg_plan_touches || inlined.dependsOnRole;
+	depends = depends || cg_plan_touches;
 
 	if (prev_planner)
 		result = prev_planner(CG_PLANNER_ARGS);
 	else
 		result = standard_planner(CG_PLANNER_ARGS);
 
+	if (inlined != NULL)
+	{
+		depends = depends || inlined->dependsOnRole;
+		result->invalItems = list_concat(result->invalItems,
+										 inlined->invalItems);
+		result->relationOids = list_concat(result->relationOids,
+										   inlined->relationOids);
+	}
 	if (depends)
 		result->dependsOnRole = true;
-	result->invalItems = list_concat(result->invalItems, inlined.invalItems);
-	result->relationOids = list_concat(result->relationOids,
-									   inlined.relationOids);
 	cg_plan_touches = outer_touches;
 	return result;
 }
 
 /*
  * Is there anything in it that is masked: a protected relation, statistics,
- * or a function that may lead to one?
+ * or a function that may lead to one?  If not, context (a bool) tells whether
+ * something of ours is compared.  Most statements have neither, and all pay
+ * for this walk.
  */
 static bool
-needs_work(Query *query)
-{
-	return needs_work_walker((Node *) query, NULL);
-}
-
-static bool
-needs_work_walker(Node *node, void *context)
+is_protected(Node *node, void *context)
 {
 	ListCell   *lc;
+	Oid			opno;
 
 	if (node == NULL)
 		return false;
-	if (!IsA(node, Query))
-		return expression_tree_walker(node, needs_work_walker, context);
-	foreach(lc, ((Query *) node)->rtable)
+	switch (nodeTag(node))
 	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		case T_Var:
+		case T_Const:
+		case T_Param:
+			return false;
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+		case T_ScalarArrayOpExpr:
+			opno = IsA(node, ScalarArrayOpExpr) ?
+				((ScalarArrayOpExpr *) node)->opno : ((OpExpr *) node)->opno;
+			if (opno >= FirstNormalObjectId && cg_is_comparison(opno))
+				*(bool *) context = true;
+			break;
+		case T_Query:
+			foreach(lc, ((Query *) node)->rtable)
+			{
+				RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
-		if ((rte->rtekind == RTE_RELATION &&
-			 (rte->relid == StatisticRelationId ||
-			  rte->relid == StatisticExtDataRelationId ||
-			  cg_protection(rte->relid) != NULL)) ||
-			rte->rtekind == RTE_FUNCTION)
-			return true;
+				if ((rte->rtekind == RTE_RELATION &&
+					 (rte->relid == StatisticRelationId ||
+					  rte->relid == StatisticExtDataRelationId ||
+					  cg_protection(rte->relid) != NULL)) ||
+					rte->rtekind == RTE_FUNCTION)
+					return true;
+			}
+			return query_tree_walker((Query *) node, is_protected, context,
+									 0);
+		default:
+			break;
 	}
-	return query_tree_walker((Query *) node, needs_work_walker, context,
-							 QTW_IGNORE_JOINALIASES);
+	return expression_tree_walker(node, is_protected, context);
 }
 
 /*
@@ -263,10 +284,8 @@ is_foreign_key_query(Query *query)
 		return false;
 	foreach(lc, query->targetList)
 	{
-		Node	   *value = (Node *) lfirst_node(TargetEntry, lc)->expr;
-
-		if (!IsA(value, Const) && !IsA(value, SetToDefault) &&
-			!IsA(bare_value(value), Param))
+		/* NULL and defaults come with the coercion of the column. */
+		if (contain_var_clause((Node *) lfirst_node(TargetEntry, lc)->expr))
 			return false;
 	}
 	columns = foreign_key_columns(rte->relid);
@@ -396,7 +415,8 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 			hide_order(rel, p);
 		return;
 	}
-	if (shows_no_protected(root, rel, p))
+	if (root->append_rel_array != NULL &&
+		shows_no_protected(root->append_rel_array[rel->relid], p))
 		return;
 	ereport(ERROR,
 			(errcode(CG_ERRCODE_EXPOSURE),
@@ -446,10 +466,8 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
  * the parent only.
  */
 static bool
-shows_no_protected(PlannerInfo *root, RelOptInfo *rel, const CgProtection *p)
+shows_no_protected(AppendRelInfo *info, const CgProtection *p)
 {
-	AppendRelInfo *info = root->append_rel_array == NULL ? NULL :
-	root->append_rel_array[rel->relid];
 	ListCell   *lc;
 
 	if (info == NULL)
@@ -519,8 +537,11 @@ check_marks(QueryDesc *queryDesc, int eflags)
 			continue;
 		if (rte->enrname == NULL)
 		{
-			/* Planned before it was protected. */
-			if (cg_reads_all(p))
+			/* Planned before it was protected? */
+			if (cg_reads_all(p) ||
+				shows_no_protected(child_info(queryDesc->plannedstmt,
+											  foreach_current_index(lc) + 1),
+								   p))
 				continue;
 		}
 		else
@@ -562,6 +583,18 @@ check_marks(QueryDesc *queryDesc, int eflags)
 		prev_start(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
+}
+
+/* How a relation of a plan is a child there; NULL if it is none. */
+static AppendRelInfo *
+child_info(PlannedStmt *stmt, Index child)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->appendRelations)
+		if (lfirst_node(AppendRelInfo, lc)->child_relid == child)
+		return lfirst_node(AppendRelInfo, lc);
+	return NULL;
 }
 
 /* So that the next statement of a function is planned by what is true now. */
@@ -625,6 +658,7 @@ load_functions(void)
 	f.storable = our_function("storable", 1, any, 0, 0, 0, 0);
 	f.visible_statistics = our_function("visible_statistics", 3, any,
 										OIDOID, INT2OID, 0, 0);
+	f.enc_to_text = our_function("to_text", 1, enc, 0, 0, 0, 0);
 	f.coerce_enc = our_function("enc_text", 3, enc, INT4OID, BOOLOID, 0, 0);
 	f.coerce_text = our_function("enc_text", 3, TEXTOID, INT4OID, BOOLOID,
 								 0, 0);

@@ -54,6 +54,7 @@ static Node *storable(Node *node);
 static Var *old_value(CgAssignment *a);
 static Node *through_view(Node *node);
 static bool is_view_case(CaseExpr *expr);
+static bool is_view_array(CaseExpr *expr);
 static bool is_excluded_value(Node *node, CgAssignment *a);
 static bool is_old_value(Node *node, CgAssignment *a);
 static bool from_mask(Node *node, void *context);
@@ -94,7 +95,9 @@ cg_assign_targets(List *targets, CmdType command, Index result_relation,
 		else
 		{
 			node = assign_other(node, &a);
+			/* An upsert of masks finds the row that they are of. */
 			if (command == CMD_INSERT && column->category >= 0 &&
+				scope->query->onConflict == NULL &&
 				!(IsA(node, Const) && ((Const *) node)->constisnull) &&
 				!IsA(node, SetToDefault) &&
 				cg_scope_level(p, tle->resno) < CG_LEVEL_READ)
@@ -137,6 +140,16 @@ assign(Node *node, CgAssignment *a)
 					 call->funcid != cg_plan_functions->coerce_enc))
 					break;
 				linitial(call->args) = assign(linitial(call->args), a);
+				return node;
+			}
+		case T_ArrayCoerceExpr:
+			{
+				ArrayCoerceExpr *coerce = (ArrayCoerceExpr *) node;
+
+				if (coerce->coerceformat != COERCE_IMPLICIT_CAST ||
+					exprType((Node *) coerce->arg) != coerce->resulttype)
+					break;
+				coerce->arg = (Expr *) assign((Node *) coerce->arg, a);
 				return node;
 			}
 		case T_CoerceToDomain:
@@ -258,6 +271,13 @@ through_view(Node *node)
 			inner = (Node *) linitial_node(CaseWhen,
 										   ((CaseExpr *) inner)->args)->result;
 		}
+		else if (IsA(inner, CaseExpr) && is_view_array((CaseExpr *) inner))
+		{
+			shown = true;
+			inner = (Node *) ((NullTest *)
+							  linitial_node(CaseWhen,
+											((CaseExpr *) inner)->args)->expr)->arg;
+		}
 		else if (IsA(inner, FuncExpr) &&
 				 (call->funcid == f->disclose_text ||
 				  call->funcid == f->disclose_enc))
@@ -270,6 +290,10 @@ through_view(Node *node)
 				  call->funcid == f->coerce_text) &&
 				 call->funcformat != COERCE_EXPLICIT_CALL)
 			inner = linitial(call->args);
+		else if (IsA(inner, ArrayCoerceExpr) &&
+				 ((ArrayCoerceExpr *) inner)->coerceformat !=
+				 COERCE_EXPLICIT_CALL)
+			inner = (Node *) ((ArrayCoerceExpr *) inner)->arg;
 		else
 			return shown && IsA(inner, Var) ? inner : node;
 	}
@@ -285,6 +309,23 @@ is_view_case(CaseExpr *expr)
 		mask = (FuncExpr *) ((RelabelType *) mask)->arg;
 	return list_length(expr->args) == 1 && mask != NULL &&
 		IsA(mask, FuncExpr) && mask->funcid == cg_plan_functions->mask_any;
+}
+
+/* CASE WHEN t.c IS NOT NULL THEN ARRAY(SELECT disclose(...) ...) END */
+static bool
+is_view_array(CaseExpr *expr)
+{
+	CaseWhen   *when = linitial_node(CaseWhen, expr->args);
+	SubLink    *link = (SubLink *) when->result;
+	TargetEntry *tle;
+
+	if (list_length(expr->args) != 1 || !IsA(when->expr, NullTest) ||
+		!IsA(((NullTest *) when->expr)->arg, Var) ||
+		!IsA(link, SubLink) || link->subLinkType != ARRAY_SUBLINK)
+		return false;
+	tle = linitial_node(TargetEntry, ((Query *) link->subselect)->targetList);
+	return IsA(tle->expr, FuncExpr) &&
+		((FuncExpr *) tle->expr)->funcid == cg_plan_functions->disclose_enc;
 }
 
 /*

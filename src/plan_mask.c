@@ -318,6 +318,7 @@ mask_apart(CgScope *scope, CgAside *aside)
 												 aside->quals[i]);
 		i++;
 	}
+	query->onConflict = aside->on_conflict;
 	if (aside->targets != NIL)
 	{
 		query->targetList = cg_take_hidden(aside->targets, query);
@@ -333,7 +334,6 @@ mask_apart(CgScope *scope, CgAside *aside)
 			mask_policy(option->qual, scope, query->resultRelation);
 	}
 	query->withCheckOptions = aside->check_options;
-	query->onConflict = aside->on_conflict;
 	if (query->onConflict != NULL)
 	{
 		OnConflictExpr *conflict = query->onConflict;
@@ -846,9 +846,18 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 	else if (!column->encrypted)
 		return NULL;
 
-	/* A reader's index serves through a masking view, too. */
+	/*
+	 * A reader's index serves through a masking view, too, and what he is
+	 * shown is recorded by column and subject.
+	 */
 	if (call->funcid == f->disclose_text &&
 		cg_scope_level(p, var->varattno) == CG_LEVEL_READ)
 		return linitial(call->args);
+	if (call->funcid == f->disclose_enc &&
+		cg_access_level(column->category, InvalidOid) == CG_LEVEL_READ &&
+		row_security)
+		return (Node *) makeFuncExpr(f->enc_to_text, TEXTOID, call->args,
+									 call->funccollid, call->inputcollid,
+									 COERCE_EXPLICIT_CALL);
 	return (Node *) call;
 }

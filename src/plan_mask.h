@@ -33,6 +33,7 @@ typedef struct CgPlanFunctions
 	Oid			storable;
 	Oid			visible_statistics;
 	Oid			checked;		/* type */
+	Oid			enc_to_text;	/* to_text(enc_text) */
 	Oid			coerce_enc;		/* enc_text(enc_text, int4, bool) */
 	Oid			coerce_text;	/* enc_text(text, int4, bool) */
 	Oid			coerce_varchar;

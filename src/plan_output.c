@@ -65,6 +65,13 @@ typedef struct CgWholeRow
 	RangeTblEntry *rte;
 } CgWholeRow;
 
+/* The search for a subject in an expression. */
+typedef struct CgSubjectSearch
+{
+	CgScope    *scope;
+	Var		   *subject;
+} CgSubjectSearch;
+
 typedef struct CgOutput
 {
 	CgScope    *scope;
@@ -92,6 +99,7 @@ static void add_origin(CgOriginSearch *search, const CgProtection *p,
 static void column_origins(Query *query, CgScope *parent, AttrNumber attnum,
 						   CgOriginSearch *search);
 static Var *subject_of(Var *var, CgScope *scope);
+static bool find_subject(Node *node, void *context);
 static Var *subject_through(Var *var, RangeTblEntry *rte, Query *query,
 							CgScope *parent);
 static TargetEntry *add_column(Query *query, Expr *expr);
@@ -733,6 +741,22 @@ subject_of(Var *var, CgScope *scope)
 	}
 }
 
+/* The subject of the first column in an expression that has one. */
+static bool
+find_subject(Node *node, void *context)
+{
+	CgSubjectSearch *search = context;
+
+	if (node == NULL || IsA(node, Query))
+		return false;
+	if (IsA(node, Var))
+	{
+		search->subject = subject_of((Var *) node, search->scope);
+		return search->subject != NULL;
+	}
+	return expression_tree_walker(node, find_subject, context);
+}
+
 /* Let a sub-query export its subject, and refer to that. */
 static Var *
 subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
@@ -740,7 +764,7 @@ subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
 	CgScope		scope = {query, parent, false};
 	TargetEntry *tle;
 	TargetEntry *exported = NULL;
-	Node	   *source;
+	CgSubjectSearch search = {NULL, NULL};
 	Var		   *subject;
 	Var		   *result;
 	ListCell   *lc;
@@ -749,12 +773,11 @@ subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
 		merges_rows(query) || var->varattno <= 0)
 		return NULL;
 	tle = get_tle_by_resno(query->targetList, var->varattno);
-	source = tle == NULL ? NULL : (Node *) tle->expr;
-	while (source != NULL && IsA(source, RelabelType))
-		source = (Node *) ((RelabelType *) source)->arg;
-	if (source == NULL || !IsA(source, Var))
+	if (tle == NULL)
 		return NULL;
-	subject = subject_of((Var *) source, &scope);
+	search.scope = &scope;
+	(void) find_subject((Node *) tle->expr, &search);
+	subject = search.subject;
 	if (subject == NULL)
 		return NULL;
 

@@ -47,6 +47,9 @@
 #include "label.h"
 #include "protect.h"
 
+/* Each statement asks several times for each relation. */
+#define NUM_RECENT	64
+
 typedef struct CgEntry
 {
 	Oid			relid;			/* hash key */
@@ -71,6 +74,7 @@ static void find_derived(CgProtection *p, Relation rel);
 static void load_descendant(CgProtection *p, Relation rel, Oid child);
 
 static HTAB *entries = NULL;
+static CgEntry *recent[NUM_RECENT]; /* in entries, which loses none */
 static List *old_contexts = NIL;
 static int	num_protected = 0;
 
@@ -134,10 +138,15 @@ const CgProtection *
 cg_protection(Oid relid)
 {
 	CgEntry    *entry;
+	CgEntry   **slot = &recent[relid % NUM_RECENT];
 	bool		found;
 
 	if (relid < FirstNormalObjectId)
 		return NULL;
+	entry = *slot;
+	if (entry != NULL && entry->relid == relid && !entry->stale &&
+		!entry->filling)
+		return entry->protection;
 	if (entries == NULL)
 	{
 		HASHCTL		ctl;
@@ -153,6 +162,7 @@ cg_protection(Oid relid)
 		begin_entry(entry);
 	if (entry->stale || entry->filling)
 		entry = fill(relid);
+	*slot = entry;
 	return entry->protection;
 }
 

@@ -14,7 +14,7 @@ CREATE TABLE cipguard.access_grant (
 	revoked_at timestamptz
 );
 COMMENT ON TABLE cipguard.access_grant IS 'grants of access to personal data, with those revoked';
-COMMENT ON COLUMN cipguard.access_grant.relation IS 'the grant opens this table only, through its masking view; null: every table';
+COMMENT ON COLUMN cipguard.access_grant.relation IS 'the grant opens this table and its masking view only; null: every table';
 COMMENT ON COLUMN cipguard.access_grant.purpose IS 'counts only while cipguard.purpose has this value; null: always';
 COMMENT ON COLUMN cipguard.access_grant.granted_by IS 'login role of the officer';
 REVOKE ALL ON TABLE cipguard.access_grant FROM PUBLIC;

@@ -646,7 +646,8 @@ AS $$
 	WHERE EXISTS (SELECT FROM used u WHERE u.labelled) AND NOT cipguard.preloaded()
 	UNION ALL
 	SELECT 'setting ' || s.name, 'setting', 'high', s.leak, format('Set %s = on in the configuration file.', s.name)
-	FROM (VALUES ('cipguard.mask_owner', 'Owners of tables see stored values of labelled columns without a grant.'),
+	FROM (VALUES ('cipguard.transparent_masking', 'The tables themselves are not masked: labelled columns are shown to all who may select.'),
+		('cipguard.mask_owner', 'Owners of tables see stored values of labelled columns without a grant.'),
 		('cipguard.mask_superuser', 'Superusers see stored values of labelled columns without a grant.')) s (name, leak)
 	WHERE EXISTS (SELECT FROM used u WHERE u.labelled) AND current_setting(s.name, true) = 'off'
 $$;

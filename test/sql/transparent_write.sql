@@ -66,8 +66,8 @@ END
 $$;
 CREATE VIEW trip AS SELECT target, style FROM unnest(ARRAY['client', 'client_masked']) WITH ORDINALITY t (target, n), unnest('{literals,values,text,varchar,unknown,upsert,merge}'::text[]) WITH ORDINALITY s (style, i) WHERE target = 'client' OR style <> 'merge' ORDER BY n, i;
 GRANT SELECT ON trip TO PUBLIC;
--- Of an upsert of an encrypted column nothing is lost, but the mask is refused
--- as a new value.
+-- By an upsert nothing is lost, but masks are refused, since they might become
+-- new rows.
 SET ROLE regress_cipguard_clerk;
 SELECT target, style, round_trip(target, style) FROM trip;
 SET ROLE regress_cipguard_search;
