@@ -30,6 +30,7 @@
 #include "access/parallel.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_statistic.h"
@@ -440,8 +441,19 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 	{
 		IndexOptInfo *index = lfirst_node(IndexOptInfo, lc);
 		CgLevel		level = CG_LEVEL_READ;
-		int			i;
+		Bitmapset  *used = NULL;
+		int			i = -1;
 
+		/* No predicate matches an expression of a masked column. */
+		pull_varattnos((Node *) index->indexprs, rel->relid, &used);
+		while ((i = bms_next_member(used, i)) >= 0)
+		{
+			AttrNumber	attnum = i + FirstLowInvalidHeapAttributeNumber;
+
+			if (attnum == InvalidAttrNumber ||
+				cg_column_level(p, attnum) < CG_LEVEL_READ)
+				level = CG_LEVEL_NONE;
+		}
 		for (i = 0; i < index->ncolumns; i++)
 		{
 			const CgProtectedColumn *column =
