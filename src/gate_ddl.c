@@ -646,6 +646,7 @@ forbidden(Oid relid)
 	Relation	rel;
 	bool		fresh;
 
+	CG_STRESS_RETURN(NULL);
 	if (p == NULL || superuser() || cg_reads_all(p))
 		return NULL;
 	rel = try_relation_open(relid, AccessShareLock);
@@ -711,6 +712,7 @@ cg_gate_object(Oid class_id, Oid object_id)
 	const CgProtection *p;
 	List	   *seen = NIL;
 
+	CG_STRESS_RETURN();
 	if (!cg_search_ready())
 		return;
 	if (class_id == ConstraintRelationId)
