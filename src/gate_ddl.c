@@ -636,6 +636,7 @@ cg_gate_forbidden(Oid relid)
 	Relation	rel;
 	bool		fresh;
 
+	CG_STRESS_RETURN(NULL);
 	if (p == NULL || superuser() || cg_reads_all(p))
 		return NULL;
 	rel = try_relation_open(relid, AccessShareLock);

@@ -57,6 +57,7 @@ cg_gate_object(Oid class_id, Oid object_id)
 	const CgProtection *p;
 	List	   *seen = NIL;
 
+	CG_STRESS_RETURN();
 	if (!cg_search_ready())
 		return;
 	if (class_id == ConstraintRelationId)

@@ -46,6 +46,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
+#include "parser/analyze.h"
 #include "parser/parse_func.h"
 #include "parser/parsetree.h"
 #include "utils/array.h"
@@ -66,6 +67,8 @@
 #include "plan.h"
 #include "plan_mask.h"
 
+static void note_dependency(ParseState *pstate, Query *query,
+							JumbleState *jstate);
 static PlannedStmt *plan(CG_PLANNER_PARAMS);
 static bool is_protected(Node *node, void *context);
 static bool inline_functions(Node *node, void *context);
@@ -89,6 +92,7 @@ static CG_RELATION_HOOK_TYPE prev_relation = NULL;
 static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static ExecutorStart_hook_type prev_start = NULL;
 static ExecutorEnd_hook_type prev_end = NULL;
+static post_parse_analyze_hook_type prev_analyze = NULL;
 
 static CgPlanFunctions functions;
 static bool functions_stale = true;
@@ -109,8 +113,35 @@ cg_plan_init(void)
 	CG_RELATION_HOOK = check_relation;
 	prev_start = ExecutorStart_hook;
 	ExecutorStart_hook = check_marks;
+	prev_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = note_dependency;
 	prev_end = ExecutorEnd_hook;
 	ExecutorEnd_hook = hear_news;
+}
+
+/*
+ * What a query on protected tables gives depends on the role and on
+ * row_security, as if it had policies.  Told so, the plan cache looks at both
+ * before it uses a plan again.
+ */
+static void
+note_dependency(ParseState *pstate, Query *query, JumbleState *jstate)
+{
+	ListCell   *lc;
+
+	if (prev_analyze)
+		prev_analyze(pstate, query, jstate);
+	if (query->commandType == CMD_UTILITY || !cg_search_ready())
+		return;
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_RELATION &&
+			(rte->relkind == RELKIND_VIEW ||
+			 cg_protection(rte->relid) != NULL))
+			query->hasRowSecurity = true;
+	}
 }
 
 static PlannedStmt *
@@ -445,20 +476,24 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 		int			n = -1;
 		int			i;
 
+		/* Searching matches no expression. */
 		pull_varattnos((Node *) index->indexprs, rel->relid, &used);
-		for (i = 0; i < index->ncolumns; i++)
-			if (index->indexkeys[i] > 0)
-				used = bms_add_member(used, index->indexkeys[i] -
-									  FirstLowInvalidHeapAttributeNumber);
 		while ((n = bms_next_member(used, n)) >= 0)
 		{
 			AttrNumber	attnum = n + FirstLowInvalidHeapAttributeNumber;
-			const CgProtectedColumn *column = attnum > 0 ?
-			cg_protected_column(p, attnum) : NULL;
+
+			if (attnum == InvalidAttrNumber ||
+				cg_column_level(p, attnum) < CG_LEVEL_READ)
+				level = CG_LEVEL_NONE;
+		}
+		for (i = 0; i < index->ncolumns; i++)
+		{
+			const CgProtectedColumn *column =
+				cg_protected_column(p, index->indexkeys[i]);
 
 			/* The order of tokens tells nothing. */
 			if (column != NULL && !column->encrypted)
-				level = Min(level, cg_column_level(p, attnum));
+				level = Min(level, cg_column_level(p, index->indexkeys[i]));
 		}
 		if (level == CG_LEVEL_READ)
 			continue;
