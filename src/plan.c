@@ -68,7 +68,7 @@
 #include "plan_mask.h"
 
 static void note_dependency(ParseState *pstate, Query *query,
-							JumbleState *jstate);
+							CG_JUMBLE_STATE * jstate);
 static PlannedStmt *plan(CG_PLANNER_PARAMS);
 static bool is_protected(Node *node, void *context);
 static bool inline_functions(Node *node, void *context);
@@ -125,7 +125,7 @@ cg_plan_init(void)
  * before it uses a plan again.
  */
 static void
-note_dependency(ParseState *pstate, Query *query, JumbleState *jstate)
+note_dependency(ParseState *pstate, Query *query, CG_JUMBLE_STATE * jstate)
 {
 	ListCell   *lc;
 
@@ -489,7 +489,7 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 		for (i = 0; i < index->ncolumns; i++)
 		{
 			const CgProtectedColumn *column =
-				cg_protected_column(p, index->indexkeys[i]);
+			cg_protected_column(p, index->indexkeys[i]);
 
 			/* The order of tokens tells nothing. */
 			if (column != NULL && !column->encrypted)
