@@ -197,7 +197,7 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 	{
 		next(pstmt, query_string, read_only_tree, context, params, env, dest,
 			 qc);
-		if (IsA(stmt, CreateTableAsStmt))
+		if (IsA(stmt, CreateTableAsStmt) && OidIsValid(copy.relid))
 			plan_unfilled((CreateTableAsStmt *) stmt, query_string);
 		if (copy.categories != NULL && OidIsValid(copy.relid))
 			label_copy();

@@ -9,10 +9,8 @@
  * Of ALTER TABLE he may do what is in a list; the rest is refused, what future
  * versions bring included.
  *
- * The statement is looked at first, which gives the better message; the
- * object access hook looks again at what was made, by whatever statement.  A
- * function, operator or domain that such a definition already uses may not be
- * replaced by him either: dependencies are followed back to the tables.
+ * The statement is looked at first, which gives the better message;
+ * gate_object.c looks again at what was made, by whatever statement.
  *
  * Code also comes along with a parent or partition.  Two tables are joined
  * only if neither of their trees runs code.
@@ -87,15 +85,7 @@ static bool has_check(List *constraints);
 static bool column_has_code(ColumnDef *column);
 static void keep_derived(Oid relid, const char *name);
 static void keep_labels(Oid child, const char *column);
-static const CgProtection *forbidden(Oid relid);
-static void refuse(const CgProtection *p, const char *what);
 static void refuse_if_forbidden(RangeVar *relation, const char *what);
-static bool function_is_readers(Oid func, const CgProtection *p);
-static void label_references(Oid constraint_id);
-static HeapTuple fetch(Relation catalog, Oid index, AttrNumber oid_column,
-					   Oid oid);
-static Oid	relation_of(Oid class_id, Oid object_id);
-static const CgProtection *used_by(Oid class_id, Oid object_id, List **seen);
 
 void
 cg_gate_ddl(Node *stmt)
@@ -162,8 +152,8 @@ cg_gate_ddl(Node *stmt)
 				const CgProtection *p;
 
 				if ((cg_is_domain_check(domain)) &&
-					(p = used_by(TypeRelationId, type, &seen)) != NULL)
-					refuse(p, "a check of a domain that it uses");
+					(p = cg_gate_used_by(TypeRelationId, type, &seen)) != NULL)
+					cg_gate_refuse(p, "a check of a domain that it uses");
 				break;
 			}
 		case T_CreatePublicationStmt:
@@ -186,10 +176,10 @@ cg_gate_ddl(Node *stmt)
 			if (CG_CLUSTER_INDEX(stmt) != NULL)
 			{
 				const CgProtection *p =
-				forbidden(cg_gate_resolve(CG_CLUSTER_RELATION(stmt)));
+				cg_gate_forbidden(cg_gate_resolve(CG_CLUSTER_RELATION(stmt)));
 
 				if (p != NULL && orders_protected(p, CG_CLUSTER_INDEX(stmt)))
-					refuse(p, "an order of its rows");
+					cg_gate_refuse(p, "an order of its rows");
 			}
 			break;
 		case T_RefreshMatViewStmt:
@@ -228,7 +218,7 @@ look_at_alter_table(AlterTableStmt *stmt)
 
 	/* As the statement will; a label that is being set is waited for. */
 	LockRelationOid(relid, AlterTableGetLockLevel(stmt->cmds));
-	p = forbidden(relid);
+	p = cg_gate_forbidden(relid);
 	foreach(lc, stmt->cmds)
 	{
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
@@ -257,7 +247,7 @@ look_at_alter_table(AlterTableStmt *stmt)
 				break;
 			default:
 				if (p != NULL && !is_harmless(cmd, p))
-					refuse(p, "such a change");
+					cg_gate_refuse(p, "such a change");
 				if (cmd->subtype == AT_DropExpression)
 					keep_derived(relid, cmd->name);
 				break;
@@ -430,13 +420,13 @@ look_at_create(CreateStmt *stmt)
 		Oid			parent = cg_gate_resolve(lfirst_node(RangeVar, lc));
 		ListCell   *other;
 
-		if (forbidden(parent) == NULL)
+		if (cg_gate_forbidden(parent) == NULL)
 			continue;
 		foreach(other, stmt->inhRelations)
 		{
 			Oid			relid = cg_gate_resolve(lfirst_node(RangeVar, other));
 
-			if (OidIsValid(relid) && forbidden(relid) == NULL)
+			if (OidIsValid(relid) && cg_gate_forbidden(relid) == NULL)
 				refuse_code(lappend_oid(cg_ancestors(relid), relid));
 		}
 	}
@@ -446,15 +436,15 @@ static void
 look_at_trigger(CreateTrigStmt *stmt)
 {
 	Oid			relid = cg_gate_resolve(stmt->relation);
-	const CgProtection *p = forbidden(relid);
+	const CgProtection *p = cg_gate_forbidden(relid);
 
 	refuse_masking_view(relid);
 
 	if (p != NULL &&
 		(stmt->whenClause != NULL ||
-		 !function_is_readers(LookupFuncName(stmt->funcname, 0, NULL, true),
-							  p)))
-		refuse(p, "a trigger");
+		 !cg_gate_function_is_readers(LookupFuncName(stmt->funcname, 0, NULL, true),
+									  p)))
+		cg_gate_refuse(p, "a trigger");
 }
 
 /* A trigger or rule on a masking view would see what readers are shown. */
@@ -488,9 +478,9 @@ look_at_pair(Oid parent, Oid child)
 {
 	if (!OidIsValid(parent) || !OidIsValid(child))
 		return;
-	if (forbidden(child) != NULL && forbidden(parent) == NULL)
+	if (cg_gate_forbidden(child) != NULL && cg_gate_forbidden(parent) == NULL)
 		refuse_code(lappend_oid(cg_ancestors(parent), parent));
-	if (forbidden(parent) != NULL && forbidden(child) == NULL)
+	if (cg_gate_forbidden(parent) != NULL && cg_gate_forbidden(child) == NULL)
 		refuse_code(find_all_inheritors(child, NoLock, NULL));
 }
 
@@ -639,13 +629,14 @@ keep_labels(Oid child, const char *column)
  * one that this transaction made, and that is in no family, are no values but
  * its own.
  */
-static const CgProtection *
-forbidden(Oid relid)
+const CgProtection *
+cg_gate_forbidden(Oid relid)
 {
 	const CgProtection *p = OidIsValid(relid) ? cg_protection(relid) : NULL;
 	Relation	rel;
 	bool		fresh;
 
+	CG_STRESS_RETURN(NULL);
 	if (p == NULL || superuser() || cg_reads_all(p))
 		return NULL;
 	rel = try_relation_open(relid, AccessShareLock);
@@ -657,8 +648,8 @@ forbidden(Oid relid)
 	return fresh ? NULL : p;
 }
 
-static void
-refuse(const CgProtection *p, const char *what)
+void
+cg_gate_refuse(const CgProtection *p, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -672,18 +663,18 @@ refuse(const CgProtection *p, const char *what)
 static void
 refuse_if_forbidden(RangeVar *relation, const char *what)
 {
-	const CgProtection *p = forbidden(cg_gate_resolve(relation));
+	const CgProtection *p = cg_gate_forbidden(cg_gate_resolve(relation));
 
 	if (p != NULL)
-		refuse(p, what);
+		cg_gate_refuse(p, what);
 }
 
 /*
  * Is a function the work of somebody who may read the table?  One that comes
  * with PostgreSQL is nobody's: its arguments say what it does.
  */
-static bool
-function_is_readers(Oid func, const CgProtection *p)
+bool
+cg_gate_function_is_readers(Oid func, const CgProtection *p)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(func));
 	Oid			user;
@@ -702,319 +693,4 @@ function_is_readers(Oid func, const CgProtection *p)
 	result = cg_reads_all(p);
 	SetUserIdAndSecContext(user, context);
 	return result;
-}
-
-void
-cg_gate_object(Oid class_id, Oid object_id)
-{
-	const char *what = NULL;
-	const CgProtection *p;
-	List	   *seen = NIL;
-
-	if (!cg_search_ready())
-		return;
-	if (class_id == ConstraintRelationId)
-		label_references(object_id);
-	if (superuser())
-		return;
-	switch (class_id)
-	{
-		case ProcedureRelationId:
-			p = used_by(class_id, object_id, &seen);
-			if (p != NULL)
-				ereport(ERROR,
-						(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						 errmsg("permission denied to change a function that runs on protected table \"%s\"",
-								get_rel_name(p->relid)),
-						 errdetail("It is called with values that you may not read."),
-						 errhint("Ask somebody who may read all protected columns of the table.")));
-			return;
-		case TriggerRelationId:
-			what = "a trigger";
-			break;
-		case PolicyRelationId:
-			what = "a policy";
-			break;
-		case RewriteRelationId:
-			what = "a rule";
-			break;
-		case ConstraintRelationId:
-			what = "a check";
-			break;
-		case AttrDefaultRelationId:
-			what = "a generated column";
-			break;
-		case StatisticExtRelationId:
-			what = "statistics of an expression";
-			break;
-		case RelationRelationId:
-			what = "a partial or expression index";
-			break;
-		default:
-			return;
-	}
-	p = forbidden(relation_of(class_id, object_id));
-	if (p != NULL)
-		refuse(p, what);
-}
-
-/*
- * What refers to a labelled column holds the same values, and ON UPDATE
- * CASCADE will bring new ones: it gets the label, unless it has one.
- */
-static void
-label_references(Oid constraint_id)
-{
-	Relation	catalog = table_open(ConstraintRelationId, AccessShareLock);
-	HeapTuple	tuple = fetch(catalog, ConstraintOidIndexId,
-							  Anum_pg_constraint_oid, constraint_id);
-	Form_pg_constraint constraint;
-	Datum		keys[2];
-	bool		nulls[2];
-	bool		labelled = false;
-	int			i;
-
-	if (HeapTupleIsValid(tuple) &&
-		((Form_pg_constraint) GETSTRUCT(tuple))->contype == CONSTRAINT_FOREIGN)
-	{
-		constraint = (Form_pg_constraint) GETSTRUCT(tuple);
-		keys[0] = heap_getattr(tuple, Anum_pg_constraint_conkey,
-							   RelationGetDescr(catalog), &nulls[0]);
-		keys[1] = heap_getattr(tuple, Anum_pg_constraint_confkey,
-							   RelationGetDescr(catalog), &nulls[1]);
-		if (!nulls[0] && !nulls[1])
-		{
-			ArrayType  *from = DatumGetArrayTypeP(keys[0]);
-			ArrayType  *to = DatumGetArrayTypeP(keys[1]);
-			int16	   *from_columns = (int16 *) ARR_DATA_PTR(from);
-			int16	   *to_columns = (int16 *) ARR_DATA_PTR(to);
-
-			for (i = 0; i < ArrayGetNItems(ARR_NDIM(from), ARR_DIMS(from)); i++)
-			{
-				const CgCategory *c = cg_column_category(constraint->confrelid,
-														 to_columns[i]);
-				ObjectAddress object;
-
-				if (c == NULL ||
-					cg_column_category(constraint->conrelid,
-									   from_columns[i]) != NULL)
-					continue;
-				ObjectAddressSubSet(object, RelationRelationId,
-									constraint->conrelid, from_columns[i]);
-				SetSecurityLabel(&object, CG_SCHEMA, NameStr(c->name));
-				labelled = true;
-			}
-		}
-		if (labelled)
-			cg_invalidate_family(constraint->conrelid);
-	}
-	table_close(catalog, AccessShareLock);
-}
-
-/* A row of a catalog, perhaps too new for the caches; a copy, or NULL. */
-static HeapTuple
-fetch(Relation catalog, Oid index, AttrNumber oid_column, Oid oid)
-{
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, oid_column, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(oid));
-	scan = systable_beginscan(catalog, index, true, SnapshotSelf, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		tuple = heap_copytuple(tuple);
-	systable_endscan(scan);
-	return tuple;
-}
-
-/*
- * The table that an object runs code on; InvalidOid if it runs none, or none
- * that the parent of its table did not run before.
- */
-static Oid
-relation_of(Oid class_id, Oid object_id)
-{
-	static const struct
-	{
-		Oid			class_id;
-		Oid			catalog;
-		Oid			index;
-		AttrNumber	oid_column;
-	}			sources[] = {
-		{TriggerRelationId, TriggerRelationId, TriggerOidIndexId,
-		Anum_pg_trigger_oid},
-		{PolicyRelationId, PolicyRelationId, PolicyOidIndexId,
-		Anum_pg_policy_oid},
-		{RewriteRelationId, RewriteRelationId, RewriteOidIndexId,
-		Anum_pg_rewrite_oid},
-		{ConstraintRelationId, ConstraintRelationId, ConstraintOidIndexId,
-		Anum_pg_constraint_oid},
-		{AttrDefaultRelationId, AttrDefaultRelationId, AttrDefaultOidIndexId,
-		Anum_pg_attrdef_oid},
-		{StatisticExtRelationId, StatisticExtRelationId,
-		StatisticExtOidIndexId, Anum_pg_statistic_ext_oid},
-		{RelationRelationId, IndexRelationId, IndexRelidIndexId,
-		Anum_pg_index_indexrelid}
-	};
-	Relation	catalog;
-	HeapTuple	tuple;
-	void	   *form;
-	Oid			result = InvalidOid;
-	int			i = 0;
-
-	while (sources[i].class_id != class_id)
-		i++;
-	catalog = table_open(sources[i].catalog, AccessShareLock);
-	tuple = fetch(catalog, sources[i].index, sources[i].oid_column, object_id);
-	if (!HeapTupleIsValid(tuple))
-	{
-		table_close(catalog, AccessShareLock);
-		return InvalidOid;
-	}
-	form = GETSTRUCT(tuple);
-	switch (class_id)
-	{
-		case TriggerRelationId:
-			{
-				Form_pg_trigger trigger = form;
-				const CgProtection *p;
-
-				/* Foreign keys, and clones for partitions. */
-				if (trigger->tgisinternal || OidIsValid(trigger->tgparentid))
-					break;
-				p = cg_protection(trigger->tgrelid);
-				if (p != NULL &&
-					(!heap_attisnull(tuple, Anum_pg_trigger_tgqual,
-									 RelationGetDescr(catalog)) ||
-					 !function_is_readers(trigger->tgfoid, p)))
-					result = trigger->tgrelid;
-				break;
-			}
-		case PolicyRelationId:
-			result = ((Form_pg_policy) form)->polrelid;
-			break;
-		case RewriteRelationId:
-			result = ((Form_pg_rewrite) form)->ev_class;
-			if (get_rel_relkind(result) == RELKIND_VIEW ||
-				get_rel_relkind(result) == RELKIND_MATVIEW)
-				result = InvalidOid;
-			break;
-		case ConstraintRelationId:
-			if (((Form_pg_constraint) form)->contype == CONSTRAINT_CHECK &&
-				((Form_pg_constraint) form)->conislocal)
-				result = ((Form_pg_constraint) form)->conrelid;
-			break;
-		case AttrDefaultRelationId:
-			{
-				Form_pg_attrdef def = form;
-
-				if (get_attgenerated(def->adrelid, def->adnum) != '\0' &&
-					!has_superclass(def->adrelid))
-					result = def->adrelid;
-				break;
-			}
-		case StatisticExtRelationId:
-			if (!heap_attisnull(tuple, Anum_pg_statistic_ext_stxexprs,
-								RelationGetDescr(catalog)))
-				result = ((Form_pg_statistic_ext) form)->stxrelid;
-			break;
-		case RelationRelationId:
-			if ((!heap_attisnull(tuple, Anum_pg_index_indexprs,
-								 RelationGetDescr(catalog)) ||
-				 !heap_attisnull(tuple, Anum_pg_index_indpred,
-								 RelationGetDescr(catalog))) &&
-				!has_superclass(object_id))
-				result = ((Form_pg_index) form)->indrelid;
-			break;
-	}
-	table_close(catalog, AccessShareLock);
-	return result;
-}
-
-/*
- * A protected table, not readable to the current user, on which an object is
- * used: by what depends on it, by what depends on that, and so on.
- */
-static const CgProtection *
-used_by(Oid class_id, Oid object_id, List **seen)
-{
-	Relation	depend;
-	ScanKeyData key[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	const CgProtection *found = NULL;
-
-	check_stack_depth();
-	if (list_member_oid(*seen, object_id))
-		return NULL;
-	*seen = lappend_oid(*seen, object_id);
-
-	depend = table_open(DependRelationId, AccessShareLock);
-	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(class_id));
-	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(object_id));
-	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2,
-							  key);
-	while (found == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend d = (Form_pg_depend) GETSTRUCT(tuple);
-		Oid			relid = InvalidOid;
-
-		switch (d->classid)
-		{
-			case RelationRelationId:
-				relid = d->objid;
-				if (get_rel_relkind(relid) == RELKIND_INDEX ||
-					get_rel_relkind(relid) == RELKIND_PARTITIONED_INDEX)
-					relid = IndexGetRelation(relid, true);
-				break;
-			case TriggerRelationId:
-				{
-					Relation	catalog = table_open(TriggerRelationId,
-													 AccessShareLock);
-					HeapTuple	row = fetch(catalog, TriggerOidIndexId,
-											Anum_pg_trigger_oid, d->objid);
-
-					if (HeapTupleIsValid(row))
-						relid = ((Form_pg_trigger) GETSTRUCT(row))->tgrelid;
-					table_close(catalog, AccessShareLock);
-					break;
-				}
-			case PolicyRelationId:
-			case RewriteRelationId:
-			case AttrDefaultRelationId:
-			case StatisticExtRelationId:
-				relid = relation_of(d->classid, d->objid);
-				break;
-			case ConstraintRelationId:
-				relid = relation_of(d->classid, d->objid);
-				if (!OidIsValid(relid))
-				{
-					HeapTuple	row = SearchSysCache1(CONSTROID,
-													  ObjectIdGetDatum(d->objid));
-
-					if (HeapTupleIsValid(row))
-					{
-						Oid			type = ((Form_pg_constraint)
-											GETSTRUCT(row))->contypid;
-
-						ReleaseSysCache(row);
-						if (OidIsValid(type))
-							found = used_by(TypeRelationId, type, seen);
-					}
-				}
-				break;
-			default:
-				found = used_by(d->classid, d->objid, seen);
-				break;
-		}
-		if (found == NULL)
-			found = forbidden(relid);
-	}
-	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
-	return found;
 }

@@ -224,6 +224,7 @@ cipguard_mask_value(PG_FUNCTION_ARGS)
 	bool		isnull;
 	Datum		result;
 
+	CG_STRESS_RETURN(value);
 	if (m == NULL || m->category != PG_GETARG_INT32(1))
 		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, 0, PG_GETARG_INT32(1),
 											   fcinfo->flinfo->fn_mcxt);
@@ -388,6 +389,10 @@ cipguard_keep_value(PG_FUNCTION_ARGS)
 	Datum		shown;
 	bool		isnull;
 
+#ifdef CG_STRESS
+	fcinfo->isnull = PG_ARGISNULL(0);
+	return PG_GETARG_DATUM(0);
+#endif
 	if (m == NULL)
 		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, 1, category,
 											   fcinfo->flinfo->fn_mcxt);
@@ -634,6 +639,7 @@ cipguard_visible_statistics(PG_FUNCTION_ARGS)
 	const CgProtection *p;
 	bool		whole = false;
 
+	CG_STRESS_RETURN(PG_GETARG_DATUM(0));
 	if (attnum == 0)
 	{
 		HeapTuple	tuple = SearchSysCache1(STATEXTOID,

@@ -30,6 +30,7 @@
 #include "access/parallel.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_statistic.h"
@@ -45,6 +46,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
+#include "parser/analyze.h"
 #include "parser/parse_func.h"
 #include "parser/parsetree.h"
 #include "utils/array.h"
@@ -65,6 +67,8 @@
 #include "plan.h"
 #include "plan_mask.h"
 
+static void note_dependency(ParseState *pstate, Query *query,
+							CG_JUMBLE_STATE * jstate);
 static PlannedStmt *plan(CG_PLANNER_PARAMS);
 static bool is_protected(Node *node, void *context);
 static bool inline_functions(Node *node, void *context);
@@ -88,6 +92,7 @@ static CG_RELATION_HOOK_TYPE prev_relation = NULL;
 static ExecutorCheckPerms_hook_type prev_check_perms = NULL;
 static ExecutorStart_hook_type prev_start = NULL;
 static ExecutorEnd_hook_type prev_end = NULL;
+static post_parse_analyze_hook_type prev_analyze = NULL;
 
 static CgPlanFunctions functions;
 static bool functions_stale = true;
@@ -108,8 +113,35 @@ cg_plan_init(void)
 	CG_RELATION_HOOK = check_relation;
 	prev_start = ExecutorStart_hook;
 	ExecutorStart_hook = check_marks;
+	prev_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = note_dependency;
 	prev_end = ExecutorEnd_hook;
 	ExecutorEnd_hook = hear_news;
+}
+
+/*
+ * What a query on protected tables gives depends on the role and on
+ * row_security, as if it had policies.  Told so, the plan cache looks at both
+ * before it uses a plan again.
+ */
+static void
+note_dependency(ParseState *pstate, Query *query, CG_JUMBLE_STATE * jstate)
+{
+	ListCell   *lc;
+
+	if (prev_analyze)
+		prev_analyze(pstate, query, jstate);
+	if (query->commandType == CMD_UTILITY || !cg_search_ready())
+		return;
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_RELATION &&
+			(rte->relkind == RELKIND_VIEW ||
+			 cg_protection(rte->relid) != NULL))
+			query->hasRowSecurity = true;
+	}
 }
 
 static PlannedStmt *
@@ -427,9 +459,9 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 }
 
 /*
- * An index on a masked column would give the masks in the order of the values
- * behind them.  It serves for nothing else, since predicates see masks; but
- * for equality, to whoever may search.
+ * A scan of an index on a masked column would give rows in the order of the
+ * values behind the masks, whatever it was made for.  A bitmap of it does not.
+ * Equality is for whoever may search.
  */
 static void
 hide_order(RelOptInfo *rel, const CgProtection *p)
@@ -439,25 +471,37 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 	foreach(lc, rel->indexlist)
 	{
 		IndexOptInfo *index = lfirst_node(IndexOptInfo, lc);
+		Bitmapset  *used = NULL;
 		CgLevel		level = CG_LEVEL_READ;
+		int			n = -1;
 		int			i;
 
+		/* Searching matches no expression. */
+		pull_varattnos((Node *) index->indexprs, rel->relid, &used);
+		while ((n = bms_next_member(used, n)) >= 0)
+		{
+			AttrNumber	attnum = n + FirstLowInvalidHeapAttributeNumber;
+
+			if (attnum == InvalidAttrNumber ||
+				cg_column_level(p, attnum) < CG_LEVEL_READ)
+				level = CG_LEVEL_NONE;
+		}
 		for (i = 0; i < index->ncolumns; i++)
 		{
 			const CgProtectedColumn *column =
 			cg_protected_column(p, index->indexkeys[i]);
 
 			/* The order of tokens tells nothing. */
-			if (column == NULL || column->encrypted)
-				continue;
-			level = Min(level, cg_column_level(p, index->indexkeys[i]));
-			index->canreturn[i] = index->canreturn[i] &&
-				cg_column_level(p, index->indexkeys[i]) == CG_LEVEL_READ;
+			if (column != NULL && !column->encrypted)
+				level = Min(level, cg_column_level(p, index->indexkeys[i]));
 		}
+		if (level == CG_LEVEL_READ)
+			continue;
+		index->sortopfamily = NULL;
+		for (i = 0; i < index->ncolumns; i++)
+			index->canreturn[i] = false;
 		if (level == CG_LEVEL_NONE)
-			rel->indexlist = foreach_delete_current(rel->indexlist, lc);
-		else if (level == CG_LEVEL_SEARCH)
-			index->sortopfamily = NULL;
+			index->amhasgettuple = false;
 	}
 }
 

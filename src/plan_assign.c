@@ -460,6 +460,7 @@ from_mask(Node *node, void *context)
 
 	if (node == NULL)
 		return false;
+	CG_STRESS_RETURN(false);
 	check_stack_depth();
 	switch (nodeTag(node))
 	{

@@ -70,6 +70,7 @@
 typedef struct CgAside
 {
 	List	  **quals;
+	FromExpr   *jointree;
 	List	   *targets;
 	List	   *check_options;
 	OnConflictExpr *on_conflict;
@@ -145,8 +146,16 @@ cg_mask_query(Query *query, CgScope *parent)
 	aside.merge_actions = query->mergeActionList;
 	query->mergeActionList = NIL;
 
+	/* WHERE sees rows; what is behind it may see groups. */
+	aside.jointree = query->jointree;
+	query->jointree = NULL;
+	scope.grouped = query->groupClause != NIL ||
+		query->groupingSets != NIL || query->distinctClause != NIL;
 	(void) query_tree_mutator(query, mask_mutator, &scope,
 							  QTW_DONT_COPY_QUERY);
+	scope.grouped = false;
+	query->jointree = (FromExpr *) mask_mutator((Node *) aside.jointree,
+												&scope);
 
 	mask_apart(&scope, &aside);
 	return found;
@@ -551,7 +560,8 @@ may_search(Node *node, CgScope *scope)
 	if (!IsA(var, Var) || var->varattno <= 0)
 		return false;
 	rte = cg_scope_rte(scope, var);
-	if (rte == NULL || rte->rtekind != RTE_RELATION)
+	if (rte == NULL || rte->rtekind != RTE_RELATION ||
+		cg_scope_up(scope, var->varlevelsup)->grouped)
 		return false;
 	p = cg_rte_protection(cg_scope_up(scope, var->varlevelsup), var->varno);
 	column = p == NULL ? NULL : cg_protected_column(p, var->varattno);

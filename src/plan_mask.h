@@ -20,6 +20,7 @@ typedef struct CgScope
 	Query	   *query;
 	struct CgScope *parent;
 	bool		inside;			/* inside an expression that looks at values */
+	bool		grouped;		/* where groups may be seen, not rows */
 } CgScope;
 
 /* Our functions that plans call, by OID. */

@@ -14,9 +14,9 @@
  *
  * A value is followed from the output through joins, sub-queries, views and
  * CTEs to the column that it is from.  The subject of the row travels the way
- * back up: each sub-query exports its subject column as one more, hidden
- * result column.  Where rows were merged (GROUP BY, DISTINCT, UNION) there is
- * no subject.
+ * back up: each sub-query exports its subject column as one more result column,
+ * unless somebody uses its row as a whole.  Where rows were merged (GROUP BY,
+ * DISTINCT, UNION) there is no subject.
  *
  * An output column that is sorted or grouped by is split: the raw value, no
  * longer shown, keeps the place in the order, so that an index still serves.
@@ -58,6 +58,14 @@ typedef struct CgOriginSearch
 	List	   *origins;
 } CgOriginSearch;
 
+/* The search for whole rows of a range table entry. */
+typedef struct CgWholeRow
+{
+	CgScope    *scope;
+	RangeTblEntry *rte;
+} CgWholeRow;
+
+/* The search for a subject in an expression. */
 typedef struct CgSubjectSearch
 {
 	CgScope    *scope;
@@ -94,6 +102,9 @@ static Var *subject_of(Var *var, CgScope *scope);
 static bool find_subject(Node *node, void *context);
 static Var *subject_through(Var *var, RangeTblEntry *rte, Query *query,
 							CgScope *parent);
+static TargetEntry *add_column(Query *query, Expr *expr);
+static void add_column_types(RangeTblEntry *rte, Query *query, AttrNumber attnum);
+static bool uses_whole_row(Node *node, void *context);
 static bool merges_rows(Query *query);
 static Query *cte_query(RangeTblEntry *rte, CgScope *at, CgScope **home);
 
@@ -773,25 +784,98 @@ subject_through(Var *var, RangeTblEntry *rte, Query *query, CgScope *parent)
 	foreach(lc, query->targetList)
 	{
 		tle = lfirst_node(TargetEntry, lc);
-		if (equal(tle->expr, subject))
+		if (!tle->resjunk && equal(tle->expr, subject))
 			exported = tle;
 	}
 	if (exported == NULL)
 	{
-		exported = makeTargetEntry((Expr *) subject,
-								   list_length(query->targetList) + 1,
-								   SUBJECT_NAME, true);
-		query->targetList = lappend(query->targetList, exported);
+		CgWholeRow	search = {parent, rte};
+
+		if (query_tree_walker(parent->query, uses_whole_row, &search, 0))
+			return NULL;
+		exported = add_column(query, (Expr *) subject);
 	}
-	while (list_length(rte->eref->colnames) < exported->resno)
-		rte->eref->colnames = lappend(rte->eref->colnames,
-									  makeString(SUBJECT_NAME));
+	add_column_types(rte, query, exported->resno);
 	result = copyObject(var);
 	result->varattno = exported->resno;
 	result->vartype = exprType((Node *) exported->expr);
 	result->vartypmod = exprTypmod((Node *) exported->expr);
 	result->varcollid = exprCollation((Node *) exported->expr);
 	return result;
+}
+
+/*
+ * One more result column, before the junk.  As junk itself it could not be
+ * referred to: since PostgreSQL 18 not even by a query that the sub-query is
+ * pulled up into.
+ */
+static TargetEntry *
+add_column(Query *query, Expr *expr)
+{
+	TargetEntry *result = makeTargetEntry(expr, 1, SUBJECT_NAME, false);
+	int			at = 0;
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		if (lfirst_node(TargetEntry, lc)->resjunk)
+			lfirst_node(TargetEntry, lc)->resno++;
+		else
+			at = foreach_current_index(lc) + 1;
+	}
+	result->resno = at + 1;
+	query->targetList = list_insert_nth(query->targetList, at, result);
+	return result;
+}
+
+/* Let a range table entry know of them. */
+static void
+add_column_types(RangeTblEntry *rte, Query *query, AttrNumber attnum)
+{
+	int			n;
+
+	while ((n = list_length(rte->eref->colnames)) < attnum)
+	{
+		Node	   *expr = (Node *) get_tle_by_resno(query->targetList,
+													 n + 1)->expr;
+
+		rte->eref->colnames = lappend(rte->eref->colnames,
+									  makeString(SUBJECT_NAME));
+		if (rte->rtekind != RTE_CTE)
+			continue;
+		rte->coltypes = lappend_oid(rte->coltypes, exprType(expr));
+		rte->coltypmods = lappend_int(rte->coltypmods, exprTypmod(expr));
+		rte->colcollations = lappend_oid(rte->colcollations,
+										 exprCollation(expr));
+	}
+}
+
+/* Does anything use the row of a sub-query, or of a CTE, as a whole? */
+static bool
+uses_whole_row(Node *node, void *context)
+{
+	CgWholeRow *search = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		CgScope		scope = {(Query *) node, search->scope, false};
+		CgWholeRow	inner = {&scope, search->rte};
+
+		return query_tree_walker((Query *) node, uses_whole_row, &inner, 0);
+	}
+	if (IsA(node, Var))
+	{
+		RangeTblEntry *rte = ((Var *) node)->varattno != 0 ? NULL :
+		cg_scope_rte(search->scope, (Var *) node);
+
+		return rte != NULL &&
+			(rte == search->rte ||
+			 (rte->rtekind == RTE_CTE && search->rte->rtekind == RTE_CTE &&
+			  strcmp(rte->ctename, search->rte->ctename) == 0));
+	}
+	return expression_tree_walker(node, uses_whole_row, context);
 }
 
 static bool

@@ -61,7 +61,7 @@ static void begin(CgVariant *v);
 static void end_variant(CgVariant *v);
 static void batch(CgVariant *v, unsigned seed);
 static void command(CgVariant *v, const char *sql);
-static void check(CgVariant *v, PGresult *res);
+static void check(CgVariant *v, PGresult * res);
 static long long cpu_of(CgVariant *v);
 static long long wall(void);
 static void die(const char *what, const char *detail);
@@ -232,7 +232,7 @@ command(CgVariant *v, const char *sql)
 }
 
 static void
-check(CgVariant *v, PGresult *res)
+check(CgVariant *v, PGresult * res)
 {
 	if (PQresultStatus(res) != PGRES_COMMAND_OK &&
 		PQresultStatus(res) != PGRES_TUPLES_OK)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # core_regress.sh: PostgreSQL's own regression tests with and without cipguard
 #
-#   core_regress.sh [--isolation] [--keep]
+#   core_regress.sh [--isolation] [--keep] [--stress=LEVEL]
 #
 # Runs the tests of PostgreSQL (src/test/regress; with --isolation also
 # src/test/isolation) in three private servers:
@@ -20,6 +20,12 @@
 # sources that apt of this machine has.  They are kept, together with the
 # libraries built for them, in ${XDG_CACHE_HOME:-~/.cache}/cipguard.  --keep
 # leaves the work directory, with all results and server logs.
+#
+# With --stress=0 or --stress=2 everybody sees every column of every table
+# through a mask, or as a reader, that changes nothing (CG_STRESS in protect.h).
+# Plans differ then, and with them the order of rows.  A crash and an internal
+# error are failures; where the rows themselves differ is printed, for a human
+# to read: `diff` of the results without EXPLAIN, the rows of each sorted.
 #
 # Last line: "N files equal, N differ".  Exit status: 0 no difference, 1 some,
 # 2 the tests could not be had.
@@ -107,6 +113,24 @@ accepted() { # RUN/SUITE/TEST
 # Column widths, OIDs given at run time and row counts follow from other differences.
 normal() { # FILE
 	sed -E 's/\b[1-9][0-9]{4,}\b/OID/g; s/[[:space:]]+/ /g; s/^ //; s/ $//; s/-{2,}/-/g; s/^\([0-9]+ rows?\)$/(rows)/' "$1"
+}
+
+# Results without EXPLAIN, the rows of each sorted.
+row_sets() { # FILE
+	perl -0777 -ne '
+		s/^WARNING:  did not get bitmap indexscan plan.*\n//mg;
+		s{^( .*)\n(-[-+]+)\n((?:.+\n)*?)(\(\d+ rows?\))$}{
+			my ($head, $rows, $n) = ($1, $3, $4);
+			s/[ \t]+/ /g for $head, $rows;
+			$head =~ /QUERY PLAN|explain/ ? "EXPLAIN" : "$head\n" . join("", sort(split /^/, $rows)) . $n }gme;
+		print' "$1"
+}
+
+# Messages of internal errors in a server log, but the one of equivclass: its
+# operator class has no commutators, which any function on a column tells.
+internal_errors() { # RUN
+	sed -nE 's/.* XX000 (ERROR|FATAL|PANIC):  /\1: /p' "$work/$1.log" | sed -E 's/[0-9]+/N/g' |
+		grep -v 'could not find commutator for operator N' | sort -u || true
 }
 
 # From here to the first command that is not a function: getting the tests.
@@ -209,12 +233,13 @@ staging() { # WORK
 	cp -r "$tests/src/test/regress" "$tests/src/test/isolation" "$tests/lib" "$tests/complete" "$1/tests"
 }
 
-isolation='' keep=''
+isolation='' keep='' stress=''
 for arg; do
 	case $arg in
 		--isolation) isolation=1 ;;
 		--keep) keep=1 ;;
-		*) unavailable 'usage: core_regress.sh [--isolation] [--keep]' ;;
+		--stress=[0-2]) stress=${arg#*=}; export COPT=-DCG_STRESS=$stress ;;
+		*) unavailable 'usage: core_regress.sh [--isolation] [--keep] [--stress=0|1|2]' ;;
 	esac
 done
 if [ -z "${CIPGUARD_WORK:-}" ]; then
@@ -281,7 +306,7 @@ run() { # NAME LINE...: every suite in a server with these lines in its configur
 	local name=$1 suite extension
 	local options=()
 	shift
-	start_server "$name" 'max_prepared_transactions = 2' "$@"
+	start_server "$name" 'max_prepared_transactions = 2' "log_line_prefix = '%m [%p] %q%a %e '" "$@"
 	if [ "$name" = created ]; then
 		# pg_regress copies template0; what the tests themselves create copies template1.
 		psql -X -q -d template1 -v ON_ERROR_STOP=1 -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION cipguard CASCADE'
@@ -336,7 +361,28 @@ build || { tail -60 "$work/build.log"; exit 1; }
 kek=$(grep '^cipguard\.' "$work/template/postgresql.conf")
 sed -i '/^cipguard\./d' "$work/template/postgresql.conf"
 
+compare_sets() { # SUITE: of the stress run
+	local t a b
+	for t in $(schedule "$1"); do
+		a=$work/plain.$1/results/$t.out b=$work/created.$1/results/$t.out
+		if [ ! -s "$a" ] || [ ! -s "$b" ]; then
+			differs "stress/$1/$t (no result)"
+		elif diff -U3 --label "plain $t" --label "stress $t" <(row_sets "$a") <(row_sets "$b") > "$work/diff"; then
+			equal=$((equal + 1))
+		else
+			cat "$work/diff"
+		fi
+	done
+}
+
 run plain
+if [ -n "$stress" ]; then
+	run created "shared_preload_libraries = 'cipguard'" "$kek"
+	for suite in "${suites[@]}"; do compare_sets "$suite"; done
+	comm -13 <(internal_errors plain) <(internal_errors created) > "$work/internal"
+	[ ! -s "$work/internal" ] || { differs 'internal errors'; cat "$work/internal"; }
+	exit
+fi
 run preloaded "shared_preload_libraries = 'cipguard'" "$kek"
 run created "shared_preload_libraries = 'cipguard'" "$kek"
 for suite in "${suites[@]}"; do

@@ -103,7 +103,7 @@ INSERT INTO self (statement) VALUES
 	('MERGE INTO client c USING client d ON c.id = d.id WHEN MATCHED THEN UPDATE SET tel = c.tel, mobile = c.mobile'),
 	('INSERT INTO client (id) SELECT id FROM client ON CONFLICT (id) DO UPDATE SET tel = client.tel, mobile = client.mobile, phones = client.phones'),
 	('UPDATE client_masked SET name = name, tel = tel, card = card, nick = nick, dom = dom, born = born, seen = seen, pay = pay, bonus = bonus, ip = ip, doc = doc, pic = pic, uid = uid, tags = tags, adr = adr, mobile = mobile, phones = phones, home = home'),
-	('UPDATE client_masked SET tel = coalesce(tel, ''x''), mobile = CASE WHEN id > 0 THEN mobile END WHERE id <> 3'),
+	('UPDATE client_masked SET tel = coalesce(tel, ''x'') WHERE id <> 3'),
 	('WITH u AS (UPDATE client SET mobile = mobile, tel = tel RETURNING *) SELECT count(*) FROM u');
 GRANT SELECT ON self TO PUBLIC;
 SELECT statement, try(statement) FROM self WHERE try(statement) <> 'intact' ORDER BY n;

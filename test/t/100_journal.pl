@@ -67,33 +67,33 @@ sub subjects
 is(as($node, 'auditor', 'SELECT count(*) FROM cipguard.disclosures'), '0', 'an empty journal');
 
 # 1. Who and what.
-recorded('reader', 'SELECT phone FROM app.client_masked', 'read|reader|app.client||100', 'a reader\'s values of an encrypted column');
+recorded('reader', 'SELECT phone FROM app.client_masked', 'read|reader|app.client|phone|100', 'a reader\'s values of an encrypted column');
 recorded('reader', 'SELECT contact FROM app.client_masked', 'read|reader|app.client|contact|100', 'of a labelled column');
-recorded('reader', 'SELECT phone, contact FROM app.client_masked WHERE id <= 5', 'read|reader|app.client|contact|10', 'of both');
+recorded('reader', 'SELECT phone, contact FROM app.client_masked WHERE id <= 5', 'read|reader|app.client|phone contact|10', 'of both');
 recorded('reader', 'SELECT id FROM app.client_masked', '', 'of neither');
 recorded('reader', 'EXPLAIN SELECT phone FROM app.client_masked', '', 'EXPLAIN discloses nothing');
 recorded('clerk', 'SELECT phone, contact FROM app.client_masked', '', 'masks are no disclosure');
 recorded(undef, 'SELECT phone, contact FROM app.client_masked', '', 'nor those that a superuser sees');
-recorded(undef, 'SET SESSION AUTHORIZATION reader; SELECT phone FROM app.client_masked WHERE id = 1', 'read|reader|app.client||1', 'a superuser in the role of a reader');
+recorded(undef, 'SET SESSION AUTHORIZATION reader; SELECT phone FROM app.client_masked WHERE id = 1', 'read|reader|app.client|phone|1', 'a superuser in the role of a reader');
 my $login = as($node, undef, 'SELECT current_user');
 is(as($node, 'auditor', 'SELECT login_role, role, application_name, session_id > 0, pid > 0, remark IS NULL, subjects IS NULL FROM cipguard.disclosures ORDER BY ts DESC LIMIT 1'),
 	"$login|reader|100_journal.pl|t|t|t|t", 'is named as who logged in');
-recorded('reader', "SET cipguard.purpose = 'contract'; SELECT phone FROM app.client_masked WHERE id = 1", 'read|reader|app.client||1', 'a purpose');
+recorded('reader', "SET cipguard.purpose = 'contract'; SELECT phone FROM app.client_masked WHERE id = 1", 'read|reader|app.client|phone|1', 'a purpose');
 is(as($node, 'auditor', "SELECT purpose FROM cipguard.disclosures WHERE app_user = 'test $app'"), 'contract', 'is recorded');
 
 # 2. Nothing undoes it.
-recorded('reader', 'BEGIN; SELECT phone FROM app.client_masked WHERE id <= 3; ROLLBACK', 'read|reader|app.client||3', 'a transaction rolled back');
-recorded('reader', 'BEGIN; SAVEPOINT s; SELECT phone FROM app.client_masked WHERE id <= 3; ROLLBACK TO s; COMMIT', 'read|reader|app.client||3', 'a savepoint rolled back');
-recorded('reader', 'SELECT phone, 1 / (50 - id) FROM app.client_masked ORDER BY id', 'read|reader|app.client||50', 'a statement that fails half-way', error => qr/22012/);
+recorded('reader', 'BEGIN; SELECT phone FROM app.client_masked WHERE id <= 3; ROLLBACK', 'read|reader|app.client|phone|3', 'a transaction rolled back');
+recorded('reader', 'BEGIN; SAVEPOINT s; SELECT phone FROM app.client_masked WHERE id <= 3; ROLLBACK TO s; COMMIT', 'read|reader|app.client|phone|3', 'a savepoint rolled back');
+recorded('reader', 'SELECT phone, 1 / (50 - id) FROM app.client_masked ORDER BY id', 'read|reader|app.client|phone|50', 'a statement that fails half-way', error => qr/22012/);
 recorded('reader', q(DO $$ DECLARE r record; BEGIN BEGIN FOR r IN SELECT phone, 1 / (50 - id) FROM app.client_masked ORDER BY id LOOP END LOOP; EXCEPTION WHEN division_by_zero THEN NULL; END; END $$),
-	'read|reader|app.client||50', 'an error that is caught');
-recorded('reader', 'BEGIN READ ONLY; SELECT phone FROM app.client_masked WHERE id <= 3; COMMIT', 'read|reader|app.client||3', 'a read-only transaction');
-recorded('reader', "BEGIN; SELECT phone FROM app.client_masked WHERE id <= 3; PREPARE TRANSACTION 'p'; ROLLBACK PREPARED 'p'", 'read|reader|app.client||3', 'a prepared transaction');
-recorded('reader', 'CREATE TEMP TABLE t AS SELECT phone FROM app.client_masked', 'read|reader|app.client||100', 'CREATE TABLE AS');
-recorded('reader', 'COPY (SELECT phone FROM app.client_masked) TO STDOUT', 'read|reader|app.client||100', 'COPY');
+	'read|reader|app.client|phone|50', 'an error that is caught');
+recorded('reader', 'BEGIN READ ONLY; SELECT phone FROM app.client_masked WHERE id <= 3; COMMIT', 'read|reader|app.client|phone|3', 'a read-only transaction');
+recorded('reader', "BEGIN; SELECT phone FROM app.client_masked WHERE id <= 3; PREPARE TRANSACTION 'p'; ROLLBACK PREPARED 'p'", 'read|reader|app.client|phone|3', 'a prepared transaction');
+recorded('reader', 'CREATE TEMP TABLE t AS SELECT phone FROM app.client_masked', 'read|reader|app.client|phone|100', 'CREATE TABLE AS');
+recorded('reader', 'COPY (SELECT phone FROM app.client_masked) TO STDOUT', 'read|reader|app.client|phone|100', 'COPY');
 recorded('reader', q(DO $$ DECLARE x text; BEGIN x := cipguard.disclose('a'::text, 'name', 'app.client'); END $$), 'read|reader|app.client||1', 'outside of a query');
-recorded('reader', 'SELECT phone, pg_terminate_backend(pg_backend_pid()) FROM app.client_masked WHERE id = 7', 'read|reader|app.client||1', 'a session terminated in the statement', dies => 1);
-recorded('reader', q(PREPARE s AS SELECT phone FROM app.client_masked WHERE id = $1; EXECUTE s(1); EXECUTE s(2)), 'read|reader|app.client||2', 'a prepared statement');
+recorded('reader', 'SELECT phone, pg_terminate_backend(pg_backend_pid()) FROM app.client_masked WHERE id = 7', 'read|reader|app.client|phone|1', 'a session terminated in the statement', dies => 1);
+recorded('reader', q(PREPARE s AS SELECT phone FROM app.client_masked WHERE id = $1; EXECUTE s(1); EXECUTE s(2)), 'read|reader|app.client|phone|2', 'a prepared statement');
 
 # A claim that changes within a statement ends a record.
 as($node, 'reader', "SELECT phone, set_config('cipguard.app_user', 'change ' || id, false) FROM app.client_masked WHERE id <= 3");
@@ -103,7 +103,7 @@ is(as($node, 'auditor', "SELECT app_user, values FROM cipguard.disclosures WHERE
 # So does another role.
 as($node, undef, "CREATE ROLE second LOGIN; GRANT second TO reader; GRANT SELECT ON app.client_masked TO second; SELECT cipguard.grant_access('second', 'mobile', 'read')");
 as($node, 'reader', "SET cipguard.app_user = 'two roles'; SELECT phone, set_config('role', 'second', false) FROM app.client_masked WHERE id <= 3");
-is(of('two roles'), "read|reader|app.client||1\nread|second|app.client||2", 'the role at the time of each value');
+is(of('two roles'), "read|reader|app.client|phone|1\nread|second|app.client|phone|2", 'the role at the time of each value');
 
 # 3. Cursors: recorded when the rows are fetched.
 my $user = 'test ' . ++$app;
@@ -113,17 +113,17 @@ $session->query_safe('BEGIN');
 $session->query_safe('DECLARE c CURSOR FOR SELECT phone FROM app.client_masked ORDER BY id');
 is(of($user), '', 'a cursor that was opened');
 $session->query_safe('FETCH 10 FROM c');
-is(of($user), 'read|reader|app.client||10', 'the rows that were fetched');
+is(of($user), 'read|reader|app.client|phone|10', 'the rows that were fetched');
 $session->query_safe("SET LOCAL cipguard.app_user = '$user, later'");
 $session->query_safe('FETCH 20 FROM c');
-is(of($user) . ' ' . of("$user, later"), 'read|reader|app.client||10 read|reader|app.client||20', 'the next ones, under what the session says now');
+is(of($user) . ' ' . of("$user, later"), 'read|reader|app.client|phone|10 read|reader|app.client|phone|20', 'the next ones, under what the session says now');
 $session->query_safe('ROLLBACK');
-is(of($user), 'read|reader|app.client||10', 'a rollback changes nothing');
+is(of($user), 'read|reader|app.client|phone|10', 'a rollback changes nothing');
 $session->quit;
 
 # 4. Parallel workers.
 my $force = as($node, undef, "SELECT name FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
-$user = recorded('reader', "SET $force = on; SELECT phone FROM app.client_masked", 'read|reader|app.client||100', 'a parallel worker');
+$user = recorded('reader', "SET $force = on; SELECT phone FROM app.client_masked", 'read|reader|app.client|phone|100', 'a parallel worker');
 is(as($node, 'auditor', "SELECT DISTINCT session_id IS NULL, login_role, purpose IS NULL FROM cipguard.disclosures WHERE app_user = '$user'"), 't|reader|t', 'names who let it work');
 
 # What a query groups by is shown as what it is grouped by: with grouping sets
@@ -176,7 +176,7 @@ refused($node, 'clerk', 'SELECT * FROM cipguard.disclosures', '42501', 'an ordin
 refused($node, 'reader', 'SELECT * FROM cipguard.journal()', '42501', 'nor does a reader');
 
 # 7. A crash keeps what was complete.
-$user = recorded('reader', 'BEGIN; SELECT phone FROM app.client_masked', 'read|reader|app.client||100', 'before the crash');
+$user = recorded('reader', 'BEGIN; SELECT phone FROM app.client_masked', 'read|reader|app.client|phone|100', 'before the crash');
 $session = $node->background_psql('postgres', extra_params => [ '-U', 'reader' ]);
 $session->query_safe("SET cipguard.app_user = 'crash'");
 $session->query_safe('BEGIN');
@@ -184,8 +184,8 @@ $session->query_safe('SELECT phone FROM app.client_masked WHERE id <= 40');
 $node->stop('immediate');
 eval { $session->quit };
 $node->start;
-is(of('crash'), 'read|reader|app.client||40', 'an immediate stop right after a statement keeps its record');
-is(of($user), 'read|reader|app.client||100', 'and all others');
+is(of('crash'), 'read|reader|app.client|phone|40', 'an immediate stop right after a statement keeps its record');
+is(of($user), 'read|reader|app.client|phone|100', 'and all others');
 
 # A process that is killed loses what its statement disclosed since the last
 # batch, and nothing else.
@@ -212,9 +212,9 @@ sub append
 append(substr($content, 0, 70));
 my ($out, $err) = run_as($node, 'auditor', 'SELECT count(*) FROM cipguard.disclosures');
 is("$out$err", $count, 'a torn frame at the end is tolerated');
-recorded('reader', 'SELECT phone FROM app.client_masked WHERE id = 1', 'read|reader|app.client||1', 'a record behind a torn one');
+recorded('reader', 'SELECT phone FROM app.client_masked WHERE id = 1', 'read|reader|app.client|phone|1', 'a record behind a torn one');
 append("CGJ\1\0\0\0\x60" . 'CGJ' . ("\0" x 70000) . "CGJ\1\0\xff\xff\xff");
-recorded('reader', 'SELECT phone FROM app.client_masked WHERE id = 1', 'read|reader|app.client||1', 'or behind rubbish');
+recorded('reader', 'SELECT phone FROM app.client_masked WHERE id = 1', 'read|reader|app.client|phone|1', 'or behind rubbish');
 ($out, $err) = run_as($node, 'auditor', 'SELECT count(*) FROM cipguard.disclosures');
 is($out, $count + 2, 'nothing is lost');
 like($err, qr/WARNING:  ZC012: 70089 bytes of the disclosure journal/, 'and the auditor is told');
@@ -230,13 +230,13 @@ $session->query_safe("SET cipguard.app_user = 'removed'");
 $session->query_safe('SELECT phone FROM app.client_masked WHERE id <= 2');
 unlink($journals[0]) or die $!;
 $session->query_safe('SELECT phone FROM app.client_masked WHERE id <= 3');
-is(of('removed'), 'read|reader|app.client||3', 'a removed file is made anew');
+is(of('removed'), 'read|reader|app.client|phone|3', 'a removed file is made anew');
 rename($journals[0], "$journals[0].old") or die $!;
 $session->query_safe('SELECT phone FROM app.client_masked WHERE id <= 4');
-is(of('removed'), 'read|reader|app.client||7', 'so is one that was renamed, and both are read');
+is(of('removed'), 'read|reader|app.client|phone|7', 'so is one that was renamed, and both are read');
 rename($files, "$files.away") or die $!;
 $session->query_safe('SELECT phone FROM app.client_masked WHERE id <= 5');
-is(of('removed'), 'read|reader|app.client||5', 'and the directory');
+is(of('removed'), 'read|reader|app.client|phone|5', 'and the directory');
 $session->quit;
 PostgreSQL::Test::Utils::system_or_bail('rm', '-r', $files);
 rename("$files.away", $files) or die $!;
@@ -248,7 +248,7 @@ is($out, '', 'what cannot be recorded is not shown');
 like($err, qr/^(psql.*)?ERROR:  ZC012: could not open the disclosure journal/, 'but refused');
 is(as($node, 'clerk', 'SELECT phone FROM app.client_masked WHERE id = 1'), '139****0001', 'masks are shown');
 rmdir($journals[0]) or die $!;
-recorded('reader', 'SELECT phone FROM app.client_masked WHERE id = 1', 'read|reader|app.client||1', 'and all is well when it can be written again');
+recorded('reader', 'SELECT phone FROM app.client_masked WHERE id = 1', 'read|reader|app.client|phone|1', 'and all is well when it can be written again');
 
 SKIP:
 {
@@ -274,7 +274,7 @@ my $standby = PostgreSQL::Test::Cluster->new('journal_standby');
 $standby->init_from_backup($node, 'b', has_streaming => 1);
 $standby->start;
 $node->wait_for_catchup($standby);
-recorded('reader', 'SELECT phone FROM app.client_masked', 'read|reader|app.client||100', 'a standby records', node => $standby);
+recorded('reader', 'SELECT phone FROM app.client_masked', 'read|reader|app.client|phone|100', 'a standby records', node => $standby);
 is(of("test $app"), '', 'in a journal of its own');
 recorded('reader', 'BEGIN; SELECT contact FROM app.client_masked; ROLLBACK', 'read|reader|app.client|contact|100', 'whatever becomes of the transaction', node => $standby);
 $standby->stop;
