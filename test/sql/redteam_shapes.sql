@@ -2,7 +2,8 @@
 -- Query shapes: wherever a column stands in a query, a role that may not read
 -- sees its mask.  "safe" is what every attempt must give, "LEAK" what the
 -- controls must (a reader sees the values, so the detector works).
--- redteam_shapes_1.out is for servers that mask nothing.
+-- redteam_shapes_1.out is for servers that mask nothing, redteam_shapes_2.out for
+-- 16 and later, which refuse a generated column of a child only by themselves.
 \set ECHO none
 SELECT current_setting('shared_preload_libraries') !~ 'cipguard' OR current_setting('cipguard.transparent_masking', true) = 'off' AS unmasked \gset
 \if :unmasked

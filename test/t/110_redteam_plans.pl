@@ -430,7 +430,7 @@ SELECT 1 / (CASE WHEN label = '$label' THEN 1 ELSE 0 END) FROM app.client WHERE 
 END;
 SELECT 1 / (1 - count(*)) FROM app.client WHERE label = '$label' AND id = :id;
 SQL
-as($node, undef, 'CREATE ROLE switcher LOGIN; GRANT reader TO switcher; ALTER ROLE switcher NOINHERIT');
+as($node, undef, 'CREATE ROLE switcher LOGIN NOINHERIT; GRANT reader TO switcher');
 foreach my $mode ('simple', 'extended', 'prepared')
 {
 	$node->command_ok([ 'pgbench', '-n', '-M', $mode, '-t', '12', '-c', '2', '-f', $script, '-U', 'switcher', '-h', $node->host, '-p', $node->port, 'postgres' ],
