@@ -293,6 +293,9 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_JUMBLE_STATE JumbleState
 #endif
 
+/* 19 brought COPY TO of partitioned tables. */
+#define CG_COPIES_PARTITIONED	(PG_VERSION_NUM >= 190000)
+
 /* 19 passes the state of an EXPLAIN along. */
 #if PG_VERSION_NUM >= 190000
 #define CG_PLAN_QUERY(query, string) \

@@ -279,7 +279,9 @@ copy_to_query(CopyStmt *stmt)
 	p = cg_protection(relid);
 	relkind = get_rel_relkind(relid);
 	if (p == NULL || (relkind != RELKIND_RELATION &&
-					  relkind != RELKIND_MATVIEW))
+					  relkind != RELKIND_MATVIEW &&
+					  (relkind != RELKIND_PARTITIONED_TABLE ||
+					   !CG_COPIES_PARTITIONED)))
 		return stmt;
 	if (!row_security && cg_bypasses_row_security(p))
 	{
@@ -326,7 +328,8 @@ copy_to_query(CopyStmt *stmt)
 		select->targetList = lappend(select->targetList, target);
 	}
 	select->fromClause = list_make1(copyObject(stmt->relation));
-	((RangeVar *) linitial(select->fromClause))->inh = false;
+	linitial_node(RangeVar, select->fromClause)->inh =
+		relkind == RELKIND_PARTITIONED_TABLE;
 
 	result = copyObject(stmt);
 	result->relation = NULL;

@@ -97,4 +97,16 @@ extern Node *cg_mask_call(Node *value, int32 category);
 /* CASE WHEN row IS NOT NULL THEN ROW(fields) END */
 extern Node *cg_make_row(Var *row, List *fields, List *names);
 
+/*
+ * plan_subject.c: the subject of the row that a value is from, as a column
+ * beside it; NULL if there is none.
+ */
+extern Var *cg_subject_of(Var *var, CgScope *scope);
+
+/* Does a query give one row for several? */
+extern bool cg_merges_rows(Query *query);
+
+/* The query of a CTE, and the scope that it is in; NULL if not found. */
+extern Query *cg_cte_query(RangeTblEntry *rte, CgScope *at, CgScope **home);
+
 #endif							/* CG_PLAN_MASK_H */

@@ -98,7 +98,15 @@ foreach my $copy (@copies)
 }
 like(as($node, 'clerk', 'COPY app.client (label, email, sealed) TO stdout'), qr/^\Q$masked\E$/m, 'COPY shows masks');
 like(as($node, 'reader', 'COPY app.client (label, email, sealed) TO stdout'), qr/^$label\t\Q$email\E\t$sealed$/m, 'and real values to a reader');
-refused($node, 'clerk', 'COPY app.parted TO stdout', '42809', 'COPY of a partitioned table keeps its error');
+# Since PostgreSQL 19 a partitioned table can be copied.
+if ($node->pg_version < 19)
+{
+	refused($node, 'clerk', 'COPY app.parted TO stdout', '42809', 'COPY of a partitioned table keeps its error');
+}
+else
+{
+	hidden(as($node, 'clerk', 'COPY app.parted TO stdout'), 'COPY of a partitioned table shows masks');
+}
 refused($node, 'clerk', 'COPY app.client (id, low) TO stdout', '42P10', 'of a generated column, too');
 refused($node, 'clerk', 'COPY app.client (nosuch) TO stdout', '42703', 'of a missing one, too');
 refused($node, 'clerk', "COPY app.client TO PROGRAM 'cat > /dev/null'", '42501', 'PROGRAM is refused');
