@@ -296,15 +296,6 @@ cg_group_exprs(RangeTblEntry *rte)
 /* 19 brought COPY TO of partitioned tables. */
 #define CG_COPIES_PARTITIONED	(PG_VERSION_NUM >= 190000)
 
-/* 19 passes the state of an EXPLAIN along. */
-#if PG_VERSION_NUM >= 190000
-#define CG_PLAN_QUERY(query, string) \
-	pg_plan_query(query, string, CURSOR_OPT_PARALLEL_OK, NULL, NULL)
-#else
-#define CG_PLAN_QUERY(query, string) \
-	pg_plan_query(query, string, CURSOR_OPT_PARALLEL_OK, NULL)
-#endif
-
 /* 19 hands the planner the state of an EXPLAIN. */
 #if PG_VERSION_NUM >= 190000
 #define CG_PLANNER_PARAMS \

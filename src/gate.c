@@ -19,7 +19,6 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "rewrite/rewriteHandler.h"
-#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -45,12 +44,12 @@ static void gate_utility(PlannedStmt *pstmt, const char *query_string,
 						 DestReceiver *dest, QueryCompletion *qc);
 static void gate_run(CG_EXECUTOR_RUN_PARAMS);
 static CopyStmt *copy_to_query(CopyStmt *stmt);
-static void note_copy(PlannedStmt *stmt);
+static void note_copy(List *range_table);
 static void label_copy(void);
 static void note_table(ObjectAccessType access, Oid classId, Oid objectId,
 					   int subId, void *arg);
 static void tell_family(AlterTableStmt *stmt);
-static void plan_unfilled(CreateTableAsStmt *stmt, const char *query_string);
+static void mark_unfilled(CreateTableAsStmt *stmt);
 static bool stores_encrypted(QueryDesc *queryDesc);
 
 static ProcessUtility_hook_type prev_utility = NULL;
@@ -107,11 +106,11 @@ stores_encrypted(QueryDesc *queryDesc)
 
 /* Keep the categories that the plan carries until the copy is there. */
 static void
-note_copy(PlannedStmt *stmt)
+note_copy(List *range_table)
 {
 	ListCell   *lc;
 
-	foreach(lc, stmt->rtable)
+	foreach(lc, range_table)
 	{
 		const char *mark = lfirst_node(RangeTblEntry, lc)->enrname;
 		const char *list = mark == NULL ||
@@ -137,7 +136,7 @@ gate_run(CG_EXECUTOR_RUN_PARAMS)
 	if (queryDesc->dest->mydest == DestIntoRel ||
 		queryDesc->dest->mydest == DestTransientRel)
 	{
-		note_copy(queryDesc->plannedstmt);
+		note_copy(queryDesc->plannedstmt->rtable);
 		stores = saved || stores_encrypted(queryDesc);
 	}
 	if (stores == saved)
@@ -198,7 +197,7 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 		next(pstmt, query_string, read_only_tree, context, params, env, dest,
 			 qc);
 		if (IsA(stmt, CreateTableAsStmt) && OidIsValid(copy.relid))
-			plan_unfilled((CreateTableAsStmt *) stmt, query_string);
+			mark_unfilled((CreateTableAsStmt *) stmt);
 		if (copy.categories != NULL && OidIsValid(copy.relid))
 			label_copy();
 	}
@@ -214,7 +213,7 @@ gate_utility(PlannedStmt *pstmt, const char *query_string,
 
 /* A table that is made without data gets its labels all the same. */
 static void
-plan_unfilled(CreateTableAsStmt *stmt, const char *query_string)
+mark_unfilled(CreateTableAsStmt *stmt)
 {
 	List	   *queries;
 
@@ -224,7 +223,10 @@ plan_unfilled(CreateTableAsStmt *stmt, const char *query_string)
 		return;
 	queries = QueryRewrite(copyObject((Query *) stmt->query));
 	if (list_length(queries) == 1)
-		note_copy(CG_PLAN_QUERY(linitial_node(Query, queries), query_string));
+	{
+		cg_mark_query(linitial_node(Query, queries));
+		note_copy(linitial_node(Query, queries)->rtable);
+	}
 }
 
 /* What is inherited has changed for all below. */

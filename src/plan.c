@@ -198,6 +198,17 @@ plan(CG_PLANNER_PARAMS)
 	return result;
 }
 
+void
+cg_mark_query(Query *query)
+{
+	bool		compares = false;
+
+	if (cg_search_ready() && load_functions() &&
+		is_protected((Node *) query, &compares) &&
+		cg_mask_query(query, NULL))
+		cg_plan_output(query);
+}
+
 /*
  * Is there anything in it that is masked: a protected relation, statistics,
  * or a function that may lead to one?  If not, context (a bool) tells whether

@@ -34,6 +34,12 @@ extern bool cg_search_ready(void);
 extern bool cg_plan_search(Query *query);
 extern bool cg_search_forbids_join(List *range_table);
 
+/*
+ * Do to a rewritten query, which will not be planned, what planning would: its
+ * range table has the marks then.
+ */
+extern void cg_mark_query(Query *query);
+
 extern void cg_plan_init(void);
 
 #endif							/* CG_PLAN_H */
