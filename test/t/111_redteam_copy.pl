@@ -99,7 +99,7 @@ foreach my $copy (@copies)
 like(as($node, 'clerk', 'COPY app.client (label, email, sealed) TO stdout'), qr/^\Q$masked\E$/m, 'COPY shows masks');
 like(as($node, 'reader', 'COPY app.client (label, email, sealed) TO stdout'), qr/^$label\t\Q$email\E\t$sealed$/m, 'and real values to a reader');
 # Since PostgreSQL 19 a partitioned table can be copied.
-if ($node->pg_version < 19)
+if (substr($node->pg_version, 0, 2) < 19)
 {
 	refused($node, 'clerk', 'COPY app.parted TO stdout', '42809', 'COPY of a partitioned table keeps its error');
 }
