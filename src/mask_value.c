@@ -247,6 +247,13 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	Datum		value;
 	bool		isnull;
 
+	/* SQL can make no proof, but it can make a null of its type. */
+	if (PG_ARGISNULL(4))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("only plans call %s", "cipguard.disclose_value()"),
+				 errhint("Select the column itself, or use %s.",
+						 "cipguard.disclose()")));
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	value = PG_GETARG_DATUM(0);

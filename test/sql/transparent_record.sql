@@ -130,6 +130,13 @@ SELECT n, records(n) FROM generate_series(1001, 1010) n;
 RESET ROLE;
 SET ROLE regress_cipguard_auditor;
 SELECT DISTINCT role = session_user AS superuser, login_role = session_user AS login FROM cipguard.disclosures WHERE app_user IN (format('record %s 1009', :pid), format('record %s 1010', :pid)) ORDER BY 1;
+-- Nobody writes into the journal by calling what plans call: there is no proof
+-- but the planner's, and no proof at all is none.
+SET ROLE regress_cipguard_clerk;
+SELECT cipguard.disclose_value('13800138000'::text, 'pg_class'::regclass, 1, 'somebody else', NULL::cipguard.checked);
+SELECT cipguard.disclose_value('13800138000'::text, 'pg_class'::regclass, 1, 'somebody else', 'checked');
+RESET ROLE;
+SELECT count(*) AS forged FROM cipguard.disclosures WHERE 'somebody else' = ANY (subjects);
 SET client_min_messages = error;
 RESET ROLE;
 DROP FUNCTION records(int);
