@@ -153,7 +153,9 @@ read_journal(const char *path, uint8 *buffer, ReturnSetInfo *result,
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not read the disclosure journal \"%s\": %m",
-						path)));
+						path),
+				 errhint("Check the permissions of \"%s\" in the data directory.",
+						 "cipguard/journal")));
 	reader.size = st.st_size;
 
 	while ((len = next_frame(&reader)) > 0)

@@ -296,7 +296,8 @@ function_tuple(Oid function)
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("function with OID %u does not exist", function)));
+				 errmsg("function with OID %u does not exist", function),
+				 errhint("Name a function (text, jsonb) that returns text.")));
 	return tuple;
 }
 
