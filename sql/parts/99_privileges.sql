@@ -48,6 +48,12 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
 
+-- What the law says is no secret; officers add what binds the company.
+GRANT SELECT ON TABLE cipguard.regulation TO PUBLIC;
+GRANT INSERT (key, jurisdiction, law, article, topic, rule, keep, kinds, source, valid_from, valid_until) ON TABLE cipguard.regulation TO cipguard_officer;
+GRANT UPDATE (valid_until) ON TABLE cipguard.regulation TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.audit_floor() TO PUBLIC;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$
