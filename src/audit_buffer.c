@@ -281,15 +281,16 @@ cg_buffer_prepare(CgAuditObject branch, TimestampTz ts)
 	cg_month_of(ts, 0, &target->month);
 	target->partition = InvalidOid;
 	target->partition = cg_audit_partition(branch, &target->month);
-	if (!target->ahead && branch == CG_AUDIT_CHANGE)
+	if (target->ahead)
+		return;
+	target->ahead = target->ahead_now = true;
+	if (branch == CG_AUDIT_CHANGE)
 	{
 		CgMonth		next;
 
 		cg_month_of(ts, 1, &next);
 		cg_audit_partition_ahead(branch, &next);
 	}
-	target->ahead = true;
-	target->ahead_now = true;
 }
 
 void
@@ -555,13 +556,18 @@ process_utility(PlannedStmt *pstmt, const char *queryString,
 				ParamListInfo params, QueryEnvironment *queryEnv,
 				DestReceiver *dest, QueryCompletion *qc)
 {
+	/* Afterwards a SAVEPOINT has begun already. */
+	bool		transaction = IsA(pstmt->utilityStmt, TransactionStmt);
+
+	if (count > first && transaction)
+		flush();
 	if (prev_process_utility != NULL)
 		prev_process_utility(pstmt, queryString, readOnlyTree, context,
 							 params, queryEnv, dest, qc);
 	else
 		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context,
 								params, queryEnv, dest, qc);
-	if (count > first)
+	if (count > first && !transaction)
 		flush();
 }
 

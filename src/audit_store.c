@@ -297,6 +297,11 @@ cg_audit_begin(CgAuditEvent *event, char kind)
 {
 	if (!registered)
 		elog(ERROR, "the audit modules were not initialized");
+	if (XactReadOnly)
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot write to the audit log in a read-only transaction"),
+				 errhint("Change audited tables, temporary ones too, in a transaction that is not read-only.")));
 
 	memset(event, 0, sizeof(*event));
 	event->kind = kind;

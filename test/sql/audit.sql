@@ -528,7 +528,7 @@ SAVEPOINT s;
 INSERT INTO client (id) VALUES (101);
 ROLLBACK TO s;
 INSERT INTO client (id) VALUES (102);
-SELECT has_table_privilege('cipguard.audit_event_' || :'this', 'SELECT');
+SELECT has_table_privilege('cipguard.audit_change_' || :'this', 'SELECT');
 RESET ROLE;
 SELECT after FROM events();
 ROLLBACK;
