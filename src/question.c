@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/tupmacs.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
@@ -337,7 +338,7 @@ cipguard_note_question(PG_FUNCTION_ARGS)
 	Oid			relid = PG_GETARG_OID(1);
 
 	if (cg_preloaded)
-		cg_journal_event("asked", relid, question);
+		cg_journal_note("asked", relid);
 	else if (!XactReadOnly && !RecoveryInProgress() && !IsInParallelMode())
 		cg_audit_note("asked", relid, NULL, question);
 	PG_RETURN_VOID();

@@ -350,10 +350,10 @@ AS $$
 DECLARE
 	shown text;
 	wanted text;
-	rows jsonb[];
+	made jsonb;
+	result jsonb;
 BEGIN
-	PERFORM FROM pg_class c WHERE c.oid = present_row.relation AND c.relkind = ANY ('{r,p}'::"char"[]);
-	IF NOT FOUND THEN
+	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = present_row.relation AND c.relkind = ANY ('{r,p}'::"char"[])) THEN
 		RETURN NULL;
 	END IF;
 	SELECT format('%L::text[], ARRAY[%s]', array_agg(a.attname ORDER BY a.attnum), string_agg(
@@ -370,13 +370,15 @@ BEGIN
 		INTO wanted
 		FROM jsonb_each_text(present_row.key) AS k
 			JOIN pg_attribute a ON a.attrelid = present_row.relation AND a.attname = k.key AND NOT a.attisdropped;
-	EXECUTE format('SELECT array_agg(r.o) FROM (SELECT jsonb_object(%s) AS o FROM %s t WHERE %s LIMIT 2) r',
-		shown, present_row.relation::regclass, wanted) INTO rows;
-	IF cardinality(rows) > 1 THEN
-		RAISE EXCEPTION 'the key is that of several rows'
-			USING ERRCODE = 'cardinality_violation', HINT = 'Name all columns of the primary key.';
-	END IF;
-	RETURN rows[1];
+	-- No aggregate: of what it makes the journal knows no persons.
+	FOR made IN EXECUTE format('SELECT jsonb_object(%s) FROM %s t WHERE %s LIMIT 2', shown, present_row.relation::regclass, wanted) LOOP
+		IF result IS NOT NULL THEN
+			RAISE EXCEPTION 'the key is that of several rows'
+				USING ERRCODE = 'cardinality_violation', HINT = 'Name all columns of the primary key.';
+		END IF;
+		result := made;
+	END LOOP;
+	RETURN result;
 END
 $$;
 REVOKE ALL ON FUNCTION cipguard.present_row(oid, jsonb) FROM PUBLIC;
@@ -444,7 +446,7 @@ BEGIN
 			ORDER BY v.ts, v.xid, v.seq
 		LOOP
 			IF e.kind = 'G' THEN
-				IF off_at IS NULL AND convert_from(substr(e.new, 2, 9), 'SQL_ASCII') = 'audit off' THEN
+				IF off_at IS NULL AND cipguard.audit_note(e.new, 1) = 'audit off' THEN
 					off_at := e.ts;
 				END IF;
 				CONTINUE;
@@ -567,3 +569,72 @@ $$;
 REVOKE ALL ON FUNCTION cipguard.row_as_of(text, text, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.row_as_of(text, text, timestamptz) IS
 	'a row as it was, protected values by the rights of the caller; null if there was none';
+
+-- The first event after another one that stands in the way of undoing it: it
+-- is of the same row, and touches the same columns or the key, or all rows.
+-- One that was undone, and what undid it, cancel out, from the last ones back.
+CREATE FUNCTION cipguard.changed_since(event_id bigint, key_columns smallint[]) RETURNS bigint
+	LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	e record;
+	n record;
+	key jsonb;
+	parts bytea[];
+	later bigint[];
+	gone bigint[] := '{}';
+	made bigint;
+BEGIN
+	SELECT v.seq, v.xid, v.ts, v.relid, v.kind, v.cols, v.old, v.new INTO e
+		FROM cipguard.audit_event v
+		WHERE v.seq = changed_since.event_id AND NOT v.spooled;
+	SELECT jsonb_object_agg(v.name, v.value) INTO key
+		FROM cipguard.audit_values(e.relid, e.old) v WHERE v.attnum = ANY (changed_since.key_columns);
+	SELECT coalesce(key, '{}') || coalesce(jsonb_object_agg(v.name, v.value), '{}') INTO key
+		FROM cipguard.audit_values(e.relid, e.new) v WHERE v.attnum = ANY (changed_since.key_columns);
+	parts := cipguard.audit_keys(ARRAY[e.relid], key);
+	later := ARRAY(
+		SELECT v.seq
+		FROM cipguard.audit_event v
+		WHERE v.relid = e.relid AND v.ts >= e.ts AND NOT v.spooled
+			AND (v.ts > e.ts OR v.xid > e.xid OR v.xid = e.xid AND v.seq > e.seq)
+			AND CASE v.kind
+				WHEN 'T' THEN e.kind <> 'D'
+				WHEN 'G' THEN cipguard.audit_note(v.new, 1) = 'audit off'
+				WHEN 'U' THEN cipguard.audit_holds(v.old, (SELECT parts))
+						AND (e.kind <> 'U' OR v.cols && e.cols OR v.cols && changed_since.key_columns)
+					OR cipguard.audit_holds(v.new, (SELECT parts))
+				ELSE cipguard.audit_holds(v.old, (SELECT parts)) OR cipguard.audit_holds(v.new, (SELECT parts)) END
+		ORDER BY v.ts, v.xid, v.seq);
+	IF later = '{}' THEN
+		RETURN NULL;
+	END IF;
+	FOR n IN
+		SELECT v.xid, v.seq, substr(cipguard.audit_note(v.new, 2), length('event ') + 1)::bigint AS undone
+		FROM cipguard.audit_event v
+		WHERE v.relid = e.relid AND v.ts >= e.ts AND v.kind = 'G' AND NOT v.spooled
+			AND cipguard.audit_note(v.new, 1) = 'undo'
+		ORDER BY v.ts DESC, v.xid DESC, v.seq DESC
+	LOOP
+		CONTINUE WHEN n.undone <> ALL (later);
+		SELECT max(v.seq) INTO made
+			FROM cipguard.audit_event v
+			WHERE v.seq = ANY (later) AND v.xid = n.xid AND v.seq < n.seq AND v.ts >= e.ts AND NOT v.spooled;
+		CONTINUE WHEN made IS NULL OR made = ANY (gone);
+		gone := gone || made || n.undone;
+	END LOOP;
+	RETURN (SELECT l.seq FROM unnest(later) WITH ORDINALITY AS l (seq, place)
+		WHERE l.seq <> ALL (gone) ORDER BY l.place LIMIT 1);
+END
+$$;
+REVOKE ALL ON FUNCTION cipguard.changed_since(bigint, smallint[]) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.changed_since(bigint, smallint[]) IS
+	'event that stands in the way of undoing another one, for undo()';
+
+CREATE FUNCTION cipguard.undo(event_id bigint) RETURNS void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_undo';
+REVOKE ALL ON FUNCTION cipguard.undo(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.undo(bigint) IS
+	'takes back the change of a row, if it has not changed since (owner of the table)';

@@ -49,6 +49,33 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
 
+-- Questions run with the rights of whoever asks.  In the tables of the log
+-- protected values are ciphertext.
+GRANT SELECT ON TABLE cipguard.audit_event, cipguard.audit_session, cipguard.audit_schema TO cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.note_question(text, oid),
+	cipguard.audit_key(bigint, smallint[], oid[], text[]),
+	cipguard.audit_holds(bytea, bytea[]),
+	cipguard.audit_keyed(bytea, bytea[]),
+	cipguard.audit_schema_id(bytea),
+	cipguard.audit_sealed(bytea),
+	cipguard.audit_disclose(text, oid, smallint, text),
+	cipguard.audited_oids(oid, text),
+	cipguard.key_object(oid, text),
+	cipguard.audit_keys(oid[], jsonb),
+	cipguard.only_keys(jsonb, text[]),
+	cipguard.row_changes(oid, text, text, timestamptz, timestamptz),
+	cipguard.table_named(text),
+	cipguard.changes(text, text, timestamptz, timestamptz),
+	cipguard.audit_values(oid, bytea),
+	cipguard.present_row(oid, jsonb),
+	cipguard.row_at(oid, text, text, timestamptz),
+	cipguard.row_as_of(text, text, timestamptz)
+	TO cipguard_auditor;
+
+-- It asks whether the caller owns the table.
+GRANT EXECUTE ON FUNCTION cipguard.undo(bigint) TO PUBLIC;
+
 -- What the law says is no secret; officers add what binds the company.
 GRANT SELECT ON TABLE cipguard.regulation TO PUBLIC;
 GRANT INSERT (key, jurisdiction, law, article, topic, rule, keep, kinds, source, valid_from, valid_until) ON TABLE cipguard.regulation TO cipguard_officer;
