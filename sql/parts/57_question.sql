@@ -638,3 +638,240 @@ CREATE FUNCTION cipguard.undo(event_id bigint) RETURNS void
 REVOKE ALL ON FUNCTION cipguard.undo(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.undo(bigint) IS
 	'takes back the change of a row, if it has not changed since (owner of the table)';
+
+-- What went through the spool: disclosures, refusals, logins and so on, in the
+-- log already or still in files of this server.  With a tag: those of that
+-- person, and those of which the persons are not known.
+CREATE FUNCTION cipguard.spooled_events(since timestamptz, until timestamptz, tag bigint)
+	RETURNS TABLE (
+		event_id bigint,
+		ts timestamptz,
+		kind text,
+		login_role text,
+		role text,
+		app_user text,
+		app_verified boolean,
+		purpose text,
+		relation text,
+		columns text[],
+		"values" bigint,
+		subjects text[],
+		query text,
+		detail text,
+		client_addr text,
+		application_name text,
+		remark text
+	)
+	LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT NULL::bigint, j.ts, j.kind, j.login_role, j.role, j.app_user, false, j.purpose, nullif(j.relation, ''), nullif(j.columns, '{}'), j."values",
+		j.subjects, NULL::text, NULL::text, j.client_addr, j.application_name, j.remark
+	FROM cipguard.journal() j
+	WHERE j.ts >= coalesce(since, '-infinity') AND j.ts < coalesce(until, 'infinity')
+		AND (tag IS NULL OR j.subjects IS NULL
+			OR EXISTS (SELECT FROM unnest(j.subjects) AS p (subject) WHERE cipguard.subject_tag(p.subject) = tag))
+$$;
+REVOKE ALL ON FUNCTION cipguard.spooled_events(timestamptz, timestamptz, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.spooled_events(timestamptz, timestamptz, bigint) IS
+	'disclosures and other events that do not depend on transactions, of all or of one person';
+
+CREATE FUNCTION cipguard.disclosed_to(subject text, since timestamptz, until timestamptz)
+	RETURNS TABLE (
+		event_id bigint,
+		ts timestamptz,
+		certainty text,
+		login_role text,
+		role text,
+		app_user text,
+		app_verified boolean,
+		purpose text,
+		relation text,
+		columns text[],
+		query text,
+		client_addr text,
+		application_name text,
+		remark text
+	)
+	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.event_id, r.ts, CASE WHEN disclosed_to.subject = ANY (r.subjects) THEN 'yes' ELSE 'possible' END,
+		r.login_role, r.role, r.app_user, r.app_verified, r.purpose, r.relation, r.columns, r.query,
+		r.client_addr, r.application_name,
+		CASE WHEN r.remark IS NOT NULL THEN r.remark
+			WHEN r.kind = 'dump' THEN 'stored values of the table, under row_security = off'
+			WHEN r.subjects IS NULL THEN 'persons are not known' END
+	FROM cipguard.spooled_events(coalesce(disclosed_to.since, '-infinity'), coalesce(disclosed_to.until, 'infinity'),
+		cipguard.subject_tag(disclosed_to.subject)) r
+	WHERE disclosed_to.subject = ANY (r.subjects)
+		OR r.subjects IS NULL AND (r.kind = 'dump' OR r.kind = 'read' AND (r."values" > 0 OR r.remark IS NOT NULL))
+$$;
+REVOKE ALL ON FUNCTION cipguard.disclosed_to(text, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.disclosed_to(text, timestamptz, timestamptz) IS
+	'what who_saw() answers';
+
+CREATE FUNCTION cipguard.who_saw(
+	subject text,
+	since timestamptz DEFAULT NULL,
+	until timestamptz DEFAULT NULL
+) RETURNS TABLE (
+	event_id bigint,
+	ts timestamptz,
+	certainty text,
+	login_role text,
+	role text,
+	app_user text,
+	app_verified boolean,
+	purpose text,
+	relation text,
+	columns text[],
+	query text,
+	client_addr text,
+	application_name text,
+	remark text
+)
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF who_saw.subject IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM cipguard.note_question('who_saw, person ' || cipguard.subject_tag(who_saw.subject), 0::oid);
+	RETURN QUERY
+		SELECT d.event_id, d.ts, d.certainty, d.login_role, d.role, d.app_user, d.app_verified, d.purpose, d.relation, d.columns,
+			d.query, d.client_addr, d.application_name, d.remark
+		FROM cipguard.disclosed_to(who_saw.subject, coalesce(who_saw.since, '-infinity'), coalesce(who_saw.until, 'infinity')) d
+		ORDER BY d.certainty DESC, d.ts, d.event_id;
+END
+$$;
+REVOKE ALL ON FUNCTION cipguard.who_saw(text, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.who_saw(text, timestamptz, timestamptz) IS
+	'who was given protected values of a person, and who possibly was, since (inclusive) and until (exclusive)';
+
+-- For the person: nothing but what concerns him, and no values.
+CREATE FUNCTION cipguard.subject_receipt(
+	subject text,
+	since timestamptz DEFAULT NULL,
+	until timestamptz DEFAULT NULL
+) RETURNS TABLE (
+	ts timestamptz,
+	what text,
+	role text,
+	app_user text,
+	purpose text,
+	relation text,
+	columns text[]
+)
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF subject_receipt.subject IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM cipguard.note_question('subject_receipt, person ' || cipguard.subject_tag(subject_receipt.subject), 0::oid);
+	RETURN QUERY
+		SELECT d.ts, CASE d.certainty WHEN 'yes' THEN 'read' ELSE 'possibly read' END, d.role, d.app_user, d.purpose, d.relation, d.columns
+		FROM cipguard.disclosed_to(subject_receipt.subject, coalesce(subject_receipt.since, '-infinity'),
+			coalesce(subject_receipt.until, 'infinity')) d
+		UNION ALL
+		SELECT e.ts, CASE e.kind WHEN 'I' THEN 'entered' WHEN 'U' THEN 'changed' ELSE 'deleted' END,
+			e.cur_role, e.app_user, e.purpose, e.relname,
+			CASE WHEN e.kind = 'U' THEN cipguard.audit_columns(e.relid, e.old, e.cols) END
+		FROM cipguard.audit_event e
+		WHERE e.subject = cipguard.subject_tag(subject_receipt.subject) AND NOT e.spooled
+			AND e.ts >= coalesce(subject_receipt.since, '-infinity') AND e.ts < coalesce(subject_receipt.until, 'infinity')
+			AND e.kind = ANY ('{I,U,D}'::"char"[])
+		ORDER BY 1;
+END
+$$;
+REVOKE ALL ON FUNCTION cipguard.subject_receipt(text, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.subject_receipt(text, timestamptz, timestamptz) IS
+	'for a person: who read or changed his data, and for what purpose; no values, and nobody else';
+
+CREATE FUNCTION cipguard.activity_of(
+	role text,
+	since timestamptz DEFAULT NULL,
+	until timestamptz DEFAULT NULL
+) RETURNS TABLE (
+	event_id bigint,
+	ts timestamptz,
+	action text,
+	login_role text,
+	acting_role text,
+	app_user text,
+	app_verified boolean,
+	purpose text,
+	relation text,
+	columns text[],
+	"values" bigint,
+	persons bigint,
+	detail text,
+	client_addr text,
+	application_name text
+)
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF activity_of.role IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM cipguard.note_question('activity_of ' || quote_ident(activity_of.role), 0::oid);
+	RETURN QUERY
+		SELECT e.seq, e.ts,
+			CASE e.kind WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' WHEN 'D' THEN 'DELETE' WHEN 'T' THEN 'TRUNCATE'
+				ELSE cipguard.audit_note(e.new, 1) END,
+			s.auth_user, e.cur_role, e.app_user, e.app_verified, e.purpose, e.relname,
+			CASE WHEN e.kind = 'U' THEN cipguard.audit_columns(e.relid, e.old, e.cols) END,
+			NULL::bigint, CASE WHEN e.subject IS NOT NULL THEN 1::bigint END,
+			CASE WHEN e.kind = 'G' THEN nullif(cipguard.audit_note(e.new, 2), '') END,
+			host(s.client_addr), s.application_name
+		FROM cipguard.audit_event e
+			LEFT JOIN LATERAL (
+				SELECT a.auth_user, a.client_addr, a.application_name
+				FROM cipguard.audit_session a
+				WHERE a.session_id = e.session_id
+				ORDER BY a.seq
+				LIMIT 1
+			) s ON true
+		WHERE NOT e.spooled AND e.ts >= coalesce(activity_of.since, '-infinity') AND e.ts < coalesce(activity_of.until, 'infinity')
+			AND (e.cur_role = activity_of.role OR e.session_id = ANY (ARRAY(
+				SELECT a.session_id FROM cipguard.audit_session a WHERE a.auth_user = activity_of.role)))
+		UNION ALL
+		SELECT r.event_id, r.ts, r.kind, r.login_role, r.role, r.app_user, r.app_verified, r.purpose, r.relation, r.columns,
+			r."values", cardinality(r.subjects)::bigint, coalesce(r.detail, r.remark), r.client_addr, r.application_name
+		FROM cipguard.spooled_events(coalesce(activity_of.since, '-infinity'), coalesce(activity_of.until, 'infinity'), NULL) r
+		WHERE r.role = activity_of.role OR r.login_role = activity_of.role
+		ORDER BY 2, 1;
+END
+$$;
+REVOKE ALL ON FUNCTION cipguard.activity_of(text, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.activity_of(text, timestamptz, timestamptz) IS
+	'what a role did, as login role or as acting role';
+
+CREATE FUNCTION cipguard.activity_summary(
+	role text,
+	since timestamptz DEFAULT NULL,
+	until timestamptz DEFAULT NULL
+) RETURNS TABLE (
+	relation text,
+	action text,
+	events bigint,
+	"values" numeric,
+	first_ts timestamptz,
+	last_ts timestamptz
+)
+	LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT a.relation, a.action, count(*), sum(a."values"), min(a.ts), max(a.ts)
+	FROM cipguard.activity_of(activity_summary.role, activity_summary.since, activity_summary.until) a
+	GROUP BY a.relation, a.action
+	ORDER BY a.relation, a.action
+$$;
+REVOKE ALL ON FUNCTION cipguard.activity_summary(text, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.activity_summary(text, timestamptz, timestamptz) IS
+	'activity_of(), counted by table and action';

@@ -70,7 +70,13 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.audit_values(oid, bytea),
 	cipguard.present_row(oid, jsonb),
 	cipguard.row_at(oid, text, text, timestamptz),
-	cipguard.row_as_of(text, text, timestamptz)
+	cipguard.row_as_of(text, text, timestamptz),
+	cipguard.spooled_events(timestamptz, timestamptz, bigint),
+	cipguard.disclosed_to(text, timestamptz, timestamptz),
+	cipguard.who_saw(text, timestamptz, timestamptz),
+	cipguard.subject_receipt(text, timestamptz, timestamptz),
+	cipguard.activity_of(text, timestamptz, timestamptz),
+	cipguard.activity_summary(text, timestamptz, timestamptz)
 	TO cipguard_auditor;
 
 -- It asks whether the caller owns the table.
