@@ -35,7 +35,7 @@ static void add_text(StringInfo buf, CgImageColumn *column, char *text);
 static bool holds(const bytea *image, const bytea *part);
 static bool has_entry(const bytea *image, const CgImageEntry *wanted);
 static bool keyed(const bytea *image, const bytea *part);
-static bool any_part(FunctionCallInfo fcinfo,
+static bool any_part(FunctionCallInfo fcinfo, int argno,
 					 bool (*matches) (const bytea *image, const bytea *part));
 
 /*
@@ -135,35 +135,59 @@ add_text(StringInfo buf, CgImageColumn *column, char *text)
 	cg_image_add(buf, column, value, false);
 }
 
-/* audit_holds(image bytea, parts bytea[]) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_audit_holds);
+/*
+ * audit_match(old bytea, new bytea, parts bytea[]) RETURNS integer: 1 if the
+ * one image has all values of one of the parts, 2 if the other has, or both.
+ */
+PG_FUNCTION_INFO_V1(cipguard_audit_match);
 Datum
-cipguard_audit_holds(PG_FUNCTION_ARGS)
+cipguard_audit_match(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(any_part(fcinfo, holds));
+	int			result = 0;
+
+	if (any_part(fcinfo, 0, holds))
+		result |= 1;
+	if (any_part(fcinfo, 1, holds))
+		result |= 2;
+	PG_RETURN_INT32(result);
 }
 
-/* audit_keyed(image bytea, parts bytea[]) RETURNS boolean */
+/*
+ * audit_keyed(old bytea, new bytea, parts bytea[]) RETURNS integer: likewise
+ * if they have any of the columns, whatever the values.
+ */
 PG_FUNCTION_INFO_V1(cipguard_audit_keyed);
 Datum
 cipguard_audit_keyed(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(any_part(fcinfo, keyed));
+	int			result = 0;
+
+	if (any_part(fcinfo, 0, keyed))
+		result |= 1;
+	if (any_part(fcinfo, 1, keyed))
+		result |= 2;
+	PG_RETURN_INT32(result);
 }
 
 /* Called for each event: walks the array where it stands. */
 static bool
-any_part(FunctionCallInfo fcinfo,
+any_part(FunctionCallInfo fcinfo, int argno,
 		 bool (*matches) (const bytea *image, const bytea *part))
 {
-	bytea	   *image = PG_GETARG_BYTEA_PP(0);
-	ArrayType  *parts = PG_GETARG_ARRAYTYPE_P(1);
-	int			n = ArrayGetNItems(ARR_NDIM(parts), ARR_DIMS(parts));
-	char	   *p = ARR_DATA_PTR(parts);
+	bytea	   *image;
+	ArrayType  *parts;
+	char	   *p;
+	int			n;
 	int			i;
 
+	if (PG_ARGISNULL(argno) || PG_ARGISNULL(2))
+		return false;
+	image = PG_GETARG_BYTEA_PP(argno);
+	parts = PG_GETARG_ARRAYTYPE_P(2);
 	if (ARR_HASNULL(parts))
 		return false;
+	n = ArrayGetNItems(ARR_NDIM(parts), ARR_DIMS(parts));
+	p = ARR_DATA_PTR(parts);
 	for (i = 0; i < n; i++)
 	{
 		if (VARSIZE_ANY_EXHDR(image) >= CG_IMAGE_HEADER_LEN &&

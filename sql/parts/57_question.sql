@@ -23,19 +23,21 @@ REVOKE ALL ON FUNCTION cipguard.audit_key(bigint, smallint[], oid[], text[]) FRO
 COMMENT ON FUNCTION cipguard.audit_key(bigint, smallint[], oid[], text[]) IS
 	'values as row images with that description of the table hold them';
 
-CREATE FUNCTION cipguard.audit_holds(image bytea, parts bytea[]) RETURNS boolean
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'cipguard_audit_holds';
-REVOKE ALL ON FUNCTION cipguard.audit_holds(bytea, bytea[]) FROM PUBLIC;
-COMMENT ON FUNCTION cipguard.audit_holds(bytea, bytea[]) IS
-	'whether a row image has all values of one of those that audit_key() made';
+-- A number and no boolean: of "= ANY (...)" the planner thinks that it holds
+-- for few events, so it looks for them in parallel.
+CREATE FUNCTION cipguard.audit_match(old bytea, new bytea, parts bytea[]) RETURNS integer
+	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10
+	AS 'MODULE_PATHNAME', 'cipguard_audit_match';
+REVOKE ALL ON FUNCTION cipguard.audit_match(bytea, bytea, bytea[]) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_match(bytea, bytea, bytea[]) IS
+	'whether the images of an event have all values of something that audit_key() made: 1 the old one, 2 the new one, 3 both';
 
-CREATE FUNCTION cipguard.audit_keyed(image bytea, parts bytea[]) RETURNS boolean
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+CREATE FUNCTION cipguard.audit_keyed(old bytea, new bytea, parts bytea[]) RETURNS integer
+	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'cipguard_audit_keyed';
-REVOKE ALL ON FUNCTION cipguard.audit_keyed(bytea, bytea[]) FROM PUBLIC;
-COMMENT ON FUNCTION cipguard.audit_keyed(bytea, bytea[]) IS
-	'whether a row image has any column of those that audit_key() made';
+REVOKE ALL ON FUNCTION cipguard.audit_keyed(bytea, bytea, bytea[]) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_keyed(bytea, bytea, bytea[]) IS
+	'whether the images of an event have any column of what audit_key() made: 1 the old one, 2 the new one, 3 both';
 
 CREATE FUNCTION cipguard.audit_schema_id(image bytea) RETURNS bigint
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
@@ -173,7 +175,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION cipguard.audit_keys(oid[], jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_keys(oid[], jsonb) IS
-	'a key as each description of the tables has it, for audit_holds()';
+	'a key as each description of the tables has it, for audit_match()';
 
 CREATE FUNCTION cipguard.only_keys(object jsonb, keys text[]) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -230,7 +232,7 @@ BEGIN
 			AND e.ts >= coalesce(row_changes.since, '-infinity') AND e.ts < coalesce(row_changes.until, 'infinity')
 			AND NOT e.spooled
 			-- As values of sub-queries the keys are passed flat and once.
-			AND (e.kind = 'T' OR cipguard.audit_holds(e.old, (SELECT parts)) OR cipguard.audit_holds(e.new, (SELECT parts)))
+			AND (e.kind = 'T' OR cipguard.audit_match(e.old, e.new, (SELECT parts)) = ANY ('{1,2,3}'))
 	),
 	-- A row that goes to another partition is deleted here and inserted there,
 	-- by one command.
@@ -245,8 +247,8 @@ BEGIN
 			CASE WHEN m.come IS NOT NULL THEN cipguard.audit_image(m.relid, m.new) ELSE cipguard.audit_image(f.relid, f.new) END AS is_now,
 			CASE WHEN m.come IS NOT NULL THEN 'went to ' || m.relname || ', event ' || m.come
 				WHEN f.kind = 'T' THEN 'all rows of the table'
-				WHEN f.kind = 'U' AND NOT cipguard.audit_holds(f.old, parts) THEN 'the row had another key before'
-				WHEN f.kind = 'U' AND cipguard.audit_keyed(f.new, parts) AND NOT cipguard.audit_holds(f.new, parts)
+				WHEN f.kind = 'U' AND cipguard.audit_match(f.old, f.new, parts) = 2 THEN 'the row had another key before'
+				WHEN f.kind = 'U' AND cipguard.audit_match(f.old, f.new, parts) = 1 AND cipguard.audit_keyed(f.old, f.new, parts) = 3
 					THEN 'the row has another key since'
 			END AS remark
 		FROM found f LEFT JOIN moved m ON m.gone = f.seq
@@ -437,12 +439,11 @@ BEGIN
 		parts := cipguard.audit_keys(tables, wanted);
 		FOR e IN
 			SELECT v.seq, v.ts, v.xid, v.relid, v.kind, v.old, v.new,
-				cipguard.audit_holds(v.old, parts) AS was_it, cipguard.audit_holds(v.new, parts) AS is_it
+				cipguard.audit_match(v.old, v.new, parts) AS it, cipguard.audit_keyed(v.old, v.new, parts) AS keyed
 			FROM cipguard.audit_event v
 			WHERE v.relid = ANY ((SELECT tables)::oid[]) AND v.ts >= from_ts AND NOT v.spooled
 				AND (v.ts > from_ts OR v.seq > from_seq)
-				AND (v.kind = ANY ('{T,G}'::"char"[])
-					OR cipguard.audit_holds(v.old, (SELECT parts)) OR cipguard.audit_holds(v.new, (SELECT parts)))
+				AND (v.kind = ANY ('{T,G}'::"char"[]) OR cipguard.audit_match(v.old, v.new, (SELECT parts)) = ANY ('{1,2,3}'))
 			ORDER BY v.ts, v.xid, v.seq
 		LOOP
 			IF e.kind = 'G' THEN
@@ -453,7 +454,7 @@ BEGIN
 			ELSIF e.kind = 'T' THEN
 				ended := true;
 				EXIT;
-			ELSIF e.was_it IS NOT TRUE THEN
+			ELSIF e.it & 1 = 0 THEN
 				IF NOT lived THEN
 					RETURN NULL;
 				END IF;
@@ -467,7 +468,7 @@ BEGIN
 			IF e.kind = 'D' THEN
 				complete := true;
 				EXIT;
-			ELSIF cipguard.audit_keyed(e.new, parts) AND e.is_it IS NOT TRUE THEN
+			ELSIF e.keyed & 2 = 2 AND e.it & 2 = 0 THEN
 				SELECT wanted || coalesce(jsonb_object_agg(v.name, v.value), '{}')
 					INTO wanted FROM cipguard.audit_values(e.relid, e.new) v WHERE wanted ? v.name;
 				from_ts := e.ts;
@@ -503,14 +504,14 @@ BEGIN
 			parts := cipguard.audit_keys(tables, wanted);
 			FOR e IN
 				SELECT v.seq, v.ts, v.xid, v.relid, v.kind, v.old, v.new,
-					cipguard.audit_holds(v.old, parts) AS was_it, cipguard.audit_holds(v.new, parts) AS is_it
+					cipguard.audit_match(v.old, v.new, parts) AS it, cipguard.audit_keyed(v.old, v.new, parts) AS keyed
 				FROM cipguard.audit_event v
 				WHERE v.relid = ANY ((SELECT tables)::oid[]) AND v.ts <= from_ts AND NOT v.spooled
 					AND (v.ts < from_ts OR from_seq IS NULL OR v.seq < from_seq)
-					AND (v.kind = 'T' OR cipguard.audit_holds(v.old, (SELECT parts)) OR cipguard.audit_holds(v.new, (SELECT parts)))
+					AND (v.kind = 'T' OR cipguard.audit_match(v.old, v.new, (SELECT parts)) = ANY ('{1,2,3}'))
 				ORDER BY v.ts DESC, v.xid DESC, v.seq DESC
 			LOOP
-				IF e.kind = 'T' OR e.kind = 'D' OR e.kind = 'U' AND cipguard.audit_keyed(e.new, parts) AND e.is_it IS NOT TRUE THEN
+				IF e.kind = 'T' OR e.kind = 'D' OR e.kind = 'U' AND e.keyed & 2 = 2 AND e.it & 2 = 0 THEN
 					-- It went away, or to another key, before.
 					IF NOT lived THEN
 						RETURN NULL;
@@ -524,7 +525,7 @@ BEGIN
 				IF e.kind = 'I' THEN
 					complete := true;
 					EXIT;
-				ELSIF e.was_it IS NOT TRUE THEN
+				ELSIF e.it & 1 = 0 THEN
 					SELECT wanted || coalesce(jsonb_object_agg(v.name, v.value), '{}')
 						INTO wanted FROM cipguard.audit_values(e.relid, e.old) v WHERE wanted ? v.name;
 					from_ts := e.ts;
@@ -602,10 +603,9 @@ BEGIN
 			AND CASE v.kind
 				WHEN 'T' THEN e.kind <> 'D'
 				WHEN 'G' THEN cipguard.audit_note(v.new, 1) = 'audit off'
-				WHEN 'U' THEN cipguard.audit_holds(v.old, (SELECT parts))
-						AND (e.kind <> 'U' OR v.cols && e.cols OR v.cols && changed_since.key_columns)
-					OR cipguard.audit_holds(v.new, (SELECT parts))
-				ELSE cipguard.audit_holds(v.old, (SELECT parts)) OR cipguard.audit_holds(v.new, (SELECT parts)) END
+				WHEN 'U' THEN cipguard.audit_match(v.old, v.new, (SELECT parts)) = ANY ('{1,2,3}')
+					AND (e.kind <> 'U' OR v.cols && e.cols OR v.cols && changed_since.key_columns)
+				ELSE cipguard.audit_match(v.old, v.new, (SELECT parts)) = ANY ('{1,2,3}') END
 		ORDER BY v.ts, v.xid, v.seq);
 	IF later = '{}' THEN
 		RETURN NULL;
@@ -662,7 +662,7 @@ CREATE FUNCTION cipguard.spooled_events(since timestamptz, until timestamptz, ta
 		application_name text,
 		remark text
 	)
-	LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT NULL::bigint, j.ts, j.kind, j.login_role, j.role, j.app_user, false, j.purpose, nullif(j.relation, ''), nullif(j.columns, '{}'), j."values",
@@ -693,7 +693,7 @@ CREATE FUNCTION cipguard.disclosed_to(subject text, since timestamptz, until tim
 		application_name text,
 		remark text
 	)
-	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+	LANGUAGE sql VOLATILE STRICT PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT r.event_id, r.ts, CASE WHEN disclosed_to.subject = ANY (r.subjects) THEN 'yes' ELSE 'possible' END,
@@ -781,7 +781,7 @@ BEGIN
 			e.cur_role, e.app_user, e.purpose, e.relname,
 			CASE WHEN e.kind = 'U' THEN cipguard.audit_columns(e.relid, e.old, e.cols) END
 		FROM cipguard.audit_event e
-		WHERE e.subject = cipguard.subject_tag(subject_receipt.subject) AND NOT e.spooled
+		WHERE e.subject = (SELECT cipguard.subject_tag(subject_receipt.subject)) AND NOT e.spooled
 			AND e.ts >= coalesce(subject_receipt.since, '-infinity') AND e.ts < coalesce(subject_receipt.until, 'infinity')
 			AND e.kind = ANY ('{I,U,D}'::"char"[])
 		ORDER BY 1;

@@ -55,8 +55,8 @@ GRANT SELECT ON TABLE cipguard.audit_event, cipguard.audit_session, cipguard.aud
 GRANT EXECUTE ON FUNCTION
 	cipguard.note_question(text, oid),
 	cipguard.audit_key(bigint, smallint[], oid[], text[]),
-	cipguard.audit_holds(bytea, bytea[]),
-	cipguard.audit_keyed(bytea, bytea[]),
+	cipguard.audit_match(bytea, bytea, bytea[]),
+	cipguard.audit_keyed(bytea, bytea, bytea[]),
 	cipguard.audit_schema_id(bytea),
 	cipguard.audit_sealed(bytea),
 	cipguard.audit_disclose(text, oid, smallint, text),
