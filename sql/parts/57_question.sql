@@ -78,6 +78,8 @@ BEGIN
 				SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid
 			)
 			SELECT t.oid FROM tree t);
+	ELSIF audited_oids.name IS NULL THEN
+		RETURN NULL;
 	END IF;
 	found := ARRAY(
 		SELECT DISTINCT s.relid
@@ -108,7 +110,12 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	IF starts_with(key_object.key, '{') THEN
-		RETURN nullif(key_object.key::jsonb, '{}');
+		names := ARRAY(SELECT jsonb_object_keys(key_object.key::jsonb));
+		IF names = '{}' THEN
+			RAISE EXCEPTION 'key without columns'
+				USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the key as an object: ''{"id": 7}''.';
+		END IF;
+		RETURN key_object.key::jsonb;
 	END IF;
 	names := ARRAY(
 		SELECT a.attname::text
@@ -216,12 +223,14 @@ CREATE FUNCTION cipguard.row_changes(
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	tables oid[] := cipguard.audited_oids(row_changes.relation, row_changes.name);
-	parts bytea[] := cipguard.audit_keys(tables, cipguard.key_object(row_changes.relation, row_changes.key));
+	tables oid[];
+	parts bytea[];
 BEGIN
-	IF row_changes.key IS NULL THEN
+	IF row_changes.key IS NULL OR row_changes.name IS NULL THEN
 		RETURN;
 	END IF;
+	tables := cipguard.audited_oids(row_changes.relation, row_changes.name);
+	parts := cipguard.audit_keys(tables, cipguard.key_object(row_changes.relation, row_changes.key));
 	PERFORM cipguard.note_question('changes', tables[1]);
 	RETURN QUERY
 	WITH found AS MATERIALIZED (
@@ -397,8 +406,8 @@ CREATE FUNCTION cipguard.row_at(relation oid, name text, key text, at timestampt
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	tables oid[] := cipguard.audited_oids(row_at.relation, row_at.name);
-	wanted jsonb := cipguard.key_object(row_at.relation, row_at.key);
+	tables oid[];
+	wanted jsonb;
 	parts bytea[];
 	e record;
 	state jsonb := '{}';
@@ -414,9 +423,11 @@ DECLARE
 	now_there jsonb;
 	result jsonb;
 BEGIN
-	IF wanted IS NULL OR row_at.at IS NULL THEN
+	IF row_at.name IS NULL OR row_at.key IS NULL OR row_at.at IS NULL THEN
 		RETURN NULL;
 	END IF;
+	tables := cipguard.audited_oids(row_at.relation, row_at.name);
+	wanted := cipguard.key_object(row_at.relation, row_at.key);
 	IF row_at.at > clock_timestamp() THEN
 		RAISE EXCEPTION 'that time has not come yet'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give a time that is over.';
@@ -480,8 +491,8 @@ BEGIN
 		EXIT WHEN NOT again;
 	END LOOP;
 	IF off_at IS NOT NULL THEN
-		RAISE WARNING 'the table was not audited from % on, for some time or since', off_at
-			USING HINT = 'What changed then is not known.';
+		RAISE WARNING 'the table was not audited all the time since then'
+			USING DETAIL = format('Auditing ended at %s.', off_at), HINT = 'What changed then is not known.';
 	END IF;
 
 	-- As it is now.
