@@ -5,6 +5,7 @@
 -- of the log, in which protected values are ciphertext, and plaintext takes a
 -- grant, as everywhere.  Asking is an event of its own.
 --
+-- Values are text as row images have it, whatever the session's settings.
 -- Names of tables are resolved in functions that pin no search_path, and
 -- nothing else is done there.
 
@@ -221,6 +222,10 @@ CREATE FUNCTION cipguard.row_changes(
 )
 	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO'
+	SET intervalstyle = 'postgres'
+	SET extra_float_digits = 1
+	SET bytea_output = 'hex'
 AS $$
 DECLARE
 	tables oid[];
@@ -404,6 +409,10 @@ COMMENT ON FUNCTION cipguard.present_row(oid, jsonb) IS
 CREATE FUNCTION cipguard.row_at(relation oid, name text, key text, at timestamptz) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO'
+	SET intervalstyle = 'postgres'
+	SET extra_float_digits = 1
+	SET bytea_output = 'hex'
 AS $$
 DECLARE
 	tables oid[];
