@@ -29,6 +29,7 @@ bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
 char	   *cg_purpose = NULL;
 char	   *cg_app_user = NULL;
+int			cg_worker_interval = 5;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
 uint64		cg_kek_generation = 1;
@@ -108,6 +109,14 @@ cg_guc_init(void)
 								 true,
 								 PGC_POSTMASTER, 0,
 								 NULL, NULL, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".worker_interval",
+							"Time between two cycles of the audit log's worker.",
+							"0 switches the workers off. Takes effect with shared_preload_libraries.",
+							&cg_worker_interval,
+							5, 0, 86400,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved(CG_SCHEMA);
 }

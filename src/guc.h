@@ -21,6 +21,7 @@ extern bool cg_mask_superuser;	/* so do superusers */
 extern bool cg_transparent_masking;
 extern char *cg_purpose;
 extern char *cg_app_user;
+extern int	cg_worker_interval; /* seconds, 0: no workers */
 
 /*
  * Are tables masked themselves?  Not by a library that only some sessions

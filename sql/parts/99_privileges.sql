@@ -48,6 +48,9 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
 
+GRANT SELECT ON TABLE cipguard.worker_status TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.worker_status_rows() TO cipguard_officer, cipguard_auditor;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$
