@@ -32,6 +32,7 @@ bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
 int			cg_on_audit_failure = CG_FAILURE_MASK;
 char	   *cg_spool_directory = NULL;
+int			cg_spool_keep = 7 * 24 * 3600;
 int			cg_spool_segment_size = 16;
 int			cg_spool_sync = CG_SYNC_OFF;
 char	   *cg_purpose = NULL;
@@ -138,6 +139,14 @@ cg_guc_init(void)
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
 							   check_spool_directory, assign_spool_directory,
 							   NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".spool_keep",
+							"Time that segments of the disclosure journal are kept after they were taken into the audit log.",
+							"A database that is recovered to a point in time further back loses disclosures made since.",
+							&cg_spool_keep,
+							7 * 24 * 3600, 0, 366 * 24 * 3600,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
 
 	DefineCustomIntVariable(CG_SCHEMA ".spool_segment_size",
 							"Size at which a segment of the disclosure journal is followed by another.",

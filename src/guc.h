@@ -35,6 +35,7 @@ extern bool cg_mask_superuser;	/* so do superusers */
 extern bool cg_transparent_masking;
 extern int	cg_on_audit_failure;	/* CgFailure */
 extern char *cg_spool_directory;
+extern int	cg_spool_keep;		/* seconds */
 extern int	cg_spool_segment_size;	/* MB */
 extern int	cg_spool_sync;		/* CgSpoolSync */
 extern char *cg_purpose;

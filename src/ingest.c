@@ -61,6 +61,7 @@
 #include "journal_read.h"
 
 #define MAX_BYTES		(16 * 1024 * 1024)	/* in one transaction */
+#define NODE_OFFSET		20		/* of the node in a frame */
 #define FOREIGN_PATIENCE	USECS_PER_DAY	/* with intents of other nodes */
 
 /* What a call has to do with. */
@@ -71,6 +72,7 @@ typedef struct CgIngest
 	bool		forwarded;		/* frames come from a standby */
 	int64		events;
 	int64		bytes;			/* that were read */
+	MemoryContext parent;
 	MemoryContext context;		/* reset after each frame */
 } CgIngest;
 
@@ -85,8 +87,11 @@ static void close_file(CgIngest *in, const CgSpoolFile *file, int fd,
 					   CgSpoolState *state);
 static void tell_damage(CgIngest *in, CgSpoolState *state, int64 bytes);
 static void take(CgIngest *in, const uint8 *data, Size len);
-static bool is_ours(const CgFrame *frame);
+static bool remember(CgIngest *in, const CgFrame *frame, const uint8 *data,
+					 Size len);
 static void remove_old(CgIngest *in, List *files);
+static bool remove_file(const CgSpoolFile *file, const CgSpoolState *state);
+static char *segment_name(const CgSpoolState *state);
 
 bool		cg_ingest_behind = false;
 
@@ -157,6 +162,7 @@ begin(CgIngest *in)
 	memset(in, 0, sizeof(*in));
 	in->states = cg_spool_states(NULL);
 	in->intents = cg_intents();
+	in->parent = CurrentMemoryContext;
 	in->context = AllocSetContextCreate(CurrentMemoryContext,
 										"cipguard ingest",
 										ALLOCSET_DEFAULT_SIZES);
@@ -188,8 +194,7 @@ find_gone(CgIngest *in)
 		if (intent->forwarded)
 			intent->gone = now - intent->taken > FOREIGN_PATIENCE;
 		else
-			intent->gone = intent->key.started < PgStartTime ||
-				BackendPidGetProc((int) intent->key.writer) == NULL;
+			intent->gone = cg_intent_lost(&intent->key);
 }
 
 static void
@@ -230,15 +235,15 @@ read_file(CgIngest *in, const CgSpoolFile *file)
 	Size		len;
 	bool		finished = true;
 
-	if (state->closed != 0)
+	if (state->closed != 0 && file->size <= state->ingested)
 		return true;
 	if (!cg_spool_open(&reader, file, state->ingested))
 		return true;
 	if (reader.size < state->ingested)
 	{
 		cg_record_note(file->node, "damaged spool",
-					   psprintf("segment %s of %lld bytes was cut to %lld",
-								file->path, (long long) state->ingested,
+					   psprintf("segment %s was cut from %lld bytes to %lld",
+								segment_name(state), (long long) state->ingested,
 								(long long) reader.size));
 		in->events++;
 		reader.sound = state->ingested = reader.size;
@@ -269,6 +274,7 @@ read_file(CgIngest *in, const CgSpoolFile *file)
 					(errcode_for_file_access(),
 					 errmsg("could not fsync file \"%s\": %m", file->path)));
 		state->ingested = reader.sound;
+		state->closed = 0;
 		state->changed = true;
 	}
 	if (finished && !file->current)
@@ -313,20 +319,11 @@ close_file(CgIngest *in, const CgSpoolFile *file, int fd, CgSpoolState *state)
 static void
 tell_damage(CgIngest *in, CgSpoolState *state, int64 bytes)
 {
-	CgSegment	segment;
-	int			i;
-
-	segment.database = state->database;
-	segment.month = state->month;
-	segment.number = state->number;
-	for (i = 0; i < CG_FRAME_NODE_LEN; i++)
-		snprintf(segment.node + 2 * i, 3, "%02x", state->node[i]);
 	state->damaged += bytes;
 	state->changed = true;
 	cg_record_note(state->node, "damaged spool",
-				   psprintf("%lld bytes of segment %s.%06d.%06u are no record",
-							(long long) bytes, segment.node, segment.month,
-							segment.number));
+				   psprintf("%lld bytes of segment %s are no record",
+							(long long) bytes, segment_name(state)));
 	in->events++;
 }
 
@@ -346,9 +343,9 @@ remove_old(CgIngest *in, List *files)
 		const CgSpoolFile *file = lfirst(lc);
 		CgSpoolState *state = cg_spool_state(in->states, file);
 
-		if (state->closed != 0 && !state->changed &&
+		if (state != NULL && state->closed != 0 && !state->changed &&
 			now - state->closed > cg_spool_keep * USECS_PER_SEC &&
-			unlink(file->path) == 0)
+			remove_file(file, state))
 			continue;
 		present = lappend(present, state);
 	}
@@ -356,13 +353,54 @@ remove_old(CgIngest *in, List *files)
 	{
 		CgSpoolState *state = lfirst(lc);
 
-		if (!state->stored || state->removed != 0 ||
+		if (!state->stored || state->forwarded || state->removed != 0 ||
+			(state->database != MyDatabaseId &&
+			 state->database != InvalidOid) ||
 			list_member_ptr(present, state))
 			continue;
 		state->removed = now;
 		state->changed = true;
+		if (state->closed != 0)
+			continue;
+		cg_record_note(state->node, "missing spool",
+					   psprintf("segment %s is gone; %lld bytes of it had been taken in",
+								segment_name(state),
+								(long long) state->ingested));
+		in->events++;
 	}
 	list_free(present);
+}
+
+/* Unless somebody appends to it after all. */
+static bool
+remove_file(const CgSpoolFile *file, const CgSpoolState *state)
+{
+	int			fd = OpenTransientFile(file->path, O_RDONLY | PG_BINARY);
+	struct stat st;
+	bool		removed;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	removed = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
+		st.st_size <= state->ingested && unlink(file->path) == 0;
+	CloseTransientFile(fd);
+	return removed;
+}
+
+static char *
+segment_name(const CgSpoolState *state)
+{
+	CgSegment	segment;
+	char		name[128];
+	int			i;
+
+	segment.database = state->database;
+	segment.month = state->month;
+	segment.number = state->number;
+	for (i = 0; i < CG_FRAME_NODE_LEN; i++)
+		snprintf(segment.node + 2 * i, 3, "%02x", state->node[i]);
+	cg_segment_name(&segment, name, sizeof(name));
+	return pstrdup(name);
 }
 
 /* ---------- records ---------- */
@@ -373,88 +411,70 @@ take(CgIngest *in, const uint8 *data, Size len)
 	MemoryContext old = MemoryContextSwitchTo(in->context);
 	CgFrame		frame;
 	CgProof		proof;
-	CgIntent   *intent;
-	CgIntentKey key;
 
 	CHECK_FOR_INTERRUPTS();
 	if (cg_frame_decode(data, len, &frame) != CG_OK)
 	{
 		/* Its CRC is right, yet we did not write it. */
-		cg_record_note(data + 20, "damaged spool", "a record cannot be read");
+		cg_record_note(data + NODE_OFFSET, "damaged spool",
+					   "a record cannot be read");
 		in->events++;
-		goto done;
 	}
-	if (!is_ours(&frame))
-		goto done;
-	proof = cg_journal_verify(data, len);
-	if (proof != CG_PROOF_BAD)
+	else if (cg_record_is_ours(&frame))
 	{
-		const CgFrameText *kind = &frame.text[CG_FRAME_KIND];
-		const CgFrameText *detail = &frame.text[CG_FRAME_DETAIL];
-
-		if (kind->len == strlen(CG_FRAME_QUERY) &&
-			memcmp(kind->s, CG_FRAME_QUERY, kind->len) == 0)
+		proof = cg_journal_verify(data, len);
+		if (proof == CG_PROOF_BAD || !remember(in, &frame, data, len))
 		{
-			char	   *text = cg_record_text(detail);
-
-			cg_query_text_write(frame.query, text, strlen(text));
-			goto done;
-		}
-		cg_intent_key(&frame, &key);
-		if (frame.flags & CG_FRAME_INTENT)
-		{
-			bool		found;
-
-			intent = hash_search(in->intents, &key, HASH_ENTER, &found);
-			if (!found || !intent->open)
-			{
-				MemoryContextSwitchTo(old);
-				if (!found)
-				{
-					intent->stored = false;
-					ItemPointerSetInvalid(&intent->tid);
-				}
-				intent->open = true;
-				intent->gone = false;
-				intent->forwarded = in->forwarded;
-				intent->taken = GetCurrentTimestamp();
-				if (!found || !intent->stored)
-				{
-					intent->frame = palloc(VARHDRSZ + len);
-					SET_VARSIZE(intent->frame, VARHDRSZ + len);
-					memcpy(VARDATA(intent->frame), data, len);
-				}
-			}
-			goto done;
-		}
-		if (frame.flags & CG_FRAME_LAST)
-		{
-			intent = hash_search(in->intents, &key, HASH_FIND, NULL);
-			if (intent != NULL)
-				intent->open = false;
+			cg_record_write(&frame, proof, data, len);
+			in->events++;
 		}
 	}
-	cg_record_write(&frame, proof, data, len);
-	in->events++;
-done:
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(in->context);
 }
 
 /*
- * A record of a login names its database, as relation.  Each database takes
- * in its own, and those of databases that there are not.
+ * Keep what is no event: texts of queries, and intents until their last batch.
+ * False if it is an event.
  */
 static bool
-is_ours(const CgFrame *frame)
+remember(CgIngest *in, const CgFrame *frame, const uint8 *data, Size len)
 {
-	char	   *name;
+	CgIntentKey key;
+	CgIntent   *intent;
+	bool		found;
 
-	if (frame->database != InvalidOid)
-		return frame->database == MyDatabaseId;
-	name = cg_record_text(&frame->text[CG_FRAME_RELATION]);
-	return strcmp(name, get_database_name(MyDatabaseId)) == 0 ||
-		!OidIsValid(get_database_oid(name, true));
+	if (cg_record_is_kind(frame, CG_FRAME_QUERY))
+	{
+		char	   *text = cg_record_text(&frame->text[CG_FRAME_DETAIL]);
+
+		cg_query_text_write(frame->query, text, strlen(text));
+		return true;
+	}
+	if (!(frame->flags & (CG_FRAME_INTENT | CG_FRAME_LAST)))
+		return false;
+	cg_intent_key(frame, &key);
+	if (frame->flags & CG_FRAME_LAST)
+	{
+		intent = hash_search(in->intents, &key, HASH_FIND, NULL);
+		if (intent != NULL)
+			intent->open = false;
+		return false;
+	}
+
+	intent = hash_search(in->intents, &key, HASH_ENTER, &found);
+	if (found && intent->open)
+		return true;
+	if (!found)
+		intent->stored = false;
+	intent->open = true;
+	intent->gone = false;
+	intent->forwarded = in->forwarded;
+	intent->taken = GetCurrentTimestamp();
+	intent->frame = MemoryContextAlloc(in->parent, VARHDRSZ + len);
+	SET_VARSIZE(intent->frame, VARHDRSZ + len);
+	memcpy(VARDATA(intent->frame), data, len);
+	return true;
 }
 
 int64

@@ -8,6 +8,10 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -37,7 +41,7 @@
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-static bool is_kind(const CgFrame *frame, const char *kind);
+static bool names_database(const char *detail, const char *name);
 static ArrayType *tags_of(const CgFrame *frame);
 static void set_text(CgFrame *frame, int which, const char *s);
 
@@ -49,8 +53,8 @@ cg_record_text(const CgFrameText *text)
 	return pnstrdup(text->s, text->len);
 }
 
-static bool
-is_kind(const CgFrame *frame, const char *kind)
+bool
+cg_record_is_kind(const CgFrame *frame, const char *kind)
 {
 	const CgFrameText *text = &frame->text[CG_FRAME_KIND];
 
@@ -62,13 +66,52 @@ cg_record_kind(const CgFrame *frame, CgProof proof)
 {
 	if (proof == CG_PROOF_BAD)
 		return CG_EVENT_OTHER;
-	if (is_kind(frame, CG_FRAME_READ) || is_kind(frame, "dump"))
+	if (cg_record_is_kind(frame, CG_FRAME_READ))
 		return CG_EVENT_DISCLOSURE;
-	if (is_kind(frame, "refused"))
+	if (cg_record_is_kind(frame, "refused"))
 		return CG_EVENT_REFUSAL;
-	if (is_kind(frame, "login") || is_kind(frame, "login failed"))
+	if (cg_record_is_kind(frame, "login") || cg_record_is_kind(frame, "login failed"))
 		return CG_EVENT_LOGIN;
 	return CG_EVENT_OTHER;
+}
+
+static bool
+names_database(const char *detail, const char *name)
+{
+	char	   *start = psprintf("database \"%s\"", name);
+	Size		len = strlen(start);
+
+	return strncmp(detail, start, len) == 0 &&
+		(detail[len] == '\0' || detail[len] == ':');
+}
+
+bool
+cg_record_is_ours(const CgFrame *frame)
+{
+	char	   *detail;
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		ours = true;
+
+	if (frame->database != InvalidOid)
+		return frame->database == MyDatabaseId;
+	detail = cg_record_text(&frame->text[CG_FRAME_DETAIL]);
+	rel = table_open(DatabaseRelationId, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while ((tuple = systable_getnext(scan)) != NULL)
+	{
+		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
+
+		if (names_database(detail, NameStr(form->datname)))
+		{
+			ours = form->oid == MyDatabaseId;
+			break;
+		}
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return ours;
 }
 
 bool

@@ -11,6 +11,16 @@
 /* The kind of event that a record is. */
 extern char cg_record_kind(const CgFrame *frame, CgProof proof);
 
+/* Is that its kind, as text? */
+extern bool cg_record_is_kind(const CgFrame *frame, const char *kind);
+
+/*
+ * Is it for the log of this database?  A record of what happened outside of
+ * any, such as a login, names the database in its detail; if it names none, or
+ * none that exists, it is for the log of each.
+ */
+extern bool cg_record_is_ours(const CgFrame *frame);
+
 /* Append a record, which is that many bytes, to the log. */
 extern void cg_record_write(const CgFrame *frame, CgProof proof,
 							const uint8 *data, Size len);

@@ -17,6 +17,7 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_type.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -48,6 +49,7 @@ enum
 	SP_INGESTED,
 	SP_RECORDS,
 	SP_DAMAGED,
+	SP_FORWARDED,
 	SP_CLOSED,
 	SP_REMOVED,
 	SP_COLUMNS
@@ -73,6 +75,7 @@ enum
 
 static Relation open_table(const char *name, int columns, LOCKMODE mode);
 static Oid	our_relation(const char *name);
+static char *find_query(Relation rel, uint64 id);
 static bytea *bytes(const void *data, Size len);
 
 static Oid
@@ -142,6 +145,7 @@ cg_spool_states(Snapshot snapshot)
 		state->ingested = DatumGetInt64(values[SP_INGESTED]);
 		state->records = DatumGetInt64(values[SP_RECORDS]);
 		state->damaged = DatumGetInt64(values[SP_DAMAGED]);
+		state->forwarded = DatumGetBool(values[SP_FORWARDED]);
 		if (!nulls[SP_CLOSED])
 			state->closed = DatumGetTimestampTz(values[SP_CLOSED]);
 		if (!nulls[SP_REMOVED])
@@ -212,6 +216,7 @@ cg_spool_states_write(List *states)
 		values[SP_INGESTED] = Int64GetDatum(state->ingested);
 		values[SP_RECORDS] = Int64GetDatum(state->records);
 		values[SP_DAMAGED] = Int64GetDatum(state->damaged);
+		values[SP_FORWARDED] = BoolGetDatum(state->forwarded);
 		values[SP_CLOSED] = TimestampTzGetDatum(state->closed);
 		nulls[SP_CLOSED] = state->closed == 0;
 		values[SP_REMOVED] = TimestampTzGetDatum(state->removed);
@@ -288,6 +293,13 @@ cg_intents(void)
 	return intents;
 }
 
+bool
+cg_intent_lost(const CgIntentKey *key)
+{
+	return key->started < PgStartTime ||
+		BackendPidGetProc((int) key->writer) == NULL;
+}
+
 /* Store those that are open and are not stored, and the other way round. */
 void
 cg_intents_write(HTAB *intents)
@@ -330,23 +342,46 @@ cg_intents_write(HTAB *intents)
 
 /* ---------- texts of queries ---------- */
 
+static char *
+find_query(Relation rel, uint64 id)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	char	   *result = NULL;
+	bool		isnull;
+
+	ScanKeyInit(&key, QU_ID + 1, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum((int64) id));
+	scan = systable_beginscan(rel, our_relation(QUERY_INDEX), true, NULL, 1,
+							  &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		result = TextDatumGetCString(heap_getattr(tuple, QU_TEXT + 1,
+												  RelationGetDescr(rel),
+												  &isnull));
+	systable_endscan(scan);
+	return result;
+}
+
+char *
+cg_query_text(uint64 id)
+{
+	Relation	rel = open_table(QUERY_TABLE, QU_COLUMNS, AccessShareLock);
+	char	   *result = find_query(rel, id);
+
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
 void
 cg_query_text_write(uint64 id, const char *s, Size len)
 {
 	Relation	rel = open_table(QUERY_TABLE, QU_COLUMNS, RowExclusiveLock);
 	Datum		values[QU_COLUMNS];
 	bool		nulls[QU_COLUMNS] = {false};
-	ScanKeyData key;
-	SysScanDesc scan;
-	bool		found;
 
-	ScanKeyInit(&key, QU_ID + 1, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum((int64) id));
-	scan = systable_beginscan(rel, our_relation(QUERY_INDEX), true, NULL, 1,
-							  &key);
-	found = HeapTupleIsValid(systable_getnext(scan));
-	systable_endscan(scan);
-	if (!found)
+	if (find_query(rel, id) == NULL)
 	{
 		values[QU_ID] = Int64GetDatum((int64) id);
 		values[QU_SEQ] = Int64GetDatum(cg_audit_next_seq());

@@ -27,6 +27,7 @@ typedef struct CgSpoolState
 	int64		ingested;		/* bytes from the beginning */
 	int64		records;		/* in these */
 	int64		damaged;		/* bytes of these that are no record */
+	bool		forwarded;		/* by a standby: the file is there */
 	TimestampTz closed;			/* when nothing could be added; 0: not yet */
 	TimestampTz removed;		/* when the file was found to be gone; or 0 */
 } CgSpoolState;
@@ -78,6 +79,12 @@ typedef struct CgIntent
 extern HTAB *cg_intents(void);
 extern void cg_intent_key(const CgFrame *frame, CgIntentKey *key);
 extern void cg_intents_write(HTAB *intents);
+
+/* Is the process gone that wrote it, if that was one of this server? */
+extern bool cg_intent_lost(const CgIntentKey *key);
+
+/* Text of a query, NULL if it is not there. */
+extern char *cg_query_text(uint64 id);
 
 /* Keep the text of a query, if it is not there. */
 extern void cg_query_text_write(uint64 id, const char *s, Size len);

@@ -42,6 +42,7 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "guc.h"
+#include "ingest.h"
 #include "worker.h"
 
 #define DAY		(24 * 3600 * USECS_PER_SEC)
@@ -50,6 +51,7 @@
 typedef struct CgCycle
 {
 	int64		events;
+	int64		pending;		/* bytes of the spool */
 	int			error_code;
 	char		error[CG_WORKER_ERROR_LEN]; /* of the first that failed */
 } CgCycle;
@@ -60,7 +62,7 @@ static void pin_settings(void);
 static bool extension_is_here(void);
 static void cycle(CgCycle *result);
 static bool call(const char *function, int64 *value, CgCycle *result);
-static bool call_function(const char *function, int64 *value);
+static void call_function(const char *function, int64 *value);
 static void note_error(const char *what, CgCycle *result);
 static void tell(const char *what, const ErrorData *error);
 
@@ -125,7 +127,7 @@ cipguard_worker_main(Datum arg)
 			cg_worker_absent();
 			break;
 		}
-		cg_worker_report(result.events, 0, result.error_code,
+		cg_worker_report(result.events, result.pending, result.error_code,
 						 result.error[0] == '\0' ? NULL : result.error);
 		MemoryContextReset(cycle_context);
 		pgstat_report_stat(true);
@@ -193,7 +195,8 @@ cycle(CgCycle *result)
 		if (!call("ingest", &n, result))
 			break;
 		result->events += n;
-	} while (n > 0 && !ProcDiePending);
+	} while (cg_ingest_behind && !ProcDiePending);
+	(void) call(NULL, &result->pending, result);
 	(void) call("seal", &n, result);
 	(void) call("anchor", &n, result);
 	if (GetCurrentTimestamp() - closed >= DAY &&
@@ -202,8 +205,9 @@ cycle(CgCycle *result)
 }
 
 /*
- * Call a function without arguments in a transaction of its own; false if it
- * fails.  What has not been there yet is done without.
+ * Call a function without arguments in a transaction of its own, or with NULL
+ * ask what is pending; false if that fails.  A function that is not there is
+ * done without.
  */
 static bool
 call(const char *function, int64 *value, CgCycle *result)
@@ -214,21 +218,25 @@ call(const char *function, int64 *value, CgCycle *result)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	PG_TRY();
 	{
-		good = call_function(function, value);
+		if (function == NULL)
+			*value = cg_ingest_pending();
+		else
+			call_function(function, value);
+		good = true;
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 	}
 	PG_CATCH();
 	{
 		good = false;
-		note_error(function, result);
+		note_error(function == NULL ? "look at the spool" : function, result);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cycle_context);
 	return good;
 }
 
-static bool
+static void
 call_function(const char *function, int64 *value)
 {
 	List	   *name = list_make2(makeString(CG_SCHEMA),
@@ -238,7 +246,7 @@ call_function(const char *function, int64 *value)
 	Oid			type;
 
 	if (!OidIsValid(LookupFuncName(name, 0, NULL, true)))
-		return true;
+		return;
 	sql = psprintf("SELECT %s.%s()", CG_SCHEMA, function);
 	pgstat_report_activity(STATE_RUNNING, sql);
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -254,7 +262,6 @@ call_function(const char *function, int64 *value)
 		*value = isnull ? 0 : DatumGetInt64(d);
 	}
 	SPI_finish();
-	return true;
 }
 
 /* In PG_CATCH: clean up, and keep the error for the status. */

@@ -50,6 +50,9 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
 
 GRANT SELECT ON TABLE cipguard.worker_status TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.audit_spool, cipguard.audit_query TO cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.ingest() TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.audit_record(bytea) TO cipguard_auditor;
 GRANT EXECUTE ON FUNCTION cipguard.worker_status_rows() TO cipguard_officer, cipguard_auditor;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
