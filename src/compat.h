@@ -11,6 +11,7 @@
 #include "access/tupdesc.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/vacuum.h"
@@ -18,6 +19,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_relation.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"
@@ -59,6 +61,16 @@ cg_owns_relation(Oid relid, Oid roleid)
 	return object_ownercheck(RelationRelationId, relid, roleid);
 #else
 	return pg_class_ownercheck(relid, roleid);
+#endif
+}
+
+static inline bool
+cg_owns_database(Oid database, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, database, roleid);
+#else
+	return pg_database_ownercheck(database, roleid);
 #endif
 }
 
@@ -310,5 +322,16 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_PLANNER_ARGS \
 	parse, query_string, cursorOptions, boundParams
 #endif
+
+/* 17 made the number of a process a type, and 18 its field private. */
+static inline int
+cg_proc_number(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return (int) GetNumberFromPGProc(proc);
+#else
+	return proc->pgprocno;
+#endif
+}
 
 #endif							/* CG_COMPAT_H */

@@ -362,7 +362,7 @@ cipguard_note_question(PG_FUNCTION_ARGS)
 	Oid			relid = PG_GETARG_OID(1);
 
 	if (cg_preloaded)
-		cg_journal_note("asked", relid);
+		cg_journal_event("asked", relid, question);
 	else if (!XactReadOnly && !RecoveryInProgress() && !IsInParallelMode())
 		cg_audit_note("asked", relid, NULL, question);
 	PG_RETURN_VOID();

@@ -659,43 +659,8 @@ REVOKE ALL ON FUNCTION cipguard.undo(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.undo(bigint) IS
 	'takes back the change of a row, if it has not changed since (owner of the table)';
 
--- What went through the spool: disclosures, refusals, logins and so on, in the
--- log already or still in files of this server.  With a tag: those of that
--- person, and those of which the persons are not known.
-CREATE FUNCTION cipguard.spooled_events(since timestamptz, until timestamptz, tag bigint)
-	RETURNS TABLE (
-		event_id bigint,
-		ts timestamptz,
-		kind text,
-		login_role text,
-		role text,
-		app_user text,
-		app_verified boolean,
-		purpose text,
-		relation text,
-		columns text[],
-		"values" bigint,
-		subjects text[],
-		query text,
-		detail text,
-		client_addr text,
-		application_name text,
-		remark text
-	)
-	LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT NULL::bigint, j.ts, j.kind, j.login_role, j.role, j.app_user, false, j.purpose, nullif(j.relation, ''), nullif(j.columns, '{}'), j."values",
-		j.subjects, NULL::text, NULL::text, j.client_addr, j.application_name, j.remark
-	FROM cipguard.journal() j
-	WHERE j.ts >= coalesce(since, '-infinity') AND j.ts < coalesce(until, 'infinity')
-		AND (tag IS NULL OR j.subjects IS NULL
-			OR EXISTS (SELECT FROM unnest(j.subjects) AS p (subject) WHERE cipguard.subject_tag(p.subject) = tag))
-$$;
-REVOKE ALL ON FUNCTION cipguard.spooled_events(timestamptz, timestamptz, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION cipguard.spooled_events(timestamptz, timestamptz, bigint) IS
-	'disclosures and other events that do not depend on transactions, of all or of one person';
-
+-- Three sources: records of the person, found by his tag; records of which the
+-- persons are not known; and what is still in files of this server.
 CREATE FUNCTION cipguard.disclosed_to(subject text, since timestamptz, until timestamptz)
 	RETURNS TABLE (
 		event_id bigint,
@@ -716,16 +681,32 @@ CREATE FUNCTION cipguard.disclosed_to(subject text, since timestamptz, until tim
 	LANGUAGE sql VOLATILE STRICT PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT r.event_id, r.ts, CASE WHEN disclosed_to.subject = ANY (r.subjects) THEN 'yes' ELSE 'possible' END,
-		r.login_role, r.role, r.app_user, r.app_verified, r.purpose, r.relation, r.columns, r.query,
-		r.client_addr, r.application_name,
-		CASE WHEN r.remark IS NOT NULL THEN r.remark
-			WHEN r.kind = 'dump' THEN 'stored values of the table, under row_security = off'
-			WHEN r.subjects IS NULL THEN 'persons are not known' END
-	FROM cipguard.spooled_events(coalesce(disclosed_to.since, '-infinity'), coalesce(disclosed_to.until, 'infinity'),
-		cipguard.subject_tag(disclosed_to.subject)) r
-	WHERE disclosed_to.subject = ANY (r.subjects)
-		OR r.subjects IS NULL AND (r.kind = 'dump' OR r.kind = 'read' AND (r."values" > 0 OR r.remark IS NOT NULL))
+	WITH found AS (
+		SELECT e.seq, r.*
+		FROM cipguard.audit_event e CROSS JOIN LATERAL cipguard.audit_record(e.new) r
+		WHERE e.spooled AND e.subjects @> ARRAY[(SELECT cipguard.subject_tag(disclosed_to.subject))]
+			AND e.ts >= disclosed_to.since AND e.ts < disclosed_to.until
+		UNION ALL
+		SELECT e.seq, r.*
+		FROM cipguard.audit_event e CROSS JOIN LATERAL cipguard.audit_record(e.new) r
+		WHERE e.spooled AND e.subjects IS NULL AND e.kind = ANY ('{R,E}'::"char"[])
+			AND e.ts >= disclosed_to.since AND e.ts < disclosed_to.until
+		UNION ALL
+		SELECT NULL, j.*
+		FROM cipguard.journal() j
+		WHERE j.ts >= disclosed_to.since AND j.ts < disclosed_to.until
+	)
+	SELECT f.seq, f.ts, CASE WHEN disclosed_to.subject = ANY (f.subjects) THEN 'yes' ELSE 'possible' END,
+		f.login_role, f.role, f.app_user, f.app_verified, f.purpose, nullif(f.relation, ''), nullif(f.columns, '{}'), f.query,
+		nullif(f.client_addr, ''), f.application_name,
+		CASE WHEN NOT f.authentic THEN concat_ws('; ', 'the record is not as it was written', f.remark)
+			WHEN f.remark IS NOT NULL THEN f.remark
+			WHEN f.kind = 'dump' THEN 'stored values of the table, under row_security = off'
+			WHEN f.subjects IS NULL THEN 'persons are not known' END
+	FROM found f
+	WHERE disclosed_to.subject = ANY (f.subjects)
+		OR f.subjects IS NULL AND (f.kind = 'dump' OR f.kind IS NULL
+			OR f.kind = 'read' AND (f."values" > 0 OR f.remark IS NOT NULL))
 $$;
 REVOKE ALL ON FUNCTION cipguard.disclosed_to(text, timestamptz, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.disclosed_to(text, timestamptz, timestamptz) IS
@@ -861,10 +842,21 @@ BEGIN
 			AND (e.cur_role = activity_of.role OR e.session_id = ANY (ARRAY(
 				SELECT a.session_id FROM cipguard.audit_session a WHERE a.auth_user = activity_of.role)))
 		UNION ALL
-		SELECT r.event_id, r.ts, r.kind, r.login_role, r.role, r.app_user, r.app_verified, r.purpose, r.relation, r.columns,
-			r."values", cardinality(r.subjects)::bigint, coalesce(r.detail, r.remark), r.client_addr, r.application_name
-		FROM cipguard.spooled_events(coalesce(activity_of.since, '-infinity'), coalesce(activity_of.until, 'infinity'), NULL) r
-		WHERE r.role = activity_of.role OR r.login_role = activity_of.role
+		-- Names stand in a record as they are: so few must be taken apart.
+		SELECT f.seq, f.ts, f.kind, f.login_role, f.role, f.app_user, f.app_verified, f.purpose, nullif(f.relation, ''),
+			nullif(f.columns, '{}'), f."values", cardinality(f.subjects)::bigint, coalesce(nullif(f.detail, ''), f.query, f.remark),
+			nullif(f.client_addr, ''), f.application_name
+		FROM (
+			SELECT e.seq, r.*
+			FROM cipguard.audit_event e CROSS JOIN LATERAL cipguard.audit_record(e.new) r
+			WHERE e.spooled AND e.ts >= coalesce(activity_of.since, '-infinity') AND e.ts < coalesce(activity_of.until, 'infinity')
+				AND position(convert_to(activity_of.role, getdatabaseencoding()) IN e.new) > 0
+			UNION ALL
+			SELECT NULL, j.*
+			FROM cipguard.journal() j
+			WHERE j.ts >= coalesce(activity_of.since, '-infinity') AND j.ts < coalesce(activity_of.until, 'infinity')
+		) f
+		WHERE f.role = activity_of.role OR f.login_role = activity_of.role
 		ORDER BY 2, 1;
 END
 $$;

@@ -71,7 +71,6 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.present_row(oid, jsonb),
 	cipguard.row_at(oid, text, text, timestamptz),
 	cipguard.row_as_of(text, text, timestamptz),
-	cipguard.spooled_events(timestamptz, timestamptz, bigint),
 	cipguard.disclosed_to(text, timestamptz, timestamptz),
 	cipguard.who_saw(text, timestamptz, timestamptz),
 	cipguard.subject_receipt(text, timestamptz, timestamptz),
@@ -87,6 +86,12 @@ GRANT SELECT ON TABLE cipguard.regulation TO PUBLIC;
 GRANT INSERT (key, jurisdiction, law, article, topic, rule, keep, kinds, source, valid_from, valid_until) ON TABLE cipguard.regulation TO cipguard_officer;
 GRANT UPDATE (valid_until) ON TABLE cipguard.regulation TO cipguard_officer;
 GRANT EXECUTE ON FUNCTION cipguard.audit_floor() TO PUBLIC;
+
+GRANT SELECT ON TABLE cipguard.worker_status TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.audit_spool, cipguard.audit_query TO cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.ingest() TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.audit_record(bytea) TO cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.worker_status_rows() TO cipguard_officer, cipguard_auditor;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
