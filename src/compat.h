@@ -74,6 +74,21 @@ cg_owns_database(Oid database, Oid roleid)
 #endif
 }
 
+/*
+ * Connect to another server as a client.  Before 17 a logical replication
+ * connection is the only kind that can run queries.
+ */
+#if PG_VERSION_NUM >= 170000
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, false, false, false, appname, err)
+#elif PG_VERSION_NUM >= 160000
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, true, false, appname, err)
+#else
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, true, appname, err)
+#endif
+
 /* Raise unless the current user may create objects in a schema. */
 static inline void
 cg_require_create(Oid nspid)

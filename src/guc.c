@@ -37,6 +37,7 @@ int			cg_spool_segment_size = 16;
 int			cg_spool_sync = CG_SYNC_OFF;
 char	   *cg_purpose = NULL;
 char	   *cg_app_user = NULL;
+char	   *cg_forward_conninfo = NULL;
 int			cg_worker_interval = 5;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
@@ -72,6 +73,14 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_app_user, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".forward_conninfo",
+							   "Connection by which a standby sends its disclosure journal to the primary.",
+							   "The database is added. Empty: primary_conninfo.",
+							   &cg_forward_conninfo,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".kek_command",
 							   "Shell command that prints the key-encryption key.",

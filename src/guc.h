@@ -40,6 +40,7 @@ extern int	cg_spool_segment_size;	/* MB */
 extern int	cg_spool_sync;		/* CgSpoolSync */
 extern char *cg_purpose;
 extern char *cg_app_user;
+extern char *cg_forward_conninfo;
 extern int	cg_worker_interval; /* seconds, 0: no workers */
 
 /*

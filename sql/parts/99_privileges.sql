@@ -53,6 +53,11 @@ GRANT SELECT ON TABLE cipguard.worker_status TO cipguard_officer, cipguard_audit
 GRANT SELECT ON TABLE cipguard.audit_spool, cipguard.audit_query TO cipguard_auditor;
 GRANT EXECUTE ON FUNCTION cipguard.ingest() TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION cipguard.audit_record(bytea) TO cipguard_auditor;
+-- They ask whether the caller has the attribute REPLICATION.
+GRANT EXECUTE ON FUNCTION
+	cipguard.ingest_frames(uuid, oid, integer, integer, bytea, bigint, bytea, boolean),
+	cipguard.ingest_lost(uuid, integer[], bigint[])
+	TO PUBLIC;
 GRANT EXECUTE ON FUNCTION cipguard.worker_status_rows() TO cipguard_officer, cipguard_auditor;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
