@@ -34,12 +34,9 @@
 #include "compat.h"
 
 #include "bytes.h"
-#include "category.h"
 #include "cipguard.h"
-#include "envelope.h"
 #include "journal_dir.h"
 #include "journal_key.h"
-#include "keyring.h"
 
 #define READ_AHEAD		(64 * 1024)
 
@@ -164,8 +161,7 @@ read_journal(const char *path, uint8 *buffer, ReturnSetInfo *result,
 		CgFrame		frame;
 
 		skipped += reader.pos - sound;
-		if (cg_frame_decode(window(&reader, len), len, &frame) == CG_OK &&
-			!(frame.flags & CG_FRAME_INTENT))
+		if (cg_frame_decode(window(&reader, len), len, &frame) == CG_OK)
 			put_frame(&frame, result);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
@@ -334,29 +330,17 @@ columns_of(const CgFrame *frame)
 static bool
 subjects_of(const CgFrame *frame, Datum *subjects)
 {
-	CgEnvelope	env;
-	CgCipher   *cipher;
 	CgSubjects	list;
 	CgSubject	subject;
 	CgStatus	status;
-	uint8	   *plain;
-	size_t		len = 0;
+	Size		len;
+	uint8	   *plain = cg_journal_list(frame, &len);
 	Datum	   *elems;
 	int			max = 64;
 	int			n = 0;
 
-	if (cg_envelope_parse(frame->sealed, frame->sealed_len, &env) != CG_OK ||
-		env.type != CG_TYPE_SUBJECTS || env.suite != CG_SUITE_AES_RANDOM ||
-		env.category != (uint32) cg_category_unclassified())
+	if (plain == NULL)
 		return false;
-	cipher = cg_journal_cipher(env.dek_version);
-	if (cipher == NULL)
-		return false;
-	plain = palloc(env.body_len + 1);
-	if (cg_envelope_open(cipher, NULL, &env, plain, env.body_len,
-						 &len) != CG_OK)
-		return false;
-
 	elems = palloc(max * sizeof(Datum));
 	cg_subjects_begin(&list, plain, len);
 	while (cg_subjects_next(&list, &subject, &status))
