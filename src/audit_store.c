@@ -193,6 +193,15 @@ void
 cg_audit_append(CgAuditObject object, Datum *values, bool *nulls)
 {
 	Relation	rel = table_open(cg_audit_oid(object), RowExclusiveLock);
+
+	cg_audit_append_to(rel, values, nulls);
+	table_close(rel, NoLock);
+}
+
+/* At the end of the table, where the sealer looks for it. */
+void
+cg_audit_append_to(Relation rel, Datum *values, bool *nulls)
+{
 	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	List	   *indexes = RelationGetIndexList(rel);
 	ListCell   *lc;
@@ -204,22 +213,30 @@ cg_audit_append(CgAuditObject object, Datum *values, bool *nulls)
 	{
 		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
 		IndexInfo  *info = BuildIndexInfo(index);
-		Datum		keys[INDEX_MAX_KEYS];
-		bool		missing[INDEX_MAX_KEYS];
-		int			i;
+		Datum		ivalues[INDEX_MAX_KEYS];
+		bool		inulls[INDEX_MAX_KEYS];
+		int			k;
 
-		for (i = 0; i < info->ii_NumIndexAttrs; i++)
+		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL ||
+			info->ii_ExclusionOps != NULL)
+			ereport(ERROR,
+					(errcode(CG_ERRCODE_AUDIT),
+					 errmsg("index \"%s\" does not suit the audit log",
+							RelationGetRelationName(index)),
+					 errdetail("There can be indexes on plain columns only."),
+					 errhint("Drop the index.")));
+		for (k = 0; k < info->ii_NumIndexAttrs; k++)
 		{
-			keys[i] = values[info->ii_IndexAttrNumbers[i] - 1];
-			missing[i] = nulls[info->ii_IndexAttrNumbers[i] - 1];
+			ivalues[k] = values[info->ii_IndexAttrNumbers[k] - 1];
+			inulls[k] = nulls[info->ii_IndexAttrNumbers[k] - 1];
 		}
-		index_insert(index, keys, missing, &tuple->t_self, rel,
-					 UNIQUE_CHECK_NO, false, info);
-		index_insert_cleanup(index, info);
+		if (info->ii_ReadyForInserts)
+			index_insert(index, ivalues, inulls, &tuple->t_self, rel,
+						 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+						 false, info);
 		index_close(index, NoLock);
 	}
 	heap_freetuple(tuple);
-	table_close(rel, NoLock);
 }
 
 /* ---------- rows that are written once ---------- */

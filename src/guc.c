@@ -35,6 +35,7 @@ char	   *cg_spool_directory = NULL;
 int			cg_spool_segment_size = 16;
 int			cg_spool_sync = CG_SYNC_OFF;
 char	   *cg_purpose = NULL;
+int			cg_seal_heartbeat = 60;
 char	   *cg_app_user = NULL;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
@@ -128,6 +129,14 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".seal_heartbeat",
+							"Time after which a block of the audit log is closed although nothing has happened.",
+							"Zero closes none. A longer gap between blocks shows that nothing was sealed.",
+							&cg_seal_heartbeat,
+							60, 0, 24 * 60,
+							PGC_SIGHUP, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".spool_directory",
 							   "Directory of the disclosure journal.",

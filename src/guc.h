@@ -38,6 +38,7 @@ extern char *cg_spool_directory;
 extern int	cg_spool_segment_size;	/* MB */
 extern int	cg_spool_sync;		/* CgSpoolSync */
 extern char *cg_purpose;
+extern int	cg_seal_heartbeat;	/* minutes, 0: none */
 extern char *cg_app_user;
 
 /*
