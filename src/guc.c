@@ -10,9 +10,11 @@
 #include "utils/guc.h"
 #include "utils/plancache.h"
 
+#include "checkpoint.h"
 #include "cipguard.h"
 #include "guc.h"
 
+static bool check_origin(char **newval, void **extra, GucSource source);
 static bool check_claim(char **newval, void **extra, GucSource source);
 static void assign_masking(bool newval, void *extra);
 static void assign_app_user(const char *newval, void *extra);
@@ -21,6 +23,9 @@ static void assign_kek_command(const char *newval, void *extra);
 static void assign_kek_file(const char *newval, void *extra);
 static void assign_kek(const char *oldval, const char *newval);
 
+char	   *cg_anchor_command = NULL;
+int			cg_anchor_interval = 60;
+bool		cg_anchor_log = false;
 char	   *cg_kek_command = NULL;
 char	   *cg_kek_file = NULL;
 int			cg_output = CG_OUTPUT_AUTO;
@@ -28,6 +33,7 @@ bool		cg_mask_owner = true;
 bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
 char	   *cg_purpose = NULL;
+char	   *cg_seal_origin_name = NULL;
 char	   *cg_app_user = NULL;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
@@ -42,6 +48,30 @@ static const struct config_enum_entry output_options[] = {
 void
 cg_guc_init(void)
 {
+	DefineCustomStringVariable(CG_SCHEMA ".anchor_command",
+							   "Shell command that keeps checkpoints of the audit log elsewhere.",
+							   "It gets the signed checkpoint on its standard input. Run by the worker, at most every cipguard.anchor_interval.",
+							   &cg_anchor_command,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".anchor_interval",
+							"Least time between two anchors of the audit log.",
+							NULL,
+							&cg_anchor_interval,
+							60, 1, 86400,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
+	DefineCustomBoolVariable(CG_SCHEMA ".anchor_log",
+							 "Writes size and root of the audit log to the server log.",
+							 "At most every cipguard.anchor_interval.",
+							 &cg_anchor_log,
+							 false,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
 	DefineCustomStringVariable(CG_SCHEMA ".app_user",
 							   "Person on whose behalf the application acts, as the application claims.",
 							   "Recorded in the audit log. Set it with SET LOCAL when connections are pooled.",
@@ -99,6 +129,14 @@ cg_guc_init(void)
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
 
+	DefineCustomStringVariable(CG_SCHEMA ".seal_origin",
+							   "Name of the audit log in its checkpoints, and of the key that signs them.",
+							   "Empty: \"cipguard/\" and the number of the log.",
+							   &cg_seal_origin_name,
+							   "",
+							   PGC_SIGHUP, 0,
+							   check_origin, NULL, NULL);
+
 	/* One that is fixed at start can only be made at start. */
 	if (cg_preloaded)
 		DefineCustomBoolVariable(CG_SCHEMA ".transparent_masking",
@@ -116,6 +154,28 @@ bool
 cg_masks(void)
 {
 	return cg_preloaded && cg_transparent_masking;
+}
+
+static bool
+check_origin(char **newval, void **extra, GucSource source)
+{
+	const char *p;
+
+	if (*newval == NULL || (*newval)[0] == '\0')
+		return true;
+	for (p = *newval; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || *p == '+')
+		{
+			GUC_check_errdetail("Value must be of printable ASCII characters without spaces and \"+\".");
+			return false;
+		}
+	if (!cg_origin_valid(*newval, strlen(*newval)))
+	{
+		GUC_check_errdetail("Value must be at most %d bytes long.",
+							CG_MAX_ORIGIN);
+		return false;
+	}
+	return true;
 }
 
 static bool

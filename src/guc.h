@@ -13,6 +13,9 @@ typedef enum CgOutput
 	CG_OUTPUT_ARMOR				/* armor for everybody */
 } CgOutput;
 
+extern char *cg_anchor_command;
+extern int	cg_anchor_interval; /* seconds */
+extern bool cg_anchor_log;
 extern char *cg_kek_command;
 extern char *cg_kek_file;
 extern int	cg_output;			/* CgOutput */
@@ -20,6 +23,7 @@ extern bool cg_mask_owner;		/* owners see masks unless granted */
 extern bool cg_mask_superuser;	/* so do superusers */
 extern bool cg_transparent_masking;
 extern char *cg_purpose;
+extern char *cg_seal_origin_name;	/* empty: made of the number of the log */
 extern char *cg_app_user;
 
 /*

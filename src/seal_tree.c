@@ -137,7 +137,7 @@ cg_heads_match(int64 size, const uint8 root[CG_MERKLE_LEN], int64 *matches)
 	while (tree.size < (uint64) size)
 	{
 		bool		there = more && reader.block == (int64) tree.size &&
-			head != NULL;
+		head != NULL;
 		CgStatus	status;
 
 		CHECK_FOR_INTERRUPTS();

@@ -49,6 +49,17 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
 
+GRANT SELECT ON TABLE cipguard.audit_anchor TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.seal_public_key(),
+	cipguard.audit_checkpoint(),
+	cipguard.check_anchor(text),
+	cipguard.audit_proof(bigint),
+	cipguard.audit_consistency(bigint, bigint)
+	TO cipguard_officer, cipguard_auditor;
+-- Says why it refuses an officer.
+GRANT EXECUTE ON FUNCTION cipguard.anchor(boolean) TO cipguard_officer;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$
