@@ -23,4 +23,11 @@ extern CgStatus cg_ed25519_verify(const uint8_t key[CG_ED25519_KEY_LEN],
 								  const void *message, size_t len,
 								  const uint8_t sig[CG_ED25519_SIG_LEN]);
 
+/*
+ * A public key from text: PEM of a SubjectPublicKeyInfo (RFC 8410), or base64
+ * or hexadecimal digits of the key alone.  CG_E_FORMAT.
+ */
+extern CgStatus cg_ed25519_read_public(const char *text, size_t len,
+									   uint8_t key[CG_ED25519_KEY_LEN]);
+
 #endif							/* CG_ED25519_H */

@@ -10,10 +10,13 @@
 #include "utils/guc.h"
 #include "utils/plancache.h"
 
+#include "app_claim.h"
 #include "checkpoint.h"
 #include "cipguard.h"
 #include "guc.h"
 
+static bool check_token(char **newval, void **extra, GucSource source);
+static void assign_token(const char *newval, void *extra);
 static bool check_origin(char **newval, void **extra, GucSource source);
 static bool check_claim(char **newval, void **extra, GucSource source);
 static void assign_masking(bool newval, void *extra);
@@ -34,6 +37,7 @@ bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
 char	   *cg_purpose = NULL;
 char	   *cg_seal_origin_name = NULL;
+char	   *cg_app_token = NULL;
 char	   *cg_app_user = NULL;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
@@ -71,6 +75,15 @@ cg_guc_init(void)
 							 false,
 							 PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".app_token",
+							   "Signed statement of an application for whom it acts.",
+							   "Takes precedence over cipguard.app_user. Set it with SET LOCAL when connections are pooled.",
+							   &cg_app_token,
+							   "",
+							   PGC_USERSET,
+							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+							   check_token, assign_token, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".app_user",
 							   "Person on whose behalf the application acts, as the application claims.",
@@ -154,6 +167,28 @@ bool
 cg_masks(void)
 {
 	return cg_preloaded && cg_transparent_masking;
+}
+
+/* The usual message would repeat the token. */
+static bool
+check_token(char **newval, void **extra, GucSource source)
+{
+	CgAppClaim	claim;
+
+	if (*newval == NULL || (*newval)[0] == '\0' ||
+		cg_app_claim_parse(*newval, strlen(*newval), &claim) == CG_OK)
+		return true;
+	GUC_check_errmsg("invalid token for parameter \"%s\"",
+					 CG_SCHEMA ".app_token");
+	GUC_check_errdetail("A token is \"v1|user|expiry|database|binding\" in base64url, \".\", and an Ed25519 signature in base64url.");
+	GUC_check_errhint("Set it to the empty string to have none.");
+	return false;
+}
+
+static void
+assign_token(const char *newval, void *extra)
+{
+	cg_claim_generation++;
 }
 
 static bool

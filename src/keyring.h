@@ -19,6 +19,9 @@
 /* The key that signs seals of the audit log. */
 #define CG_SEAL_KEY_NAME	"cipguard.seal"
 
+/* That whose key authenticates frames of the disclosure journal. */
+#define CG_DOMAIN_JOURNAL	"cipguard.journal"
+
 /*
  * The version with which new values are written.  Errors:
  * CG_ERRCODE_KEY_MISSING.
@@ -60,6 +63,13 @@ extern bool cg_keyring_secret(char kind, int32 owner, uint16 *version,
 
 /* The newest version there ever was, 0 if there is none. */
 extern uint16 cg_keyring_newest(char kind, int32 owner);
+
+/*
+ * In the way of cg_keyring_own_cipher(), an HMAC under a key derived from that of a token domain
+ * for the use that info names (cg_hmac_free).
+ */
+extern CgHmac *cg_keyring_own_hmac(int32 domain, uint16 *version,
+								   const char *info);
 
 /*
  * Create what keys are missing for the rows of cipguard.category; returns how

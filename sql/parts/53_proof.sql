@@ -92,3 +92,83 @@ CREATE FUNCTION cipguard.anchor(at_once boolean DEFAULT true) RETURNS bigint
 REVOKE ALL ON FUNCTION cipguard.anchor(boolean) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.anchor(boolean) IS
 	'gives the newest checkpoint to cipguard.anchor_command and the server log and returns its number of blocks; if not at once, only when it is due';
+
+-- Applications that may say for whom they act. Columns in the order of
+-- src/app_token.c. A key is revoked, never deleted: the log names its user as
+-- verified.
+CREATE TABLE cipguard.app_key (
+	name text PRIMARY KEY
+		CHECK (name OPERATOR(pg_catalog.<>) '' AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 200),
+	public_key bytea NOT NULL UNIQUE
+		CHECK (pg_catalog.octet_length(public_key) OPERATOR(pg_catalog.=) 32),
+	added_by text NOT NULL,
+	added_at timestamptz NOT NULL,
+	revoked_by text,
+	revoked_at timestamptz
+);
+REVOKE ALL ON TABLE cipguard.app_key FROM PUBLIC;
+COMMENT ON TABLE cipguard.app_key IS
+	'applications whose tokens (cipguard.app_token) verify for whom they act, with those revoked';
+COMMENT ON COLUMN cipguard.app_key.public_key IS
+	'Ed25519';
+COMMENT ON COLUMN cipguard.app_key.added_by IS
+	'login role of the officer';
+SELECT pg_catalog.pg_extension_config_dump('cipguard.app_key', '');
+
+CREATE TRIGGER invalidate_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cipguard.app_key
+	FOR EACH STATEMENT EXECUTE FUNCTION cipguard.invalidate_cache();
+ALTER TABLE cipguard.app_key ENABLE ALWAYS TRIGGER invalidate_cache;
+
+CREATE FUNCTION cipguard.app_public_key(public_key text) RETURNS bytea
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'cipguard_app_public_key';
+REVOKE ALL ON FUNCTION cipguard.app_public_key(text) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.app_public_key(text) IS
+	'the 32 bytes of an Ed25519 public key in PEM, base64 or hexadecimal digits';
+
+-- SECURITY DEFINER: officers have no right on the table, or they could change
+-- a key in place, and with it whose users the log calls verified.
+CREATE FUNCTION cipguard.add_app_key(name text, public_key text) RETURNS void
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF add_app_key.name IS NULL OR add_app_key.public_key IS NULL THEN
+		RAISE EXCEPTION 'name and public key of an application must not be null'
+			USING ERRCODE = 'null_value_not_allowed', HINT = 'Give both; the private key stays with the application.';
+	END IF;
+	INSERT INTO cipguard.app_key (name, public_key, added_by, added_at)
+	VALUES (add_app_key.name, cipguard.app_public_key(add_app_key.public_key), session_user, pg_catalog.now());
+END
+$$;
+REVOKE ALL ON FUNCTION cipguard.add_app_key(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.add_app_key(text, text) IS
+	'registers the Ed25519 public key of an application that signs tokens for its users';
+
+-- SECURITY DEFINER: see add_app_key.
+CREATE FUNCTION cipguard.revoke_app_key(name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	UPDATE cipguard.app_key k SET revoked_by = session_user, revoked_at = pg_catalog.now()
+	WHERE k.name OPERATOR(pg_catalog.=) revoke_app_key.name AND k.revoked_at IS NULL;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'there is no application "%" with a key in force', revoke_app_key.name
+			USING ERRCODE = 'undefined_object', HINT = 'Table cipguard.app_key lists the applications.';
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION cipguard.revoke_app_key(text) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.revoke_app_key(text) IS
+	'lets no token of an application verify anybody any more';
+
+CREATE FUNCTION cipguard.app_identity(
+	OUT app_user text,
+	OUT verified boolean
+)
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'cipguard_app_identity';
+REVOKE ALL ON FUNCTION cipguard.app_identity() FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.app_identity() IS
+	'for whom the session acts, and whether a token proves it; an error if the token is not valid';

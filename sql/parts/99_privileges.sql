@@ -57,6 +57,13 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.audit_proof(bigint),
 	cipguard.audit_consistency(bigint, bigint)
 	TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.app_key TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.app_public_key(text),
+	cipguard.add_app_key(text, text),
+	cipguard.revoke_app_key(text)
+	TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.app_identity() TO PUBLIC;
 -- Says why it refuses an officer.
 GRANT EXECUTE ON FUNCTION cipguard.anchor(boolean) TO cipguard_officer;
 
