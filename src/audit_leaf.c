@@ -217,6 +217,20 @@ cg_leaf_encode(const CgLeafCoder *coder, HeapTuple tuple, StringInfo out)
 	return walk(coder, tuple, &sink);
 }
 
+void
+cg_leaf_push(CgLeaf **leaves, int64 *n, int64 *room, const CgLeaf *leaf)
+{
+	if (*n == *room)
+	{
+		*room = Max(*room * 2, 256);
+		if (*leaves == NULL)
+			*leaves = palloc(*room * sizeof(CgLeaf));
+		else
+			*leaves = repalloc_huge(*leaves, *room * sizeof(CgLeaf));
+	}
+	(*leaves)[(*n)++] = *leaf;
+}
+
 int
 cg_leaf_compare(const void *a, const void *b)
 {

@@ -93,6 +93,10 @@ extern bool cg_leaf_hash(const CgLeafCoder *coder, HeapTuple tuple,
 extern bool cg_leaf_encode(const CgLeafCoder *coder, HeapTuple tuple,
 						   StringInfo out);
 
+/* Append to an array that grows. */
+extern void cg_leaf_push(CgLeaf **leaves, int64 *n, int64 *room,
+						 const CgLeaf *leaf);
+
 /* For qsort: the order of the log. */
 extern int	cg_leaf_compare(const void *a, const void *b);
 

@@ -36,6 +36,7 @@ bool		cg_mask_owner = true;
 bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
 char	   *cg_purpose = NULL;
+int			cg_seal_heartbeat = 60;
 char	   *cg_seal_origin_name = NULL;
 char	   *cg_app_token = NULL;
 char	   *cg_app_user = NULL;
@@ -141,6 +142,14 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".seal_heartbeat",
+							"Time after which a block of the audit log is closed although nothing has happened.",
+							"Zero closes none. A longer gap between blocks shows that nothing was sealed.",
+							&cg_seal_heartbeat,
+							60, 0, 24 * 60,
+							PGC_SIGHUP, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".seal_origin",
 							   "Name of the audit log in its checkpoints, and of the key that signs them.",

@@ -23,6 +23,7 @@ extern bool cg_mask_owner;		/* owners see masks unless granted */
 extern bool cg_mask_superuser;	/* so do superusers */
 extern bool cg_transparent_masking;
 extern char *cg_purpose;
+extern int	cg_seal_heartbeat;	/* minutes, 0: none */
 extern char *cg_seal_origin_name;	/* empty: made of the number of the log */
 extern char *cg_app_token;
 extern char *cg_app_user;

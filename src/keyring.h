@@ -53,6 +53,13 @@ extern CgCipher *cg_keyring_own_cipher(int32 category, uint16 *version,
 									   int suite);
 
 /*
+ * In the same way, an HMAC under a key derived from that of a token domain
+ * for the use that info names (cg_hmac_free).
+ */
+extern CgHmac *cg_keyring_own_hmac(int32 domain, uint16 *version,
+								   const char *info);
+
+/*
  * The bare key of a row, in a buffer of the caller, who wipes it.  *version
  * selects it; 0 takes the current one and sets it.  False if there is no such
  * version.  Errors: CG_ERRCODE_KEY_MISSING if there is no current one,
@@ -63,13 +70,6 @@ extern bool cg_keyring_secret(char kind, int32 owner, uint16 *version,
 
 /* The newest version there ever was, 0 if there is none. */
 extern uint16 cg_keyring_newest(char kind, int32 owner);
-
-/*
- * In the way of cg_keyring_own_cipher(), an HMAC under a key derived from that of a token domain
- * for the use that info names (cg_hmac_free).
- */
-extern CgHmac *cg_keyring_own_hmac(int32 domain, uint16 *version,
-								   const char *info);
 
 /*
  * Create what keys are missing for the rows of cipguard.category; returns how

@@ -61,8 +61,6 @@
 #include "seal.h"
 #include "seal_print.h"
 
-#define BLOCK_TAG	"cipguard.block.v1"
-
 /* Columns of cipguard.audit_block, in the order of sql/parts/52_seal.sql. */
 enum
 {
@@ -110,7 +108,6 @@ typedef struct Collector
 {
 	const CgSnapshot *now;
 	const CgSnapshot *before;	/* NULL for the first block */
-	uint64		own;			/* the present transaction, 0 without number */
 	Span	   *span;			/* of the table being read */
 	int64		n;
 	int64		room;
@@ -122,7 +119,7 @@ static char *policy_statement(uint8 digest[CG_SHA256_LEN]);
 static void record_policy(const uint8 *digest, const char *statement,
 						  int64 block);
 static Span *plan_spans(List *tables, const CgSnapshot *now,
-						const CgSnapshot *before, int64 *mark);
+						const CgSnapshot *before);
 static void collect_row(void *arg, CgLogTable *table, HeapTuple tuple);
 static void compute_root(const CgLeaf *leaves, int64 n, uint8 *root);
 static void append_block(const CgBlock *block, const Span *spans, int n);
@@ -130,8 +127,6 @@ static void append_mark(int64 block, uint64 next, const Span *spans, int n);
 static void forget_marks(uint64 xmin);
 static void check_memory(const CgBlock *last, bool found);
 static bytea *bytea_of(const void *data, Size len);
-static bool digest_of(HeapTuple row, TupleDesc desc, int column,
-					  uint8 *digest);
 static ArrayType *oid_array(const Oid *oids, int n);
 static ArrayType *page_array(const BlockNumber *pages, int n);
 
@@ -190,7 +185,7 @@ cipguard_seal(PG_FUNCTION_ARGS)
 
 	tables = cg_log_open(&block.log_id);
 	next = U64FromFullTransactionId(ReadNextFullTransactionId());
-	spans = plan_spans(tables, &now, found ? &before : NULL, NULL);
+	spans = plan_spans(tables, &now, found ? &before : NULL);
 
 	memset(&collector, 0, sizeof(collector));
 	collector.now = &now;
@@ -211,8 +206,10 @@ cipguard_seal(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	}
 
-	qsort(collector.leaves, collector.n, sizeof(CgLeaf), cg_leaf_compare);
-	block.block = found ? last.block + 1 : 0;
+	if (collector.n > 0)
+		qsort(collector.leaves, collector.n, sizeof(CgLeaf),
+			  cg_leaf_compare);
+	block.block = found ? last.block + 1 : 1;
 	block.snapshot = cg_snapshot_text(&now);
 	block.events = collector.n;
 	compute_root(collector.leaves, collector.n, block.root);
@@ -339,8 +336,7 @@ record_policy(const uint8 *digest, const char *statement, int64 block)
 
 /* Where to read each table from, see the banner. */
 static Span *
-plan_spans(List *tables, const CgSnapshot *now, const CgSnapshot *before,
-		   int64 *mark)
+plan_spans(List *tables, const CgSnapshot *now, const CgSnapshot *before)
 {
 	Span	   *spans = palloc0(Max(list_length(tables), 1) * sizeof(Span));
 	uint64		oldest;
@@ -433,18 +429,7 @@ collect_row(void *arg, CgLogTable *table, HeapTuple tuple)
 				 errhint("Restore the page from a backup; %s tells more.",
 						 "cipguard.audit_verify()")));
 
-	if (collector->n == collector->room)
-	{
-		int64		room = Max(collector->room * 2, 1024);
-
-		if (collector->leaves == NULL)
-			collector->leaves = palloc(room * sizeof(CgLeaf));
-		else
-			collector->leaves = repalloc_huge(collector->leaves,
-											  room * sizeof(CgLeaf));
-		collector->room = room;
-	}
-	collector->leaves[collector->n++] = leaf;
+	cg_leaf_push(&collector->leaves, &collector->n, &collector->room, &leaf);
 	if (!span->any)
 		span->first = page;
 	span->any = true;
@@ -470,16 +455,13 @@ compute_root(const CgLeaf *leaves, int64 n, uint8 *root)
 void
 cg_seal_append(const char *table, Datum *values, bool *nulls)
 {
-	Relation	rel;
-	HeapTuple	tuple;
 	Oid			oid = get_relname_relid(table, cg_schema_oid());
+	Relation	rel;
 
 	if (!OidIsValid(oid))
 		elog(ERROR, "relation \"%s.%s\" is missing", CG_SCHEMA, table);
 	rel = table_open(oid, RowExclusiveLock);
-	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
-	CatalogTupleInsert(rel, tuple);
-	heap_freetuple(tuple);
+	cg_audit_append_to(rel, values, nulls);
 	table_close(rel, NoLock);
 }
 

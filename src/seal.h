@@ -9,8 +9,8 @@
  *
  *	"cipguard.block.v1"		17 bytes
  *	log						16 bytes, uuid of cipguard.audit_identity
- *	number					8 bytes, the first block is 0
- *	head of the block before	32 bytes; zero in block 0
+ *	number					8 bytes, the first block is 1
+ *	head of the block before	32 bytes; zero in block 1
  *	snapshot				length in bytes (4 bytes), text form of pg_snapshot
  *	events					8 bytes, how many
  *	root					32 bytes
@@ -93,15 +93,22 @@ typedef struct CgNode
 
 /* Collect the events of a block from the log. */
 extern void cg_tree_read(const CgBlock *block, CgTree *tree);
+
+/* The same of rows that were read already, in the order of the log. */
+extern void cg_tree_of(int64 number, int64 events, CgLeaf *leaves,
+					   int64 nleaves, CgTree *tree);
+
 extern CgStatus cg_tree_fetch(void *tree, unsigned level, uint64_t index,
 							  uint8_t out[CG_MERKLE_LEN]);
 
 /*
- * Where the event of that number is: its table, opened, and the row, copied.
- * *block is -1 as long as it is in none.  False if there is no such event.
+ * The event of that number: its block, the tree of that, its place in the
+ * tree (from 0), and its canonical encoding.  Any of tree and place, and
+ * canonical, may be NULL.  block->block is 0 as long as the event is in none;
+ * then tree and place are not set.  False if there is no such event.
  */
-extern bool cg_event_find(int64 seq, CgLogTable **table, HeapTuple *row,
-						  CgLeaf *leaf, int64 *block);
+extern bool cg_event_find(int64 seq, CgBlock *block, CgTree *tree,
+						  uint64 *place, StringInfo canonical);
 
 /* Serialises seal() and purge_audit() until the transaction ends. */
 extern void cg_seal_lock(void);

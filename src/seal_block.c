@@ -48,9 +48,12 @@ static bool copy_digest(HeapTuple row, TupleDesc desc, int column,
 						uint8 *digest);
 static void read_extent(int64 number, Extent *extent);
 static void read_row(void *arg, CgLogTable *table, HeapTuple tuple);
-static void read_nodes(const CgBlock *block, CgTree *tree);
+static void read_nodes(int64 number, CgTree *tree);
 static void find_places(CgTree *tree);
-static int64 block_of(uint64 xid);
+static bool read_event(Oid relid, ItemPointer tid, const pg_uuid_t *log_id,
+					   CgLeaf *leaf, StringInfo canonical);
+static void find_block(uint64 xid, CgBlock *block);
+static void read_block(int64 number, CgBlock *block);
 
 bool
 cg_block_from_row(HeapTuple row, TupleDesc desc, CgBlock *block)
@@ -178,14 +181,14 @@ cg_tree_read(const CgBlock *block, CgTree *tree)
 
 	memset(tree, 0, sizeof(*tree));
 	tree->size = block->events;
-	read_nodes(block, tree);
+	read_nodes(block->block, tree);
 	for (i = 0; i < tree->nnodes; i++)
 		purged += INT64CONST(1) << tree->nodes[i].level;
 
 	memset(&reader, 0, sizeof(reader));
 	reader.tree = tree;
 	cg_snapshot_parse(&reader.now, block->snapshot);
-	if (block->block > 0 && cg_block_read(block->block - 1, &before))
+	if (block->block > 1 && cg_block_read(block->block - 1, &before))
 	{
 		reader.has_before = true;
 		cg_snapshot_parse(&reader.before, before.snapshot);
@@ -231,6 +234,19 @@ cg_tree_read(const CgBlock *block, CgTree *tree)
 				 errmsg("block " INT64_FORMAT " of the audit log has " INT64_FORMAT " events instead of " INT64_FORMAT,
 						block->block, tree->nleaves + purged, tree->size),
 				 errhint("%s tells which.", "cipguard.audit_verify()")));
+	if (tree->nnodes > 0)
+		find_places(tree);
+}
+
+void
+cg_tree_of(int64 number, int64 events, CgLeaf *leaves, int64 nleaves,
+		   CgTree *tree)
+{
+	memset(tree, 0, sizeof(*tree));
+	tree->size = events;
+	tree->leaves = leaves;
+	tree->nleaves = nleaves;
+	read_nodes(number, tree);
 	if (tree->nnodes > 0)
 		find_places(tree);
 }
@@ -291,10 +307,10 @@ read_row(void *arg, CgLogTable *table, HeapTuple tuple)
 }
 
 static void
-read_nodes(const CgBlock *block, CgTree *tree)
+read_nodes(int64 number, CgTree *tree)
 {
 	Oid			type = INT8OID;
-	Datum		arg = Int64GetDatum(block->block);
+	Datum		arg = Int64GetDatum(number);
 	uint64		i;
 
 	if (SPI_execute_with_args("SELECT level, index, hash"
@@ -412,20 +428,17 @@ cg_tree_fetch(void *arg, unsigned level, uint64_t index,
 /* ---------- one event ---------- */
 
 bool
-cg_event_find(int64 seq, CgLogTable **table, HeapTuple *row, CgLeaf *leaf,
-			  int64 *block)
+cg_event_find(int64 seq, CgBlock *block, CgTree *tree, uint64 *place,
+			  StringInfo canonical)
 {
 	Oid			type = INT8OID;
 	Datum		arg = Int64GetDatum(seq);
-	Datum		value;
 	bool		isnull;
 	Oid			relid;
 	ItemPointerData tid;
-	HeapTupleData tuple;
-	Buffer		buffer;
-	List	   *tables;
-	ListCell   *lc;
 	pg_uuid_t	log_id;
+	CgLeaf		leaf;
+	int64		i;
 
 	if (SPI_execute_with_args("SELECT tableoid, ctid FROM cipguard.audit_event"
 							  " WHERE seq OPERATOR(pg_catalog.=) $1"
@@ -445,77 +458,110 @@ cg_event_find(int64 seq, CgLogTable **table, HeapTuple *row, CgLeaf *leaf,
 	if (SPI_processed > 1)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_AUDIT),
-				 errmsg("the audit log has " UINT64_FORMAT " events of number " INT64_FORMAT,
-						(uint64) SPI_processed, seq),
+				 errmsg("the audit log has several events of number " INT64_FORMAT,
+						seq),
 				 errhint("%s tells more.", "cipguard.audit_verify()")));
 	relid = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
 										   SPI_tuptable->tupdesc, 1,
 										   &isnull));
-	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
-						  &isnull);
-	ItemPointerCopy((ItemPointer) DatumGetPointer(value), &tid);
+	tid = *(ItemPointer) DatumGetPointer(SPI_getbinval(SPI_tuptable->vals[0],
+													   SPI_tuptable->tupdesc,
+													   2, &isnull));
+	SPI_freetuptable(SPI_tuptable);
 
-	*table = NULL;
 	cg_log_id(&log_id);
-	tables = cg_log_open(&log_id);
-	foreach(lc, tables)
-	{
-		CgLogTable *candidate = lfirst(lc);
-
-		if (RelationGetRelid(candidate->rel) == relid)
-			*table = candidate;
-		else
-			table_close(candidate->rel, AccessShareLock);
-	}
-	if (*table == NULL)
-		return false;
-	tuple.t_self = tid;
-	if (!heap_fetch((*table)->rel, GetActiveSnapshot(), &tuple, &buffer,
-					false))
-		return false;
-	*row = heap_copytuple(&tuple);
-	ReleaseBuffer(buffer);
-	if (!cg_leaf_position(&(*table)->coder, *row, leaf) ||
-		!cg_leaf_hash(&(*table)->coder, *row, leaf->hash))
+	if (!read_event(relid, &tid, &log_id, &leaf, canonical))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("event " INT64_FORMAT " of the audit log is malformed",
 						seq),
 				 errhint("%s tells more.", "cipguard.audit_verify()")));
-	*block = block_of(leaf->xid);
-	return true;
+	find_block(leaf.xid, block);
+	if (block->block == 0 || tree == NULL)
+		return true;
+
+	cg_tree_read(block, tree);
+	for (i = 0; i < tree->nleaves; i++)
+	{
+		if (cg_leaf_compare(&tree->leaves[i], &leaf) != 0)
+			continue;
+		*place = (uint64) (tree->places != NULL ? tree->places[i] : i);
+		return true;
+	}
+	elog(ERROR, "event " INT64_FORMAT " is not in block " INT64_FORMAT,
+		 seq, block->block);
+}
+
+/* Read one row of the log; false if it is malformed, or there is none. */
+static bool
+read_event(Oid relid, ItemPointer tid, const pg_uuid_t *log_id, CgLeaf *leaf,
+		   StringInfo canonical)
+{
+	List	   *tables = cg_log_open(log_id);
+	HeapTupleData tuple;
+	Buffer		buffer;
+	ListCell   *lc;
+	bool		good = false;
+
+	foreach(lc, tables)
+	{
+		CgLogTable *table = lfirst(lc);
+
+		tuple.t_self = *tid;
+		if (RelationGetRelid(table->rel) != relid ||
+			!heap_fetch(table->rel, GetActiveSnapshot(), &tuple, &buffer,
+						false))
+			continue;
+		good = cg_leaf_position(&table->coder, &tuple, leaf) &&
+			cg_leaf_hash(&table->coder, &tuple, leaf->hash) &&
+			(canonical == NULL ||
+			 cg_leaf_encode(&table->coder, &tuple, canonical));
+		ReleaseBuffer(buffer);
+	}
+	cg_log_close(tables);
+	return good;
 }
 
 /*
- * The first block whose snapshot shows a transaction, -1 if there is none.
- * Once shown, it is shown by all later ones.
+ * The first block whose snapshot shows a transaction; number 0 if there is
+ * none.  Once shown, it is shown by all later ones.
  */
-static int64
-block_of(uint64 xid)
+static void
+find_block(uint64 xid, CgBlock *block)
 {
-	CgBlock		block;
 	CgSnapshot	snapshot;
-	int64		first = 0;
+	CgBlock		middle;
+	int64		first = 1;
 	int64		end;
+	int64		last;
 
-	if (!cg_block_last(&block))
-		return -1;
-	end = block.block + 1;
+	memset(block, 0, sizeof(*block));
+	if (!cg_block_last(&middle))
+		return;
+	last = middle.block;
+	end = last + 1;
 	while (first < end)
 	{
-		int64		middle = first + (end - first) / 2;
+		int64		number = first + (end - first) / 2;
 
-		if (!cg_block_read(middle, &block))
-			ereport(ERROR,
-					(errcode(CG_ERRCODE_AUDIT),
-					 errmsg("block " INT64_FORMAT " of the audit log is missing",
-							middle),
-					 errhint("%s tells more.", "cipguard.audit_verify()")));
-		cg_snapshot_parse(&snapshot, block.snapshot);
+		read_block(number, &middle);
+		cg_snapshot_parse(&snapshot, middle.snapshot);
 		if (cg_snapshot_shows(&snapshot, xid))
-			end = middle;
+			end = number;
 		else
-			first = middle + 1;
+			first = number + 1;
 	}
-	return cg_block_last(&block) && first <= block.block ? first : -1;
+	if (first <= last)
+		read_block(first, block);
+}
+
+static void
+read_block(int64 number, CgBlock *block)
+{
+	if (!cg_block_read(number, block))
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_AUDIT),
+				 errmsg("block " INT64_FORMAT " of the audit log is missing",
+						number),
+				 errhint("%s tells more.", "cipguard.audit_verify()")));
 }

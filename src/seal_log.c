@@ -30,20 +30,20 @@
 #include "seal_log.h"
 
 /* One run over some pages, and how far it came. */
-typedef struct Scan
+typedef struct PageScan
 {
 	CgLogTable *table;
 	Snapshot	snapshot;
 	CgLogVisit	visit;
 	void	   *arg;
 	BlockNumber done;			/* first page with no row visited yet */
-} Scan;
+} PageScan;
 
 static int	compare_xids(const void *a, const void *b);
 static CgLogTable *open_table(Oid relid, CgLeafTag tag,
 							  const pg_uuid_t *log_id);
-static void scan_pages(Scan *scan, BlockNumber first, BlockNumber end);
-static char *scan_guarded(Scan *scan, BlockNumber first, BlockNumber end);
+static void scan_pages(PageScan *scan, BlockNumber first, BlockNumber end);
+static char *scan_guarded(PageScan *scan, BlockNumber first, BlockNumber end);
 
 static const struct
 {
@@ -233,7 +233,7 @@ cg_log_id(pg_uuid_t *log_id)
 /* ---------- rows ---------- */
 
 static void
-scan_pages(Scan *scan, BlockNumber first, BlockNumber end)
+scan_pages(PageScan *scan, BlockNumber first, BlockNumber end)
 {
 	TableScanDesc desc;
 	HeapTuple	tuple;
@@ -252,7 +252,7 @@ scan_pages(Scan *scan, BlockNumber first, BlockNumber end)
 
 /* The same; NULL, or the message of the error that stopped it. */
 static char *
-scan_guarded(Scan *scan, BlockNumber first, BlockNumber end)
+scan_guarded(PageScan *scan, BlockNumber first, BlockNumber end)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -290,7 +290,7 @@ void
 cg_log_scan(CgLogTable *table, Snapshot snapshot, BlockNumber first,
 			BlockNumber end, CgLogVisit visit, CgLogBadPage bad, void *arg)
 {
-	Scan		scan;
+	PageScan		scan;
 
 	scan.table = table;
 	scan.snapshot = snapshot;
