@@ -55,11 +55,11 @@ cg_seal_checkpoint(int64 size, uint8 root[CG_MERKLE_LEN])
 	uint8		key[CG_ED25519_KEY_LEN];
 	uint16		version;
 
-	if (!cg_block_read(size - 1, &last))
+	if (!cg_block_read(size, &last))
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_AUDIT),
 				 errmsg("block " INT64_FORMAT " of the audit log is missing or damaged",
-						size - 1),
+						size),
 				 errhint("Call %s to see what else is.",
 						 "cipguard.audit_verify()")));
 	cg_heads_root(size, root);

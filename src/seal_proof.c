@@ -9,13 +9,11 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
 
 #include "compat.h"
 
@@ -35,7 +33,7 @@
 typedef struct CgVerdict
 {
 	const char *verdict;
-	int64		block;			/* -1: none */
+	int64		block;			/* 0: none */
 	char	   *explanation;
 } CgVerdict;
 
@@ -105,7 +103,8 @@ cipguard_check_anchor(PG_FUNCTION_ARGS)
 {
 	text	   *arg = PG_GETARG_TEXT_PP(0);
 	Size		len = VARSIZE_ANY_EXHDR(arg);
-	const char *note = cg_to_utf8(VARDATA_ANY(arg), &len);
+	const char *utf8 = cg_to_utf8(VARDATA_ANY(arg), &len);
+	char	   *note = palloc(len + 2);
 	CgVerdict	v;
 	CgActing	acting;
 	TupleDesc	desc;
@@ -116,6 +115,11 @@ cipguard_check_anchor(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
 		desc->natts != MATCH_COLUMNS)
 		elog(ERROR, "unexpected result type");
+	/* Shells and psql take line ends away, or add one. */
+	memcpy(note, utf8, len);
+	while (len > 0 && note[len - 1] == '\n')
+		len--;
+	note[len++] = '\n';
 	cg_act_begin(&acting, cg_audit_owner());
 	compare(note, len, &v);
 	v.explanation = MemoryContextStrdup(context, v.explanation);
@@ -123,7 +127,7 @@ cipguard_check_anchor(PG_FUNCTION_ARGS)
 
 	values[0] = CStringGetTextDatum(v.verdict);
 	values[1] = Int64GetDatum(v.block);
-	nulls[1] = v.block < 0;
+	nulls[1] = v.block == 0;
 	values[2] = CStringGetTextDatum(v.explanation);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													  values, nulls)));
@@ -191,7 +195,7 @@ compare(const char *text, size_t len, CgVerdict *v)
 	int64		size;
 	int64		matches;
 
-	v->block = -1;
+	v->block = 0;
 	if (cg_checkpoint_parse(text, len, &checkpoint) != CG_OK)
 	{
 		v->verdict = "no checkpoint";
@@ -236,7 +240,7 @@ differs(const CgCheckpoint *checkpoint, int64 size, int64 matches,
 {
 	int64		fork = fork_block(checkpoint, size);
 
-	if (fork >= 0 && fork >= matches)
+	if (fork > matches)
 	{
 		v->verdict = "fork";
 		v->block = fork;
@@ -246,20 +250,20 @@ differs(const CgCheckpoint *checkpoint, int64 size, int64 matches,
 	else if ((int64) checkpoint->size > size)
 	{
 		v->verdict = "truncated";
-		v->block = size;
+		v->block = size + 1;
 		v->explanation = psprintf("The checkpoint has " UINT64_FORMAT " blocks, the log has " INT64_FORMAT ".",
 								  (uint64) checkpoint->size, size);
 	}
 	else
 	{
 		v->verdict = "rewritten";
-		v->block = matches;
+		v->block = matches + 1;
 		v->explanation = psprintf("The first " INT64_FORMAT " blocks match an anchor that was kept; one of those after them, up to block " INT64_FORMAT ", is not what it was.",
-								  matches, (int64) checkpoint->size - 1);
+								  matches, (int64) checkpoint->size);
 	}
 }
 
-/* The first block of a later timeline than the checkpoint's, or -1. */
+/* The first block of a later timeline than the checkpoint's, 0 if none. */
 static int64
 fork_block(const CgCheckpoint *checkpoint, int64 size)
 {
@@ -270,7 +274,7 @@ fork_block(const CgCheckpoint *checkpoint, int64 size)
 	bool		isnull;
 
 	if (!line_number(checkpoint, "timeline", &timeline))
-		return -1;
+		return 0;
 	arg = Int32GetDatum((int32) timeline);
 	if (SPI_execute_with_args("SELECT pg_catalog.min(block) FROM cipguard.audit_block WHERE timeline > $1",
 							  1, &type, &arg, NULL, true,
@@ -278,15 +282,15 @@ fork_block(const CgCheckpoint *checkpoint, int64 size)
 		elog(ERROR, "could not read the audit log");
 	arg = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 						&isnull);
-	if (!isnull && DatumGetInt64(arg) < (int64) checkpoint->size)
+	if (!isnull && DatumGetInt64(arg) <= (int64) checkpoint->size)
 		return DatumGetInt64(arg);
 	if (size >= (int64) checkpoint->size)
-		return -1;
+		return 0;
 	if (RecoveryInProgress())
 		(void) GetXLogReplayRecPtr(&now);
 	else
 		now = GetWALInsertionTimeLine();
-	return (int64) now > timeline ? size : -1;
+	return (int64) now > timeline ? size + 1 : 0;
 }
 
 static bool
@@ -313,72 +317,57 @@ line_number(const CgCheckpoint *checkpoint, const char *name, int64 *number)
 static void
 event_proof(StringInfo json, int64 event)
 {
-	CgLogTable *table;
-	HeapTuple	row;
-	CgLeaf		leaf;
 	CgBlock		block;
 	CgTree		tree;
-	CgLeaf	   *found;
 	StringInfoData bytes;
+	uint8		leaf[CG_MERKLE_LEN];
 	uint8		path[CG_MERKLE_MAX_PATH][CG_MERKLE_LEN];
 	uint8		root[CG_MERKLE_LEN];
 	size_t		len;
-	int64		number;
-	int64		place;
+	uint64		place;
 	int64		size = cg_heads_size();
 
-	if (!cg_event_find(event, &table, &row, &leaf, &number))
+	initStringInfo(&bytes);
+	if (!cg_event_find(event, &block, &tree, &place, &bytes))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("the audit log has no event " INT64_FORMAT, event),
 				 errhint("Event numbers are in column \"%s\" of %s.", "seq",
 						 "cipguard.audit_log")));
-	if (number < 0 || number >= size || !cg_block_read(number, &block))
+	if (block.block < 1 || block.block > size)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("event " INT64_FORMAT " of the audit log is not sealed yet",
 						event),
 				 errhint("Call %s, or wait until the worker does.",
 						 "cipguard.seal()")));
-	initStringInfo(&bytes);
-	if (!cg_leaf_encode(&table->coder, row, &bytes))
-		elog(ERROR, "event " INT64_FORMAT " is malformed", event);
-	table_close(table->rel, AccessShareLock);
-
-	cg_tree_read(&block, &tree);
-	found = bsearch(&leaf, tree.leaves, tree.nleaves, sizeof(CgLeaf),
-					cg_leaf_compare);
-	place = found == NULL ? -1 : found - tree.leaves;
-	if (found != NULL && tree.places != NULL)
-		place = tree.places[place];
 	/* Of a block that was changed nothing can be proved. */
-	if (place < 0 ||
-		cg_merkle_inclusion(cg_tree_fetch, &tree, (uint64) place,
-							(uint64) tree.size, path, &len) != CG_OK ||
-		cg_merkle_check_inclusion(leaf.hash, (uint64) place,
-								  (uint64) block.events,
+	if (cg_merkle_leaf(bytes.data, bytes.len, leaf) != CG_OK ||
+		cg_merkle_inclusion(cg_tree_fetch, &tree, place, (uint64) tree.size,
+							path, &len) != CG_OK ||
+		cg_merkle_check_inclusion(leaf, place, (uint64) block.events,
 								  (const uint8 (*)[CG_MERKLE_LEN]) path, len,
 								  block.root) != CG_OK)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_AUDIT),
 				 errmsg("block " INT64_FORMAT " of the audit log is not as it was sealed",
-						number),
+						block.block),
 				 errhint("Call %s to see which event differs.",
 						 "cipguard.audit_verify()")));
 
 	appendStringInfo(json, "{\"format\": \"cipguard.proof.v1\"");
 	put_number(json, "event_id", event);
 	put_bytes(json, "event", bytes.data, bytes.len);
-	put_bytes(json, "leaf", leaf.hash, sizeof(leaf.hash));
-	put_number(json, "index", place);
+	put_bytes(json, "leaf", leaf, sizeof(leaf));
+	put_number(json, "index", (int64) place);
 	put_path(json, "path", path, len);
 
 	resetStringInfo(&bytes);
 	cg_block_encode(&block, &bytes);
-	put_number(json, "block", number);
+	put_number(json, "block", block.block);
 	put_bytes(json, "block_bytes", bytes.data, bytes.len);
 	put_bytes(json, "head", block.head, sizeof(block.head));
-	len = cg_heads_inclusion(number, size, path);
+	len = cg_heads_inclusion(block.block, size, path);
 	put_path(json, "block_path", path, len);
 	put_text(json, "checkpoint", cg_seal_checkpoint(size, root));
 	appendStringInfoChar(json, '}');

@@ -47,7 +47,7 @@ typedef struct CgHeadReader
 	SPITupleTable *batch;
 	uint64		rows;			/* in the batch */
 	uint64		next;			/* row of the batch */
-	int64		block;			/* of the last head */
+	int64		index;			/* of the last head: that of block 1 is 0 */
 } CgHeadReader;
 
 static CgStatus fetch_node(void *arg, unsigned level, uint64_t index,
@@ -67,7 +67,7 @@ cg_heads_size(void)
 	bool		isnull;
 	Datum		size;
 
-	if (SPI_execute("SELECT pg_catalog.max(block) + 1 FROM cipguard.audit_block",
+	if (SPI_execute("SELECT pg_catalog.max(block) FROM cipguard.audit_block",
 					true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not count the blocks of the audit log");
 	size = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
@@ -92,7 +92,7 @@ cg_heads_inclusion(int64 block, int64 size, uint8 path[][CG_MERKLE_LEN])
 	bool		keep = same_log();
 	size_t		len;
 
-	if (cg_merkle_inclusion(fetch_node, &keep, (uint64) block, (uint64) size,
+	if (cg_merkle_inclusion(fetch_node, &keep, (uint64) block - 1, (uint64) size,
 							path, &len) != CG_OK)
 		elog(ERROR, "could not compute a path of the audit log");
 	return len;
@@ -136,7 +136,7 @@ cg_heads_match(int64 size, const uint8 root[CG_MERKLE_LEN], int64 *matches)
 	more = next_head(&reader, &head);
 	while (tree.size < (uint64) size)
 	{
-		bool		there = more && reader.block == (int64) tree.size &&
+		bool		there = more && reader.index == (int64) tree.size &&
 		head != NULL;
 		CgStatus	status;
 
@@ -147,7 +147,7 @@ cg_heads_match(int64 size, const uint8 root[CG_MERKLE_LEN], int64 *matches)
 			status = cg_merkle_add(&tree, hash);
 		if (status != CG_OK)
 			elog(ERROR, "could not compute the root of the audit log");
-		if (more && reader.block < (int64) tree.size)
+		if (more && reader.index < (int64) tree.size)
 			more = next_head(&reader, &head);
 
 		for (; a < nanchors; a++)
@@ -225,7 +225,7 @@ fetch_node(void *arg, unsigned level, uint64_t index, uint8_t *out)
 	return CG_OK;
 }
 
-/* Root over the heads of n blocks. */
+/* Root over n heads, from that of index first on. */
 static void
 read_subtree(int64 first, int64 n, uint8 *out)
 {
@@ -238,16 +238,16 @@ read_subtree(int64 first, int64 n, uint8 *out)
 	open_heads(&reader, first, first + n);
 	while (next_head(&reader, &head))
 	{
-		if (reader.block != first + (int64) tree.size || head == NULL ||
+		if (reader.index != first + (int64) tree.size || head == NULL ||
 			VARSIZE_ANY_EXHDR(head) != CG_MERKLE_LEN)
-			missing_block(first + (int64) tree.size);
+			missing_block(first + (int64) tree.size + 1);
 		if (cg_merkle_leaf(VARDATA_ANY(head), CG_MERKLE_LEN, leaf) != CG_OK ||
 			cg_merkle_add(&tree, leaf) != CG_OK)
 			elog(ERROR, "could not compute the root of the audit log");
 	}
 	SPI_cursor_close(reader.portal);
 	if (tree.size != (uint64) n)
-		missing_block(first + (int64) tree.size);
+		missing_block(first + (int64) tree.size + 1);
 	if (cg_merkle_root(&tree, out) != CG_OK)
 		elog(ERROR, "could not compute the root of the audit log");
 }
@@ -262,8 +262,8 @@ open_heads(CgHeadReader *reader, int64 first, int64 end)
 	values[1] = Int64GetDatum(end);
 	reader->portal =
 		SPI_cursor_open_with_args(NULL,
-								  "SELECT block, head FROM cipguard.audit_block"
-								  " WHERE block >= $1 AND block < $2"
+								  "SELECT block - 1, head FROM cipguard.audit_block"
+								  " WHERE block > $1 AND block <= $2"
 								  " ORDER BY block",
 								  2, types, values, NULL, true, 0);
 	reader->batch = NULL;
@@ -290,7 +290,7 @@ next_head(CgHeadReader *reader, bytea **head)
 	}
 	value = SPI_getbinval(reader->batch->vals[reader->next],
 						  reader->batch->tupdesc, 1, &isnull);
-	reader->block = DatumGetInt64(value);
+	reader->index = DatumGetInt64(value);
 	value = SPI_getbinval(reader->batch->vals[reader->next],
 						  reader->batch->tupdesc, 2, &isnull);
 	*head = isnull ? NULL : DatumGetByteaPP(value);
@@ -311,7 +311,7 @@ same_log(void)
 	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		return false;
 	if (SPI_execute("SELECT log_id::text || pg_catalog.left(pg_catalog.encode(head, 'hex'), 16)"
-					" FROM cipguard.audit_block WHERE block = 0",
+					" FROM cipguard.audit_block WHERE block = 1",
 					true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the audit log");
 	if (SPI_processed == 0)

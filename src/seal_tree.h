@@ -10,7 +10,7 @@
 
 #include "merkle.h"
 
-/* Number of blocks: the number of the last one, and one more. */
+/* Number of blocks, and of the last one: the first is block 1. */
 extern int64 cg_heads_size(void);
 
 /*

@@ -8,7 +8,7 @@
 # ANCHOR      file with a checkpoint that was kept elsewhere
 #
 # Without PUBLIC_KEY signatures are not checked: then the proof says only that it
-# agrees with itself.  Needs Python 3.6 and, for signatures, openssl 1.1.1.
+# agrees with itself.  Needs Python 3.7 and, for signatures, openssl 1.1.1.
 # Exit status: 0 right, 1 wrong (standard error says what), 2 could not check.
 import base64
 import datetime
@@ -240,14 +240,14 @@ def verify_proof(proof, key):
 
     data = unbase64(proof["block_bytes"], "the block")
     block = read_block(data)
-    require(block["number"] == number(proof["block"], "block"), "the block has another number")
+    require(0 < block["number"] == number(proof["block"], "block"), "the block has another number")
     require(block["log"] == event[18:34], "the event is of another log than the block")
     require(checkpoint.get("log", "").replace("-", "") == block["log"].hex(), "the block is of another log than the checkpoint")
     check_inclusion(leaf, number(proof["index"], "index"), block["events"], read_path(proof["path"], "path"),
                     block["root"], "event in its block")
     head = hashlib.sha256(data).digest()
     require(head == unbase64(proof["head"], "head"), "the block has another head")
-    check_inclusion(leaf_hash(head), block["number"], checkpoint["size"], read_path(proof["block_path"], "block_path"),
+    check_inclusion(leaf_hash(head), block["number"] - 1, checkpoint["size"], read_path(proof["block_path"], "block_path"),
                     checkpoint["root"], "block in the log")
     print("event:      %d, %d of %d in block %d of %d" % (proof["event_id"], proof["index"] + 1, block["events"],
                                                           block["number"], checkpoint["size"]))
@@ -283,7 +283,7 @@ def main(arguments):
         anchor = None
         if len(arguments) > 2:
             with open(arguments[2], encoding="utf-8", newline="") as f:
-                anchor = f.read()
+                anchor = f.read().rstrip("\n") + "\n"
         try:
             proof = json.loads(text, object_pairs_hook=unique)
         except ValueError:
