@@ -75,6 +75,7 @@ static CgWatch watch = {.relname = "app_key",.natts = NUM_COLS};
 static struct
 {
 	char		token[CG_APP_CLAIM_MAX + 1];
+	uint64		claims;			/* cg_claim_generation when it was compared */
 	uint64		keys;			/* watch.generation */
 	CgTokenState state;
 	TimestampTz expiry;
@@ -136,13 +137,15 @@ static CgTokenState
 token_state(void)
 {
 	if (known.keys != watch.generation || known.state == TOKEN_UNKNOWN ||
-		strcmp(known.token, cg_app_token) != 0)
+		(known.claims != cg_claim_generation &&
+		 strcmp(known.token, cg_app_token) != 0))
 	{
 		/* The table of keys can be read in a live transaction only. */
 		if (!IsTransactionState())
 			return TOKEN_UNKNOWN;
 		known.state = verify();
 	}
+	known.claims = cg_claim_generation;
 	if (known.state == TOKEN_GOOD &&
 		GetCurrentStatementStartTimestamp() >= known.expiry)
 		return TOKEN_EXPIRED;
