@@ -31,11 +31,11 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_type.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
@@ -125,6 +125,8 @@ static void compute_root(const CgLeaf *leaves, int64 n, uint8 *root);
 static void append_block(const CgBlock *block, const Span *spans, int n);
 static void append_mark(int64 block, uint64 next, const Span *spans, int n);
 static void forget_marks(uint64 xmin);
+static void delete_rows(const char *table, const char *sql, Oid type,
+						Datum arg);
 static void check_memory(const CgBlock *last, bool found);
 static bytea *bytea_of(const void *data, Size len);
 static ArrayType *oid_array(const Oid *oids, int n);
@@ -543,17 +545,35 @@ forget_marks(uint64 xmin)
 {
 	Oid			type = XID8OID;
 	Datum		arg = FullTransactionIdGetDatum(FullTransactionIdFromU64(xmin));
+
+	delete_rows("audit_mark", "SELECT m.ctid FROM cipguard.audit_mark m"
+				" WHERE m.block OPERATOR(pg_catalog.<) ("
+				"SELECT pg_catalog.max(b.block) FROM cipguard.audit_mark b"
+				" WHERE b.next_xid OPERATOR(pg_catalog.<=) $1)", type, arg);
+}
+
+void
+cg_seal_delete(const char *table, int64 block)
+{
+	char	   *sql = psprintf("SELECT t.ctid FROM cipguard.%s t"
+							   " WHERE t.block OPERATOR(pg_catalog.=) $1",
+							   table);
+
+	delete_rows(table, sql, INT8OID, Int64GetDatum(block));
+	pfree(sql);
+}
+
+/* Past all triggers; sql gives the ctid of the rows. */
+static void
+delete_rows(const char *table, const char *sql, Oid type, Datum arg)
+{
 	Relation	rel;
 	uint64		i;
 
-	if (SPI_execute_with_args("SELECT m.ctid FROM cipguard.audit_mark m"
-							  " WHERE m.block OPERATOR(pg_catalog.<) ("
-							  "SELECT pg_catalog.max(b.block)"
-							  " FROM cipguard.audit_mark b"
-							  " WHERE b.next_xid OPERATOR(pg_catalog.<=) $1)",
-							  1, &type, &arg, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the marks of the audit log");
-	rel = table_open(get_relname_relid("audit_mark", cg_schema_oid()),
+	if (SPI_execute_with_args(sql, 1, &type, &arg, NULL, true, 0) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not read \"%s.%s\"", CG_SCHEMA, table);
+	rel = table_open(get_relname_relid(table, cg_schema_oid()),
 					 RowExclusiveLock);
 	for (i = 0; i < SPI_processed; i++)
 	{
@@ -561,8 +581,9 @@ forget_marks(uint64 xmin)
 		Datum		ctid = SPI_getbinval(SPI_tuptable->vals[i],
 										 SPI_tuptable->tupdesc, 1, &isnull);
 
-		CatalogTupleDelete(rel, (ItemPointer) DatumGetPointer(ctid));
+		simple_heap_delete(rel, (ItemPointer) DatumGetPointer(ctid));
 	}
+	SPI_freetuptable(SPI_tuptable);
 	table_close(rel, NoLock);
 }
 

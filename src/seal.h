@@ -116,4 +116,8 @@ extern void cg_seal_lock(void);
 /* Append a row to a table of the extension, past all privileges. */
 extern void cg_seal_append(const char *table, Datum *values, bool *nulls);
 
+
+/* Remove what such a table says of a block. */
+extern void cg_seal_delete(const char *table, int64 block);
+
 #endif							/* CG_SEAL_H */

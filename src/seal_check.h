@@ -56,12 +56,18 @@ typedef struct CgCheck
 	int			windows_room;
 	CgCheckWindow *windows;
 
-	uint64		found_xid;		/* what find_block() was last asked */
+	uint64		found_xid;		/* what cg_check_find() was last asked */
 	int			found;
 } CgCheck;
 
 /* Check the log from one block to another; true if there is no error. */
 extern bool cg_check_log(CgCheck *check, int64 from, int64 to);
+
+/*
+ * Index of the first of the blocks that were checked whose snapshot shows a
+ * transaction; the number of blocks if there is none.
+ */
+extern int	cg_check_find(CgCheck *check, uint64 xid);
 
 /* Report what was found; block and event are left out when negative. */
 extern void cg_check_error(CgCheck *check, int64 block, int64 event,

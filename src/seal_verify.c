@@ -59,7 +59,6 @@ static void read_rows(CgCheck *check);
 static void visit_row(void *arg, CgLogTable *table, HeapTuple tuple);
 static void bad_page(void *arg, CgLogTable *table, BlockNumber page,
 					 const char *message);
-static int	find_block(CgCheck *check, uint64 xid);
 static bool comes_out_right(CgCheckBlock *block);
 static void finish_block(CgCheckBlock *block);
 static void name_events(CgCheck *check, CgCheckBlock *block);
@@ -462,7 +461,7 @@ visit_row(void *arg, CgLogTable *table, HeapTuple tuple)
 	}
 	if (check->has_lower && cg_snapshot_shows(&check->lower, leaf.xid))
 		return;
-	i = find_block(check, leaf.xid);
+	i = cg_check_find(check, leaf.xid);
 	if (i == check->nblocks)
 	{
 		if (leaf.xid >= check->next_xid)
@@ -494,12 +493,9 @@ bad_page(void *arg, CgLogTable *table, BlockNumber page, const char *message)
 				   RelationGetRelationName(table->rel), message);
 }
 
-/*
- * Index of the first block whose snapshot shows a transaction; the number of
- * blocks if there is none.  A later one shows whatever an earlier one does.
- */
-static int
-find_block(CgCheck *check, uint64 xid)
+/* A later block shows whatever an earlier one does. */
+int
+cg_check_find(CgCheck *check, uint64 xid)
 {
 	int			first = 0;
 	int			end = check->nblocks;

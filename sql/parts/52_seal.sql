@@ -173,6 +173,17 @@ REVOKE ALL ON FUNCTION cipguard.audit_verify(bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_verify(bigint, bigint) IS
 	'checks the audit log against its blocks: a row for each error and for what is worth a note, then "ok" or "failed"';
 
+CREATE FUNCTION cipguard.purge_audit(before timestamptz, reason text DEFAULT NULL)
+	RETURNS TABLE (
+		month text,
+		events bigint
+	)
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_purge_audit';
+REVOKE ALL ON FUNCTION cipguard.purge_audit(timestamptz, text) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.purge_audit(timestamptz, text) IS
+	'drops the months of the audit log that ended before, if the law allows it; what remains still verifies';
+
 CREATE FUNCTION cipguard.policy_statement() RETURNS text
 	LANGUAGE SQL STABLE STRICT PARALLEL UNSAFE
 	RETURN 'draft'::text;

@@ -49,6 +49,15 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
 
+GRANT EXECUTE ON FUNCTION cipguard.seal(), cipguard.purge_audit(timestamptz, text) TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION
+	cipguard.audit_verify(bigint, bigint),
+	cipguard.audit_canonical(bigint),
+	cipguard.audit_block_leaves(bigint),
+	cipguard.audit_block_preimage(bigint)
+	TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.audit_block, cipguard.audit_policy, cipguard.audit_purge TO cipguard_officer, cipguard_auditor;
+
 GRANT SELECT ON TABLE cipguard.audit_anchor TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
 	cipguard.seal_public_key(),
