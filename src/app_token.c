@@ -265,23 +265,3 @@ cipguard_app_identity(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													  values, nulls)));
 }
-
-/* app_public_key(text) RETURNS bytea */
-PG_FUNCTION_INFO_V1(cipguard_app_public_key);
-Datum
-cipguard_app_public_key(PG_FUNCTION_ARGS)
-{
-	text	   *arg = PG_GETARG_TEXT_PP(0);
-	bytea	   *result = palloc(VARHDRSZ + CG_ED25519_KEY_LEN);
-
-	SET_VARSIZE(result, VARHDRSZ + CG_ED25519_KEY_LEN);
-	if (cg_ed25519_read_public(VARDATA_ANY(arg), VARSIZE_ANY_EXHDR(arg),
-							   (uint8 *) VARDATA(result)) != CG_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("not an Ed25519 public key"),
-				 errdetail("It must be PEM (\"BEGIN PUBLIC KEY\"), or base64 or hexadecimal digits of 32 bytes."),
-				 errhint("Make it with: %s",
-						 "openssl genpkey -algorithm ed25519 -out app.key; openssl pkey -in app.key -pubout")));
-	PG_RETURN_BYTEA_P(result);
-}

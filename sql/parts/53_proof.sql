@@ -119,6 +119,16 @@ CREATE TRIGGER invalidate_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON 
 	FOR EACH STATEMENT EXECUTE FUNCTION cipguard.invalidate_cache();
 ALTER TABLE cipguard.app_key ENABLE ALWAYS TRIGGER invalidate_cache;
 
+CREATE FUNCTION cipguard.note_app_key() RETURNS trigger
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_note_app_key';
+REVOKE ALL ON FUNCTION cipguard.note_app_key() FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.note_app_key() IS
+	'trigger: records changes of the keys of applications in the audit log';
+CREATE TRIGGER note_app_key AFTER INSERT OR UPDATE OR DELETE ON cipguard.app_key
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_app_key();
+ALTER TABLE cipguard.app_key ENABLE ALWAYS TRIGGER note_app_key;
+
 CREATE FUNCTION cipguard.app_public_key(public_key text) RETURNS bytea
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'cipguard_app_public_key';
