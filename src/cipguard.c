@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 
 #include "access.h"
+#include "app_token.h"
 #include "audit_trigger.h"
 #include "catalog.h"
 #include "category.h"
@@ -39,6 +40,7 @@ _PG_init(void)
 	cg_category_init();
 	cg_keyring_init();
 	cg_access_init();
+	cg_app_token_init();
 	cg_label_init();
 	cg_redact_init();
 	cg_plan_search_init();

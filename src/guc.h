@@ -27,6 +27,9 @@ typedef enum CgSpoolSync
 	CG_SYNC_STATEMENT			/* before a statement completes */
 } CgSpoolSync;
 
+extern char *cg_anchor_command;
+extern int	cg_anchor_interval; /* seconds */
+extern bool cg_anchor_log;
 extern char *cg_kek_command;
 extern char *cg_kek_file;
 extern int	cg_output;			/* CgOutput */
@@ -39,6 +42,8 @@ extern int	cg_spool_segment_size;	/* MB */
 extern int	cg_spool_sync;		/* CgSpoolSync */
 extern char *cg_purpose;
 extern int	cg_seal_heartbeat;	/* minutes, 0: none */
+extern char *cg_seal_origin_name;	/* empty: made of the number of the log */
+extern char *cg_app_token;
 extern char *cg_app_user;
 
 /*
