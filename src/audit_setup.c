@@ -38,6 +38,7 @@
 #include "acting.h"
 #include "audit_partition.h"
 #include "audit_relation.h"
+#include "audit_setup.h"
 #include "audit_store.h"
 #include "catalog.h"
 #include "cipguard.h"
@@ -174,6 +175,23 @@ cipguard_unaudit_table(PG_FUNCTION_ARGS)
 		ereport(NOTICE,
 				(errmsg("table \"%s\" is not audited", get_rel_name(relid))));
 	PG_RETURN_VOID();
+}
+
+void
+cg_audit_new_child(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		Oid			member = lfirst_oid(lc);
+		bool		done = ensure_trigger(member, &row_trigger);
+
+		if (get_rel_relkind(member) != RELKIND_FOREIGN_TABLE)
+			done |= ensure_trigger(member, &truncate_trigger);
+		if (done)
+			record(member, "audit on");
+	}
 }
 
 /* Raises unless the caller may have this table audited. */

@@ -13,6 +13,7 @@
 #include "category.h"
 #include "cipguard.h"
 #include "gate.h"
+#include "guard.h"
 #include "guc.h"
 #include "journal.h"
 #include "keyring.h"
@@ -46,6 +47,7 @@ _PG_init(void)
 	cg_gate_init();
 	cg_plan_init();
 	cg_view_write_init();
+	cg_guard_init();
 	cg_audit_init();
 	cg_journal_init();
 

@@ -1,0 +1,92 @@
+/*
+ * event.c
+ *		Facts for the audit log that are no row changes.
+ *
+ * What was done is an event of its transaction: if that rolls back, it was
+ * not done.  A refusal stays one whatever becomes of the transaction, and
+ * whoever is refused could catch the error, so it goes to the journal, before
+ * the error is raised.
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+
+#include "audit_store.h"
+#include "catalog.h"
+#include "cipguard.h"
+#include "event.h"
+#include "journal.h"
+
+#define NUM_RECENT		16
+#define QUIET_MS		1000
+
+/* A refusal that was written, and how often it came again since. */
+typedef struct CgRefusal
+{
+	char		what[64];
+	Oid			relid;
+	Oid			user;
+	TimestampTz at;
+	uint64		repeated;
+} CgRefusal;
+
+static CgRefusal recent[NUM_RECENT];
+
+void
+cg_event_done(const char *what, Oid relid, const char *relname,
+			  const char *detail)
+{
+	if (IsInParallelMode() || IsParallelWorker())
+		return;					/* nothing can be done there */
+	if (!RecoveryInProgress() && !XactReadOnly &&
+		OidIsValid(cg_schema_oid()))
+		cg_audit_note(what, relid, relname, detail);
+	else if (cg_preloaded)
+		cg_journal_event(what, relid, detail);
+}
+
+void
+cg_event_refused(const char *what, Oid relid)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	CgRefusal  *refusal = &recent[0];
+	const char *detail = what;
+	int			i;
+
+	if (!cg_preloaded)
+		return;
+	for (i = 0; i < NUM_RECENT; i++)
+	{
+		if (recent[i].relid == relid && recent[i].user == GetUserId() &&
+			strncmp(recent[i].what, what, sizeof(recent[i].what) - 1) == 0)
+		{
+			refusal = &recent[i];
+			break;
+		}
+		if (recent[i].at < refusal->at)
+			refusal = &recent[i];
+	}
+	if (i < NUM_RECENT)
+	{
+		if (!TimestampDifferenceExceeds(refusal->at, now, QUIET_MS))
+		{
+			refusal->repeated++;
+			return;
+		}
+		if (refusal->repeated > 0)
+			detail = psprintf("%s (and " UINT64_FORMAT " times before)", what,
+							  refusal->repeated);
+	}
+	cg_journal_event("refused", relid, detail);
+	strlcpy(refusal->what, what, sizeof(refusal->what));
+	refusal->relid = relid;
+	refusal->user = GetUserId();
+	refusal->at = now;
+	refusal->repeated = 0;
+}
