@@ -260,14 +260,16 @@ cg_image_finish(StringInfo buf)
 }
 
 bytea *
-cg_image_note(const char *note)
+cg_image_note(const char *what, const char *detail)
 {
-	Size		len = strlen(note);
-	bytea	   *image = palloc(VARHDRSZ + 1 + len);
+	Size		what_len = strlen(what) + 1;
+	Size		detail_len = strlen(detail);
+	bytea	   *image = palloc(VARHDRSZ + 1 + what_len + detail_len);
 
-	SET_VARSIZE(image, VARHDRSZ + 1 + len);
+	SET_VARSIZE(image, VARHDRSZ + 1 + what_len + detail_len);
 	*(uint8 *) VARDATA(image) = CG_IMAGE_NOTE;
-	memcpy(VARDATA(image) + 1, note, len);
+	memcpy(VARDATA(image) + 1, what, what_len);
+	memcpy(VARDATA(image) + 1 + what_len, detail, detail_len);
 	return image;
 }
 

@@ -191,17 +191,6 @@ build(CgAuditRelation *table, Relation rel)
 	PG_END_TRY();
 }
 
-char *
-cg_audit_relation_name(Oid relid)
-{
-	char	   *name = get_rel_name(relid);
-
-	if (name == NULL)
-		return psprintf("%u", relid);
-	return quote_qualified_identifier(
-									  get_namespace_name_or_temp(get_rel_namespace(relid)), name);
-}
-
 /* ---------- what attribute numbers mean ---------- */
 
 /* Digest of relation, attribute numbers, names and types. */

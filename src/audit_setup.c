@@ -70,7 +70,6 @@ static CgTriggerState find_trigger(Oid relid, const CgTriggerKind *kind,
 static char *sql_name(Oid relid);
 static bool ensure_trigger(Oid relid, const CgTriggerKind *kind);
 static bool drop_trigger(Oid relid, const CgTriggerKind *kind);
-static void record(Oid relid, const char *note);
 
 static const CgTriggerKind row_trigger = {
 	"cipguard_audit_row", "audit_row",
@@ -100,7 +99,8 @@ cipguard_audit_table(PG_FUNCTION_ARGS)
 		CgMonth		month;
 
 		cg_month_of(GetCurrentTimestamp(), i, &month);
-		(void) cg_audit_partition(&month);
+		(void) cg_audit_partition(CG_AUDIT_CHANGE, &month);
+		(void) cg_audit_partition(CG_AUDIT_RECORD, &month);
 	}
 
 	foreach(lc, tree)
@@ -125,7 +125,7 @@ cipguard_audit_table(PG_FUNCTION_ARGS)
 		if (relkind != RELKIND_FOREIGN_TABLE)
 			done |= ensure_trigger(member, &truncate_trigger);
 		if (done)
-			record(member, "audit on");
+			cg_audit_note("audit on", member, NULL, "");
 		any |= done;
 	}
 	if (!any)
@@ -168,7 +168,7 @@ cipguard_unaudit_table(PG_FUNCTION_ARGS)
 		done = drop_trigger(member, &row_trigger);
 		done |= drop_trigger(member, &truncate_trigger);
 		if (done)
-			record(member, "audit off");
+			cg_audit_note("audit off", member, NULL, "");
 		any |= done;
 	}
 	if (!any)
@@ -374,17 +374,4 @@ drop_trigger(Oid relid, const CgTriggerKind *kind)
 		CommandCounterIncrement();
 		any = true;
 	}
-}
-
-static void
-record(Oid relid, const char *note)
-{
-	CgAuditEvent event;
-
-	memset(&event, 0, sizeof(event));
-	event.kind = CG_EVENT_POLICY;
-	event.relid = relid;
-	event.relname = cstring_to_text(cg_audit_relation_name(relid));
-	event.after = cg_image_note(note);
-	cg_audit_write(&event);
 }

@@ -36,7 +36,6 @@
 #include "cipguard.h"
 
 static void require_trigger(FunctionCallInfo fcinfo, bool row);
-static text *copied_name(const CgAuditRelation *table);
 static void row_event(CgAuditRelation *table, TriggerData *trigdata,
 					  CgAuditEvent *event);
 static void row_event_pinned(CgAuditRelation *table, TriggerData *trigdata,
@@ -97,7 +96,7 @@ cipguard_audit_row(PG_FUNCTION_ARGS)
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 
-	memset(&event, 0, sizeof(event));
+	cg_audit_begin(&event, '\0');
 	table = cg_audit_relation(trigdata->tg_relation);
 	if (table->delicate || cg_image_foreign_encoding())
 		row_event_pinned(table, trigdata, &event);
@@ -122,11 +121,10 @@ cipguard_audit_truncate(PG_FUNCTION_ARGS)
 
 	require_trigger(fcinfo, false);
 
-	memset(&event, 0, sizeof(event));
+	cg_audit_begin(&event, CG_EVENT_TRUNCATE);
 	table = cg_audit_relation(trigdata->tg_relation);
-	event.kind = CG_EVENT_TRUNCATE;
 	event.relid = table->relid;
-	event.relname = copied_name(table);
+	event.relname = table->relname;
 	cg_audit_write(&event);
 	return PointerGetDatum(NULL);
 }
@@ -149,14 +147,6 @@ cipguard_audit_protect(PG_FUNCTION_ARGS)
 			 errdetail("Only the audit triggers write to it."),
 			 errhint("Correct an entry by changing the audited table again.")));
 	return PointerGetDatum(NULL);
-}
-
-/* Writing can run code (a partition is made) that renews the description. */
-static text *
-copied_name(const CgAuditRelation *table)
-{
-	return (text *) DatumGetPointer(datumCopy(PointerGetDatum(table->relname),
-											  false, -1));
 }
 
 static void
@@ -194,7 +184,7 @@ row_event(CgAuditRelation *table, TriggerData *trigdata, CgAuditEvent *event)
 	int			i = table->subject - 1;
 
 	event->relid = table->relid;
-	event->relname = copied_name(table);
+	event->relname = table->relname;
 	slot_getallattrs(old);
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 	{

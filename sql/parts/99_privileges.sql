@@ -43,6 +43,7 @@ GRANT SELECT ON TABLE cipguard.audit_log TO cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
 	cipguard.audit_image(oid, bytea),
 	cipguard.audit_columns(oid, bytea, smallint[]),
+	cipguard.audit_note(bytea, integer),
 	cipguard.subject_tag(text),
 	cipguard.journal()
 	TO cipguard_auditor;
