@@ -56,6 +56,8 @@ static void get_key(void);
 static bool open_file(TimestampTz now, bool by_name, int elevel);
 static int	open_path(const char *path);
 static void close_file(void);
+static void link_frame(CgFrame *frame);
+static void close_frame(uint8 *data, Size len);
 static Size seal(const uint8 *list, Size len, uint8 *out, Size cap);
 
 static uint8 *frame_buffer = NULL;
@@ -63,7 +65,15 @@ static uint8 *list_buffer = NULL;
 
 static CgCipher *cipher = NULL; /* NULL: no key can be had */
 static uint16 cipher_version = 0;
-static uint64 cipher_keyring = 0;	/* cg_keyring_refresh() when it was made */
+static CgHmac *hmac = NULL;		/* the same */
+static uint16 hmac_version = 0;
+static uint64 cipher_keyring = 0;	/* cg_keyring_refresh() when they were made */
+
+/* The chain of this process in this database. */
+static int	chain_pid = 0;
+static Oid	chain_database = InvalidOid;
+static uint64 chain_number = 0;
+static uint8 chain_mac[CG_SHA256_LEN];
 
 static int	file = -1;
 static int	file_month = 0;		/* YYYYMM */
@@ -99,7 +109,48 @@ get_key(void)
 	cipher_version = 0;
 	cipher = cg_keyring_own_cipher(cg_category_unclassified(),
 								   &cipher_version, SUITE);
+	if (hmac != NULL)
+		cg_hmac_free(hmac);
+	hmac = NULL;
+	hmac_version = 0;
+	hmac = cg_keyring_own_hmac(cg_name_hash(CG_DOMAIN_JOURNAL), &hmac_version,
+							   CG_JOURNAL_KEY_INFO);
 	cipher_keyring = keyring;
+}
+
+/* Whatever says which frame of which process this will be. */
+static void
+link_frame(CgFrame *frame)
+{
+	if (chain_pid != MyProcPid || chain_database != MyDatabaseId)
+	{
+		chain_pid = MyProcPid;
+		chain_database = MyDatabaseId;
+		chain_number = 0;
+		memset(chain_mac, 0, sizeof(chain_mac));
+	}
+	frame->ts = GetCurrentTimestamp();
+	frame->database = MyDatabaseId;
+	frame->writer = (uint32) MyProcPid;
+	frame->started = MyStartTimestamp;
+	frame->number = chain_number + 1;
+	frame->previous = chain_mac;
+	frame->key_version = hmac == NULL ? 0 : hmac_version;
+}
+
+/* Close a frame: MAC and CRC. */
+static void
+close_frame(uint8 *data, Size len)
+{
+	pg_crc32c	crc;
+
+	if (hmac != NULL &&
+		cg_frame_mac(hmac, data, len, data + len - CG_SHA256_LEN) != CG_OK)
+		memset(data + len - CG_SHA256_LEN, 0, CG_SHA256_LEN);
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, data + CG_FRAME_CRC_START, len - CG_FRAME_CRC_START);
+	FIN_CRC32C(crc);
+	cg_put_u32(data + CG_FRAME_CRC_START - 4, crc);
 }
 
 bool
@@ -109,9 +160,8 @@ cg_journal_append(CgFrame *frame, const uint8 *list, Size len, int elevel)
 	Size		begun;
 	Size		sealed = 0;
 	ssize_t		written;
-	pg_crc32c	crc;
 
-	frame->ts = GetCurrentTimestamp();
+	link_frame(frame);
 	if (!open_file(frame->ts, frame->ts - file_checked > FILE_TRUSTED, elevel))
 		return false;
 
@@ -136,11 +186,7 @@ cg_journal_append(CgFrame *frame, const uint8 *list, Size len, int elevel)
 		}
 	}
 	len = cg_frame_end(frame_buffer, begun, sealed);
-	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, frame_buffer + CG_FRAME_CRC_START,
-				len - CG_FRAME_CRC_START);
-	FIN_CRC32C(crc);
-	cg_put_u32(frame_buffer + CG_FRAME_CRC_START - 4, crc);
+	close_frame(frame_buffer, len);
 
 	do
 	{
@@ -148,7 +194,11 @@ cg_journal_append(CgFrame *frame, const uint8 *list, Size len, int elevel)
 		written = write(file, frame_buffer, len);
 	} while (written < 0 && errno == EINTR);
 	if (written == (ssize_t) len)
+	{
+		chain_number++;
+		memcpy(chain_mac, frame_buffer + len - CG_SHA256_LEN, CG_SHA256_LEN);
 		return true;
+	}
 
 	/* The rest cannot be appended: others may have written behind it. */
 	if (errno == 0)

@@ -12,6 +12,9 @@
 #define CG_JOURNAL_DIR		CG_JOURNAL_PARENT "/journal"
 #define CG_JOURNAL_PREFIX	"%08x." /* database OID; then YYYYMM */
 
+/* The key of MACs is derived from that of CG_DOMAIN_JOURNAL for this. */
+#define CG_JOURNAL_KEY_INFO "cipguard/v1/journal/frame"
+
 /* Bytes that lists of subjects may have before they are sealed. */
 #define CG_JOURNAL_LIST_MAX (384 * 1024)
 

@@ -81,6 +81,9 @@ static void create_key(Relation rel, char kind, int32 owner,
 					   const char *owner_name);
 static void missing_key(char kind, int32 owner, int version);
 
+/* Token keys that are not of categories. */
+static const char *const domains[] = {CG_DOMAIN_SUBJECT, CG_DOMAIN_JOURNAL};
+
 static CgWatch watch = {.relname = "data_key",.natts = NUM_COLS};
 static uint64 loaded_generation = 0;
 static uint64 loaded_kek_generation = 0;
@@ -160,6 +163,31 @@ cg_keyring_own_cipher(int32 category, uint16 *version, int suite)
 	return cipher;
 }
 
+CgHmac *
+cg_keyring_own_hmac(int32 domain, uint16 *version, const char *info)
+{
+	CgKeyRow   *row;
+	CgHmac	   *hmac = NULL;
+	uint8		key[CG_KEY_LEN];
+	uint8		derived[CG_SHA256_LEN];
+
+	cg_keyring_refresh();
+	row = *version == 0 ? current_row(CG_KEY_KIND_TOKEN, domain) :
+		find_row(CG_KEY_KIND_TOKEN, domain, *version);
+	if (row == NULL || !cg_kek_reachable())
+		return NULL;
+	if (try_unwrap(row, key) == CG_OK &&
+		cg_hkdf(key, sizeof(key), NULL, 0, info, strlen(info),
+				derived, sizeof(derived)) == CG_OK)
+	{
+		hmac = cg_hmac_new(derived, sizeof(derived));
+		*version = row->version;
+	}
+	cg_wipe(key, sizeof(key));
+	cg_wipe(derived, sizeof(derived));
+	return hmac;
+}
+
 CgToken *
 cg_keyring_token(int32 domain, uint16 version, int suite, bool missing_ok)
 {
@@ -230,13 +258,13 @@ cg_keyring_create_missing(void)
 			made++;
 		}
 	}
-	if (current_row(CG_KEY_KIND_TOKEN,
-					cg_name_hash(CG_DOMAIN_SUBJECT)) == NULL)
-	{
-		create_key(rel, CG_KEY_KIND_TOKEN, cg_name_hash(CG_DOMAIN_SUBJECT),
-				   CG_DOMAIN_SUBJECT);
-		made++;
-	}
+	for (i = 0; i < lengthof(domains); i++)
+		if (current_row(CG_KEY_KIND_TOKEN, cg_name_hash(domains[i])) == NULL)
+		{
+			create_key(rel, CG_KEY_KIND_TOKEN, cg_name_hash(domains[i]),
+					   domains[i]);
+			made++;
+		}
 	table_close(rel, NoLock);
 	return made;
 }

@@ -15,6 +15,9 @@
 /* The token domain whose key makes subject tags of the audit log. */
 #define CG_DOMAIN_SUBJECT	"cipguard.subject"
 
+/* That whose key authenticates frames of the disclosure journal. */
+#define CG_DOMAIN_JOURNAL	"cipguard.journal"
+
 /*
  * The version with which new values are written.  Errors:
  * CG_ERRCODE_KEY_MISSING.
@@ -44,6 +47,13 @@ extern CgToken *cg_keyring_token(int32 domain, uint16 version, int suite,
  */
 extern CgCipher *cg_keyring_own_cipher(int32 category, uint16 *version,
 									   int suite);
+
+/*
+ * In the same way, an HMAC under a key derived from that of a token domain
+ * for the use that info names (cg_hmac_free).
+ */
+extern CgHmac *cg_keyring_own_hmac(int32 domain, uint16 *version,
+								   const char *info);
 
 /*
  * Create what keys are missing for the rows of cipguard.category; returns how
