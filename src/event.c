@@ -9,10 +9,15 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "commands/trigger.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -48,7 +53,7 @@ cg_event_done(const char *what, Oid relid, const char *relname,
 		OidIsValid(cg_schema_oid()))
 		cg_audit_note(what, relid, relname, detail);
 	else if (cg_preloaded)
-		cg_journal_event(what, relid, detail);
+		cg_journal_note(what, relid);
 }
 
 void
@@ -83,10 +88,60 @@ cg_event_refused(const char *what, Oid relid)
 			detail = psprintf("%s (and " UINT64_FORMAT " times before)", what,
 							  refusal->repeated);
 	}
-	cg_journal_event("refused", relid, detail);
+	cg_journal_note("refused", relid);
 	strlcpy(refusal->what, what, sizeof(refusal->what));
 	refusal->relid = relid;
 	refusal->user = GetUserId();
 	refusal->at = now;
 	refusal->repeated = 0;
+}
+
+/* note_change() RETURNS trigger */
+PG_FUNCTION_INFO_V1(cipguard_note_change);
+Datum
+cipguard_note_change(PG_FUNCTION_ARGS)
+{
+	static const char *const secret[] = {"wrapped", "mask_options",
+	"description", "mask_digest"};
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TupleDesc	desc;
+	HeapTuple	tuple;
+	StringInfoData buf;
+	int			i;
+	int			k;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function must be called as a trigger")));
+	desc = RelationGetDescr(trigdata->tg_relation);
+	tuple = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+		trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	initStringInfo(&buf);
+	appendStringInfoString(&buf,
+						   TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ?
+						   "INSERT" :
+						   TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+						   "UPDATE" : "DELETE");
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, i + 1, desc, &isnull);
+		Oid			output;
+		bool		varlena;
+
+		for (k = 0; k < (int) lengthof(secret); k++)
+			if (strcmp(NameStr(att->attname), secret[k]) == 0)
+				break;
+		if (att->attisdropped || isnull || k < (int) lengthof(secret))
+			continue;
+		getTypeOutputInfo(att->atttypid, &output, &varlena);
+		appendStringInfo(&buf, " %s=%s", NameStr(att->attname),
+						 OidOutputFunctionCall(output, value));
+	}
+	cg_event_done(RelationGetRelationName(trigdata->tg_relation),
+				  RelationGetRelid(trigdata->tg_relation), NULL, buf.data);
+	return PointerGetDatum(NULL);
 }

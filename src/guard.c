@@ -232,16 +232,22 @@ cg_guard_offend_now(Oid relid, char *phrase)
 		  phrase);
 }
 
-void
+bool
 cg_guard_forget(Oid relid)
 {
 	ListCell   *lc;
+	bool		any = false;
 
 	if (frame == NULL)
-		return;
+		return false;
 	foreach(lc, frame->offences)
-		if (((CgOffence *) lfirst(lc))->relid == relid)
+	{
+		if (((CgOffence *) lfirst(lc))->relid != relid)
+			continue;
 		frame->offences = foreach_delete_current(frame->offences, lc);
+		any = true;
+	}
+	return any;
 }
 
 void
@@ -467,7 +473,7 @@ note_superuser(QueryDesc *queryDesc)
 		if (found)
 			continue;
 		if (cg_protection(rte->relid) != NULL)
-			cg_journal_event("superuser", rte->relid, "");
+			cg_journal_note("superuser", rte->relid);
 		entry = hash_search(touched, &rte->relid, HASH_ENTER, &found);
 		entry->recorded = cg_protection(rte->relid) != NULL;
 	}

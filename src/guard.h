@@ -36,7 +36,7 @@ extern void cg_guard_offend(Oid relid, char *phrase);
 extern void cg_guard_offend_now(Oid relid, char *phrase);
 
 /* Forget the offences against a table: a greater one tells more. */
-extern void cg_guard_forget(Oid relid);
+extern bool cg_guard_forget(Oid relid);
 
 /* The extension is dropped: nothing that goes with it counts. */
 extern void cg_guard_drops_extension(void);

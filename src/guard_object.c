@@ -34,6 +34,7 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "rewrite/rewriteDefine.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -56,6 +57,7 @@ static Oid	table_of(Oid relid);
 static bool is_member(Oid class_id, Oid object_id);
 static bool has_our_trigger(Oid relid);
 static bool is_labelled(Oid relid);
+static bool is_encrypted(Oid type);
 static bool has_encrypted(Oid relid);
 static void look_at_trigger(ObjectAccessType access, Oid object_id);
 static void look_at_relation(ObjectAccessType access, Oid relid, int column);
@@ -223,6 +225,34 @@ is_labelled(Oid relid)
 	return found;
 }
 
+/*
+ * Is it one of our types, or an array or a domain of such?  Some may be gone
+ * already, when the extension is dropped.
+ */
+static bool
+is_encrypted(Oid type)
+{
+	Oid			nspoid = cg_schema_oid();
+
+	while (OidIsValid(type) && type >= FirstNormalObjectId)
+	{
+		HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+		Form_pg_type form;
+		bool		ours;
+
+		if (!HeapTupleIsValid(tuple))
+			return false;
+		form = (Form_pg_type) GETSTRUCT(tuple);
+		ours = form->typnamespace == nspoid;
+		type = form->typtype == TYPTYPE_DOMAIN ? form->typbasetype :
+			form->typelem;
+		ReleaseSysCache(tuple);
+		if (ours)
+			return true;
+	}
+	return false;
+}
+
 static bool
 has_encrypted(Oid relid)
 {
@@ -234,7 +264,7 @@ has_encrypted(Oid relid)
 		return false;
 	for (i = 0; i < rel->rd_att->natts && !found; i++)
 		found = !TupleDescAttr(rel->rd_att, i)->attisdropped &&
-			cg_holds_encrypted(TupleDescAttr(rel->rd_att, i)->atttypid);
+			is_encrypted(TupleDescAttr(rel->rd_att, i)->atttypid);
 	relation_close(rel, AccessShareLock);
 	return found;
 }
@@ -491,10 +521,16 @@ look_at_relation(ObjectAccessType access, Oid object_id, int column)
 {
 	Oid			relid = table_of(object_id);
 	int			kind = cg_guard_kind(relid);
+	bool		audited;
 	const char *verb = access == OAT_DROP ? "drop" :
 	access == OAT_TRUNCATE ? "truncate" : "alter";
 
-	if (kind == 0)
+	/* Its triggers are gone by now, but are among the offences. */
+	audited = (kind & CG_GUARD_AUDITED) != 0;
+	if (access == OAT_DROP && relid == object_id && column == 0)
+		audited = cg_guard_forget(relid) || audited;
+
+	if (kind == 0 && !audited)
 	{
 		if (is_member(RelationRelationId, relid))
 			look_at_member(access, RelationRelationId, relid);
@@ -503,18 +539,13 @@ look_at_relation(ObjectAccessType access, Oid object_id, int column)
 	if ((kind & CG_GUARD_OURS) != 0)
 		cg_guard_offend(relid, psprintf("%s \"%s\", which belongs to cipguard",
 										verb, get_rel_name(object_id)));
-	else if (access == OAT_DROP && relid == object_id &&
-			 (kind & CG_GUARD_AUDITED) != 0 && column > 0)
+	else if (access == OAT_DROP && relid == object_id && audited && column > 0)
 		cg_guard_offend(relid, psprintf("drop column \"%s\" of audited table \"%s\"",
 										get_attname(relid, column, false),
 										get_rel_name(relid)));
-	else if (access == OAT_DROP && relid == object_id &&
-			 (kind & CG_GUARD_AUDITED) != 0)
-	{
-		cg_guard_forget(relid);
+	else if (access == OAT_DROP && relid == object_id && audited)
 		cg_guard_offend(relid, psprintf("drop audited table \"%s\"",
 										get_rel_name(relid)));
-	}
 	else if (access != OAT_TRUNCATE)
 		record(relid);
 }
@@ -533,12 +564,13 @@ look_at_member(ObjectAccessType access, Oid class_id, Oid object_id)
 			cg_guard_drops_extension();
 		return;
 	}
-	if (object_id < FirstNormalObjectId || !is_member(class_id, object_id))
+	/* It goes only with the extension. */
+	if (access == OAT_DROP || object_id < FirstNormalObjectId ||
+		!is_member(class_id, object_id))
 		return;
 	ObjectAddressSet(object, class_id, object_id);
 	name = getObjectDescription(&object, true);
 	cg_guard_offend(InvalidOid, psprintf("%s %s of cipguard",
-										 access == OAT_DROP ? "drop" :
 										 access == OAT_POST_CREATE ?
 										 "replace" : "alter",
 										 name == NULL ? "an object" : name));

@@ -447,14 +447,14 @@ audit_stands_on(const char *name)
 	int			i;
 
 	for (i = 0; i < (int) lengthof(free_settings); i++)
-		if (guc_name_compare(name, free_settings[i]) == 0)
+		if (pg_strcasecmp(name, free_settings[i]) == 0)
 			return false;
 	return pg_strncasecmp(name, CG_SCHEMA ".", strlen(CG_SCHEMA ".")) == 0 ||
-		guc_name_compare(name, "shared_preload_libraries") == 0 ||
-		guc_name_compare(name, "session_preload_libraries") == 0 ||
-		guc_name_compare(name, "local_preload_libraries") == 0 ||
-		guc_name_compare(name, "session_replication_role") == 0 ||
-		guc_name_compare(name, "allow_system_table_mods") == 0;
+		pg_strcasecmp(name, "shared_preload_libraries") == 0 ||
+		pg_strcasecmp(name, "session_preload_libraries") == 0 ||
+		pg_strcasecmp(name, "local_preload_libraries") == 0 ||
+		pg_strcasecmp(name, "session_replication_role") == 0 ||
+		pg_strcasecmp(name, "allow_system_table_mods") == 0;
 }
 
 /* Is our library among the values? */
