@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_relation.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"
@@ -323,5 +324,16 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_PLANNER_ARGS \
 	parse, query_string, cursorOptions, boundParams
 #endif
+
+/* 17 made the number of a process a type, and 18 its field private. */
+static inline int
+cg_proc_number(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return (int) GetNumberFromPGProc(proc);
+#else
+	return proc->pgprocno;
+#endif
+}
 
 #endif							/* CG_COMPAT_H */

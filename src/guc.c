@@ -15,6 +15,9 @@
 
 static bool check_claim(char **newval, void **extra, GucSource source);
 static void assign_masking(bool newval, void *extra);
+static bool check_spool_directory(char **newval, void **extra,
+								  GucSource source);
+static void assign_spool_directory(const char *newval, void *extra);
 static void assign_app_user(const char *newval, void *extra);
 static void assign_purpose(const char *newval, void *extra);
 static void assign_kek_command(const char *newval, void *extra);
@@ -27,15 +30,33 @@ int			cg_output = CG_OUTPUT_AUTO;
 bool		cg_mask_owner = true;
 bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
+int			cg_on_audit_failure = CG_FAILURE_MASK;
+char	   *cg_spool_directory = NULL;
+int			cg_spool_segment_size = 16;
+int			cg_spool_sync = CG_SYNC_OFF;
 char	   *cg_purpose = NULL;
 char	   *cg_app_user = NULL;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
 uint64		cg_kek_generation = 1;
+uint64		cg_spool_generation = 1;
 
 static const struct config_enum_entry output_options[] = {
 	{"auto", CG_OUTPUT_AUTO, false},
 	{"armor", CG_OUTPUT_ARMOR, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry failure_options[] = {
+	{"mask", CG_FAILURE_MASK, false},
+	{"deny", CG_FAILURE_DENY, false},
+	{"warn", CG_FAILURE_WARN, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry sync_options[] = {
+	{"off", CG_SYNC_OFF, false},
+	{"statement", CG_SYNC_STATEMENT, false},
 	{NULL, 0, false}
 };
 
@@ -82,6 +103,15 @@ cg_guc_init(void)
 							 PGC_SIGHUP, 0,
 							 NULL, assign_masking, NULL);
 
+	DefineCustomEnumVariable(CG_SCHEMA ".on_audit_failure",
+							 "What is shown to readers when the disclosure journal cannot be written.",
+							 "mask: masks. deny: the statement fails. warn: plaintext, which is not recorded.",
+							 &cg_on_audit_failure,
+							 CG_FAILURE_MASK,
+							 failure_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
 	DefineCustomEnumVariable(CG_SCHEMA ".output",
 							 "Form in which encrypted values are shown.",
 							 "auto: plaintext to roles that may read, armor to others. armor: ciphertext to everybody.",
@@ -98,6 +128,32 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".spool_directory",
+							   "Directory of the disclosure journal.",
+							   "Best outside of the data directory. Empty: cipguard/journal in the data directory.",
+							   &cg_spool_directory,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   check_spool_directory, assign_spool_directory,
+							   NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".spool_segment_size",
+							"Size at which a segment of the disclosure journal is followed by another.",
+							"That much space is reserved when a segment is begun.",
+							&cg_spool_segment_size,
+							16, 1, 1024,
+							PGC_SIGHUP, GUC_UNIT_MB,
+							NULL, NULL, NULL);
+
+	DefineCustomEnumVariable(CG_SCHEMA ".spool_sync",
+							 "When the disclosure journal is written to disk.",
+							 "off: when the operating system does so. statement: before a statement that disclosed anything completes.",
+							 &cg_spool_sync,
+							 CG_SYNC_OFF,
+							 sync_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
 
 	/* One that is fixed at start can only be made at start. */
 	if (cg_preloaded)
@@ -135,6 +191,22 @@ check_claim(char **newval, void **extra, GucSource source)
 			return false;
 		}
 	return true;
+}
+
+/* The working directory of tools that start the server may be another one. */
+static bool
+check_spool_directory(char **newval, void **extra, GucSource source)
+{
+	if (*newval == NULL || (*newval)[0] == '\0' || is_absolute_path(*newval))
+		return true;
+	GUC_check_errdetail("The path must be absolute.");
+	return false;
+}
+
+static void
+assign_spool_directory(const char *newval, void *extra)
+{
+	cg_spool_generation++;
 }
 
 /* Plans hold what their user could read when they were made. */
