@@ -77,13 +77,13 @@ static bool ensure_trigger(Oid relid, const CgTriggerKind *kind);
 static bool drop_trigger(Oid relid, const CgTriggerKind *kind);
 
 static const CgTriggerKind row_trigger = {
-	"cipguard_audit_row", "audit_row",
+	CG_ROW_TRIGGER, "audit_row",
 	TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
 	TRIGGER_TYPE_DELETE,
 	"INSERT OR UPDATE OR DELETE", "ROW"
 };
 static const CgTriggerKind truncate_trigger = {
-	"cipguard_audit_truncate", "audit_truncate",
+	CG_TRUNCATE_TRIGGER, "audit_truncate",
 	TRIGGER_TYPE_TRUNCATE,
 	"TRUNCATE", "STATEMENT"
 };

@@ -12,6 +12,7 @@
 #include "catalog.h"
 #include "category.h"
 #include "cipguard.h"
+#include "event.h"
 #include "gate.h"
 #include "guard.h"
 #include "guc.h"
@@ -48,6 +49,7 @@ _PG_init(void)
 	cg_plan_init();
 	cg_view_write_init();
 	cg_guard_init();
+	cg_event_init();
 	cg_audit_init();
 	cg_journal_init();
 

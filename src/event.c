@@ -13,6 +13,7 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -49,11 +50,14 @@ cg_event_done(const char *what, Oid relid, const char *relname,
 {
 	if (IsInParallelMode() || IsParallelWorker())
 		return;					/* nothing can be done there */
+	if (creating_extension &&
+		CurrentExtensionObject == get_extension_oid(CG_SCHEMA, true))
+		return;					/* the log begins when that has ended */
 	if (!RecoveryInProgress() && !XactReadOnly &&
 		OidIsValid(cg_schema_oid()))
 		cg_audit_note(what, relid, relname, detail);
 	else if (cg_preloaded)
-		cg_journal_note(what, relid);
+		cg_journal_event(what, relid, detail);
 }
 
 void
@@ -62,9 +66,13 @@ cg_event_refused(const char *what, Oid relid)
 	TimestampTz now = GetCurrentTimestamp();
 	CgRefusal  *refusal = &recent[0];
 	const char *detail = what;
+	Oid			nspoid = cg_schema_oid();
 	int			i;
 
-	if (!cg_preloaded)
+	/* Nothing can be recorded in a database that loses its log just now. */
+	if (!cg_preloaded || (OidIsValid(nspoid) &&
+						  !OidIsValid(get_relname_relid("audit_session",
+														nspoid))))
 		return;
 	for (i = 0; i < NUM_RECENT; i++)
 	{
@@ -88,7 +96,7 @@ cg_event_refused(const char *what, Oid relid)
 			detail = psprintf("%s (and " UINT64_FORMAT " times before)", what,
 							  refusal->repeated);
 	}
-	cg_journal_note("refused", relid);
+	cg_journal_event("refused", relid, detail);
 	strlcpy(refusal->what, what, sizeof(refusal->what));
 	refusal->relid = relid;
 	refusal->user = GetUserId();

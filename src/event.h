@@ -23,4 +23,7 @@ extern void cg_event_done(const char *what, Oid relid, const char *relname,
  */
 extern void cg_event_refused(const char *what, Oid relid);
 
+/* event_login.c */
+extern void cg_event_init(void);
+
 #endif							/* CG_EVENT_H */

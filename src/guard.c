@@ -30,6 +30,7 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
+#include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -58,6 +59,7 @@ typedef struct CgOffence
 	Oid			relid;
 	char	   *relname;
 	char	   *phrase;
+	bool		audited;		/* the table is, or was, no part of ours */
 } CgOffence;
 
 typedef struct CgFact
@@ -79,6 +81,8 @@ typedef struct CgFrame
 	List	   *made;			/* of ObjectAddress */
 	bool		any;			/* something is audited or protected */
 	bool		drops_extension;
+	bool		looked;			/* was a window open at the first offence? */
+	bool		window;
 } CgFrame;
 
 typedef struct CgTouched
@@ -98,6 +102,8 @@ static bool is_off(void);
 static bool in_script(bool ours);
 static void finish(CgFrame *f);
 static void judge(Oid relid, const char *relname, const char *phrase);
+static void refuse(Oid relid, const char *phrase) pg_attribute_noreturn();
+static void note_window(void);
 static void look_at_target(Oid relid);
 static void note_superuser(QueryDesc *queryDesc);
 static void relation_changed(Datum arg, Oid relid);
@@ -173,7 +179,7 @@ guard_utility(PlannedStmt *pstmt, const char *query_string,
 			cg_guard_statement(f.stmt);
 		next(pstmt, query_string, read_only_tree, context, params, env, dest,
 			 qc);
-		if (f.context != NULL && !is_off())
+		if ((f.context != NULL || f.drops_extension) && !is_off())
 			finish(&f);
 	}
 	PG_FINALLY();
@@ -204,7 +210,7 @@ cg_guard_command(void)
 }
 
 void
-cg_guard_offend(Oid relid, char *phrase)
+cg_guard_offend(Oid relid, const char *phrase)
 {
 	char	   *relname = OidIsValid(relid) && get_rel_name(relid) != NULL ?
 	cg_audit_relation_name(relid) : NULL;
@@ -216,17 +222,30 @@ cg_guard_offend(Oid relid, char *phrase)
 		judge(relid, relname, phrase);
 		return;
 	}
+	note_window();
 	use_context(&old);
 	offence = palloc(sizeof(CgOffence));
 	offence->relid = relid;
 	offence->relname = relname == NULL ? NULL : pstrdup(relname);
 	offence->phrase = pstrdup(phrase);
+	offence->audited = OidIsValid(relid) &&
+		get_rel_namespace(relid) != cg_schema_oid();
 	frame->offences = lappend(frame->offences, offence);
 	MemoryContextSwitchTo(old);
 }
 
+/* The table of windows could go along with the extension. */
+static void
+note_window(void)
+{
+	if (frame->looked)
+		return;
+	frame->looked = true;
+	frame->window = cg_maintenance_open(InvalidOid);
+}
+
 void
-cg_guard_offend_now(Oid relid, char *phrase)
+cg_guard_offend_now(Oid relid, const char *phrase)
 {
 	judge(relid, OidIsValid(relid) ? cg_audit_relation_name(relid) : NULL,
 		  phrase);
@@ -253,8 +272,10 @@ cg_guard_forget(Oid relid)
 void
 cg_guard_note_any(bool any)
 {
-	if (frame != NULL)
-		frame->any = frame->any || any;
+	if (frame == NULL || !any)
+		return;
+	note_window();
+	frame->any = true;
 }
 
 /*
@@ -264,19 +285,15 @@ cg_guard_note_any(bool any)
 void
 cg_guard_drops_extension(void)
 {
-	bool		any = frame == NULL || frame->any || cg_guard_any();
 	ListCell   *lc;
 
-	if (frame != NULL)
-	{
-		foreach(lc, frame->offences)
-			any = any || OidIsValid(((CgOffence *) lfirst(lc))->relid);
-		frame->offences = NIL;
-		frame->facts = NIL;
-		frame->drops_extension = true;
-	}
-	if (any)
-		cg_guard_offend(InvalidOid, "drop extension \"" CG_SCHEMA "\" while tables are audited or protected");
+	if (frame == NULL)
+		refuse(InvalidOid, CG_GUARD_DROPS_EXTENSION);
+	foreach(lc, frame->offences)
+		frame->any = frame->any || ((CgOffence *) lfirst(lc))->audited;
+	frame->offences = NIL;
+	frame->facts = NIL;
+	frame->drops_extension = true;
 }
 
 void
@@ -332,6 +349,12 @@ finish(CgFrame *f)
 {
 	ListCell   *lc;
 
+	if (f->drops_extension)
+	{
+		if (f->any && !f->window)
+			refuse(InvalidOid, CG_GUARD_DROPS_EXTENSION);
+		return;
+	}
 	if (f->made != NIL && OidIsValid(cg_schema_oid()))
 	{
 		CommandCounterIncrement();
@@ -362,6 +385,12 @@ judge(Oid relid, const char *relname, const char *phrase)
 		cg_event_done("maintenance", relid, relname, phrase);
 		return;
 	}
+	refuse(relid, phrase);
+}
+
+static void
+refuse(Oid relid, const char *phrase)
+{
 	cg_event_refused(phrase, relid);
 	ereport(ERROR,
 			(errcode(CG_ERRCODE_GUARDED),
@@ -380,7 +409,10 @@ guard_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
 	if (prev_access)
 		prev_access(access, class_id, object_id, sub_id, arg);
 	if (access == OAT_FUNCTION_EXECUTE || access == OAT_NAMESPACE_SEARCH ||
-		is_off() || !OidIsValid(cg_schema_oid()))
+		is_off())
+		return;
+	/* The schema may be gone when the extension is dropped. */
+	if (class_id != ExtensionRelationId && !OidIsValid(cg_schema_oid()))
 		return;
 	if (cg_acting_depth >= 0 && (cg_utility_depth == cg_acting_depth ||
 								 cg_utility_depth == cg_acting_depth + 1))
@@ -473,7 +505,7 @@ note_superuser(QueryDesc *queryDesc)
 		if (found)
 			continue;
 		if (cg_protection(rte->relid) != NULL)
-			cg_journal_note("superuser", rte->relid);
+			cg_journal_event("superuser", rte->relid, "");
 		entry = hash_search(touched, &rte->relid, HASH_ENTER, &found);
 		entry->recorded = cg_protection(rte->relid) != NULL;
 	}

@@ -8,6 +8,8 @@
 #include "catalog/objectaccess.h"
 #include "nodes/parsenodes.h"
 
+#include "cipguard.h"
+
 extern void cg_guard_init(void);
 
 /* What a relation is to the guard. */
@@ -32,13 +34,15 @@ extern bool cg_guard_is_trigger_function(Oid func);
  * Judged when the statement has done its work, and may be refused by others,
  * or at once if that would be too late.
  */
-extern void cg_guard_offend(Oid relid, char *phrase);
-extern void cg_guard_offend_now(Oid relid, char *phrase);
+extern void cg_guard_offend(Oid relid, const char *phrase);
+extern void cg_guard_offend_now(Oid relid, const char *phrase);
 
 /* Forget the offences against a table: a greater one tells more. */
 extern bool cg_guard_forget(Oid relid);
 
 /* The extension is dropped: nothing that goes with it counts. */
+#define CG_GUARD_DROPS_EXTENSION \
+	"drop extension \"" CG_SCHEMA "\" while tables are audited or protected"
 extern void cg_guard_drops_extension(void);
 extern void cg_guard_note_any(bool any);
 

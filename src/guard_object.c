@@ -429,7 +429,27 @@ cg_guard_look_at_made(Oid class_id, Oid object_id)
 	Oid			relid = relation_of(class_id, object_id, NULL);
 	int			kind = OidIsValid(relid) ? cg_guard_kind(relid) : 0;
 
-	if (class_id == ProcedureRelationId)
+	if (class_id == TriggerRelationId)
+	{
+		HeapTuple	tuple = fetch(class_id, object_id, NULL);
+		Form_pg_trigger trigger = HeapTupleIsValid(tuple) ?
+		(Form_pg_trigger) GETSTRUCT(tuple) : NULL;
+
+		/* Under the name of ours there is none else on an audited table. */
+		if (trigger != NULL && (kind & CG_GUARD_AUDITED) != 0 &&
+			(strcmp(NameStr(trigger->tgname), CG_ROW_TRIGGER) == 0 ||
+			 strcmp(NameStr(trigger->tgname), CG_TRUNCATE_TRIGGER) == 0) &&
+			!cg_guard_is_trigger_function(trigger->tgfoid))
+			cg_guard_offend(relid, psprintf("replace trigger \"%s\" of table \"%s\"",
+											NameStr(trigger->tgname),
+											get_rel_name(relid)));
+		else if ((kind & CG_GUARD_OURS) != 0)
+			cg_guard_offend(relid, psprintf("add to \"%s\", which belongs to cipguard",
+											get_rel_name(relid)));
+		else
+			record(relid);
+	}
+	else if (class_id == ProcedureRelationId)
 	{
 		/* It could be taken for one of ours by its name. */
 		if (get_func_namespace(object_id) == cg_schema_oid() &&
@@ -463,8 +483,7 @@ cg_guard_look_at_made(Oid class_id, Oid object_id)
 				cg_audit_new_child(object_id);
 				break;
 			}
-		if (class_id == InheritsRelationId || relid != object_id)
-			record(relid);
+		record(relid);
 	}
 	else
 		record(relid);
@@ -484,11 +503,10 @@ look_at_trigger(ObjectAccessType access, Oid object_id)
 	Form_pg_trigger new;
 	const char *verb = NULL;
 
-	if (!HeapTupleIsValid(tuple))
-	{
+	if (access == OAT_POST_CREATE)
 		cg_guard_made(TriggerRelationId, object_id);
+	if (!HeapTupleIsValid(tuple))
 		return;
-	}
 	old = (Form_pg_trigger) GETSTRUCT(tuple);
 	new = HeapTupleIsValid(new_tuple) ?
 		(Form_pg_trigger) GETSTRUCT(new_tuple) : NULL;
@@ -497,7 +515,12 @@ look_at_trigger(ObjectAccessType access, Oid object_id)
 		if (access == OAT_DROP)
 			verb = "drop";
 		else if (access == OAT_POST_CREATE)
-			verb = "replace";
+		{
+			/* A new one can be seen already when it is a clone. */
+			if (new != NULL &&
+				!ItemPointerEquals(&tuple->t_self, &new_tuple->t_self))
+				verb = "replace";
+		}
 		else if (new != NULL &&
 				 strcmp(NameStr(old->tgname), NameStr(new->tgname)) != 0)
 			verb = "rename";
@@ -529,6 +552,9 @@ look_at_relation(ObjectAccessType access, Oid object_id, int column)
 	audited = (kind & CG_GUARD_AUDITED) != 0;
 	if (access == OAT_DROP && relid == object_id && column == 0)
 		audited = cg_guard_forget(relid) || audited;
+
+	if (access == OAT_DROP)
+		cg_guard_note_any((kind & CG_GUARD_PROTECTED) != 0);
 
 	if (kind == 0 && !audited)
 	{

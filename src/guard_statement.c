@@ -29,6 +29,7 @@
 #include "guard.h"
 #include "label.h"
 
+static void look_at_drop_extension(DropStmt *stmt);
 static void look_at_alter_table(AlterTableStmt *stmt);
 static void look_at_command(Oid relid, AlterTableCmd *cmd);
 static void look_at_grant(GrantStmt *stmt);
@@ -138,7 +139,7 @@ cg_guard_statement(Node *stmt)
 			break;
 		case T_DropStmt:
 			if (((DropStmt *) stmt)->removeType == OBJECT_EXTENSION)
-				cg_guard_note_any(cg_guard_any());
+				look_at_drop_extension((DropStmt *) stmt);
 			break;
 		case T_AlterExtensionContentsStmt:
 			if (is_ours(((AlterExtensionContentsStmt *) stmt)->extname))
@@ -180,6 +181,24 @@ cg_guard_statement(Node *stmt)
 			break;
 	}
 	pfree(buf.data);
+}
+
+/*
+ * By CASCADE the log goes before it is known that the extension does, and with
+ * it the chance to record the refusal.
+ */
+static void
+look_at_drop_extension(DropStmt *stmt)
+{
+	ListCell   *lc;
+	bool		any = cg_guard_any();
+
+	cg_guard_note_any(any);
+	if (!any || stmt->behavior != DROP_CASCADE || !superuser())
+		return;
+	foreach(lc, stmt->objects)
+		if (is_ours(strVal(lfirst(lc))))
+		cg_guard_offend_now(InvalidOid, CG_GUARD_DROPS_EXTENSION);
 }
 
 static bool
@@ -480,7 +499,7 @@ static void
 look_at_setting(VariableSetStmt *set, const char *where)
 {
 	bool		ours = OidIsValid(cg_schema_oid());
-	bool		libraries;
+	bool		offends;
 
 	if (set->kind == VAR_SET_MULTI || set->kind == VAR_SET_CURRENT ||
 		(set->kind == VAR_RESET_ALL && where == NULL))
@@ -504,11 +523,13 @@ look_at_setting(VariableSetStmt *set, const char *where)
 						  psprintf("SET %s", set->name));
 		return;
 	}
-	libraries = strstr(set->name, "preload_libraries") != NULL;
-	if (superuser() &&
-		(libraries ? !names_us(set->args) &&
-		 (pg_strcasecmp(set->name, "shared_preload_libraries") != 0 ?
-		  ours && cg_guard_any() : cg_preloaded) : ours && cg_guard_any()))
+	if (pg_strcasecmp(set->name, "shared_preload_libraries") == 0)
+		offends = cg_preloaded && !names_us(set->args);
+	else if (strstr(set->name, "preload_libraries") != NULL)
+		offends = ours && cg_guard_any() && !names_us(set->args);
+	else
+		offends = ours && cg_guard_any() && strchr(set->name, '.') != NULL;
+	if (superuser() && offends)
 		cg_guard_offend_now(InvalidOid, psprintf("change setting \"%s\" by %s",
 												 set->name, where));
 	else

@@ -129,9 +129,9 @@ WITH RECURSIVE
 				AND (c LIKE 'cipguard.%' OR split_part(c, '=', 1) = ANY (ARRAY['session_preload_libraries', 'local_preload_libraries',
 					'session_replication_role', 'allow_system_table_mods', 'row_security']))
 		UNION ALL
-		SELECT format('trigger %I on %I.%I: %s %s %s%s', t.tgname, n.nspname, c.relname,
+		SELECT format('trigger %I on %I.%I: %s %s %s%s, row of transaction %s', t.tgname, n.nspname, c.relname,
 				coalesce('cipguard.' || o.proname, 'other ' || p.prosrc_digest), t.tgenabled, t.tgtype,
-				CASE WHEN t.tgqual IS NULL AND t.tgattr::text = '' AND NOT t.tgdeferrable THEN '' ELSE ' limited' END)
+				CASE WHEN t.tgqual IS NULL AND t.tgattr::text = '' AND NOT t.tgdeferrable THEN '' ELSE ' limited' END, t.xmin)
 			FROM audited a
 				JOIN pg_trigger t ON t.tgrelid = a.oid AND NOT t.tgisinternal
 				JOIN pg_class c ON c.oid = t.tgrelid
@@ -166,7 +166,7 @@ WITH RECURSIVE
 			WHERE c.relnamespace = 'cipguard'::regnamespace AND c.relkind = ANY (ARRAY['r', 'p']::"char"[])
 		UNION ALL
 		SELECT format('functions %s %s', count(*), encode(sha256(convert_to(coalesce(string_agg(f.text, '' ORDER BY f.oid), ''), 'UTF8')), 'hex'))
-			FROM (SELECT p.oid, concat_ws('|', p.proname, p.proargtypes, p.proowner, p.prolang, p.prosecdef, p.provolatile, p.proconfig, p.prosrc, p.probin) AS text
+			FROM (SELECT p.oid, concat_ws('|', p.xmin, p.proname, p.proargtypes, p.proowner, p.prolang, p.prosecdef, p.provolatile, p.proconfig, p.prosrc, p.probin) AS text
 				FROM pg_proc p WHERE p.pronamespace = 'cipguard'::regnamespace) f
 		UNION ALL
 		SELECT format('event trigger %I: %s %s %s', e.evtname, e.evtevent, e.evtenabled, e.evtfoid::regproc)
