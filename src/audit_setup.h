@@ -9,10 +9,4 @@
 #define CG_ROW_TRIGGER		"cipguard_audit_row"
 #define CG_TRUNCATE_TRIGGER "cipguard_audit_truncate"
 
-/*
- * A table, and what is below it, has joined an audited one as its child: give
- * them the triggers that they lack.  The statement that did it holds the locks.
- */
-extern void cg_audit_new_child(Oid relid);
-
 #endif							/* CG_AUDIT_SETUP_H */

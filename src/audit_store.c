@@ -14,10 +14,12 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
+#include "catalog/index.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/sequence.h"
@@ -186,13 +188,36 @@ cg_audit_next_seq(void)
 	return next++;
 }
 
+/* Such a table grows at its end only, as partitions do: see audit_buffer.c. */
 void
 cg_audit_append(CgAuditObject object, Datum *values, bool *nulls)
 {
 	Relation	rel = table_open(cg_audit_oid(object), RowExclusiveLock);
 	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
 
-	CatalogTupleInsert(rel, tuple);
+	RelationSetTargetBlock(rel, InvalidBlockNumber);
+	heap_insert(rel, tuple, GetCurrentCommandId(true), HEAP_INSERT_SKIP_FSM,
+				NULL);
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
+		IndexInfo  *info = BuildIndexInfo(index);
+		Datum		keys[INDEX_MAX_KEYS];
+		bool		missing[INDEX_MAX_KEYS];
+		int			i;
+
+		for (i = 0; i < info->ii_NumIndexAttrs; i++)
+		{
+			keys[i] = values[info->ii_IndexAttrNumbers[i] - 1];
+			missing[i] = nulls[info->ii_IndexAttrNumbers[i] - 1];
+		}
+		index_insert(index, keys, missing, &tuple->t_self, rel,
+					 UNIQUE_CHECK_NO, false, info);
+		index_insert_cleanup(index, info);
+		index_close(index, NoLock);
+	}
 	heap_freetuple(tuple);
 	table_close(rel, NoLock);
 }
@@ -306,6 +331,7 @@ cg_audit_begin(CgAuditEvent *event, char kind)
 	memset(event, 0, sizeof(*event));
 	event->kind = kind;
 	event->ts = GetCurrentTimestamp();
+	event->cmd = GetCurrentCommandId(false);
 	event->session = current_session();
 	cg_buffer_prepare(CG_AUDIT_CHANGE, event->ts);
 }
@@ -324,7 +350,7 @@ cg_audit_write(const CgAuditEvent *event)
 	values[CG_EV_SUBJECT] = Int64GetDatum(event->subject);
 	nulls[CG_EV_SUBJECT] = !event->has_subject;
 	values[CG_EV_RELID] = ObjectIdGetDatum(event->relid);
-	values[CG_EV_CMD] = Int32GetDatum((int32) GetCurrentCommandId(false));
+	values[CG_EV_CMD] = Int32GetDatum((int32) event->cmd);
 	values[CG_EV_KIND] = CharGetDatum(event->kind);
 	values[CG_EV_APP_VERIFIED] = BoolGetDatum(false);
 	values[CG_EV_SPOOLED] = BoolGetDatum(false);

@@ -31,6 +31,7 @@
 #include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
 #include "commands/extension.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -50,6 +51,7 @@
 #include "event.h"
 #include "guard.h"
 #include "journal.h"
+#include "label.h"
 #include "maintenance.h"
 #include "plan.h"
 #include "protect.h"
@@ -106,6 +108,7 @@ static void refuse(Oid relid, const char *phrase) pg_attribute_noreturn();
 static void note_window(void);
 static void look_at_target(Oid relid);
 static void note_superuser(QueryDesc *queryDesc);
+static bool was_touched_above(Oid relid);
 static void relation_changed(Datum arg, Oid relid);
 static void use_context(MemoryContext *old);
 
@@ -502,13 +505,32 @@ note_superuser(QueryDesc *queryDesc)
 		if (rte->rtekind != RTE_RELATION || rte->relid < FirstNormalObjectId)
 			continue;
 		(void) hash_search(touched, &rte->relid, HASH_FIND, &found);
-		if (found)
+		if (found || was_touched_above(rte->relid))
 			continue;
 		if (cg_protection(rte->relid) != NULL)
 			cg_journal_event("superuser", rte->relid, "");
 		entry = hash_search(touched, &rte->relid, HASH_ENTER, &found);
 		entry->recorded = cg_protection(rte->relid) != NULL;
 	}
+}
+
+/* Partitions come along with their parent. */
+static bool
+was_touched_above(Oid relid)
+{
+	ListCell   *lc;
+
+	if (!has_superclass(relid))
+		return false;
+	foreach(lc, cg_ancestors(relid))
+	{
+		Oid			ancestor = lfirst_oid(lc);
+		CgTouched  *entry = hash_search(touched, &ancestor, HASH_FIND, NULL);
+
+		if (entry != NULL && entry->recorded)
+			return true;
+	}
+	return false;
 }
 
 /* A table that was plain may not be by now. */

@@ -6,8 +6,6 @@
  * the catalog snapshot shows a changed row as it was, and SnapshotSelf as it
  * will be; so a trigger that is changed can be compared with itself.  What is
  * made can be seen when the statement has done its work.
- *
- * A table that joins an audited one from below gets the triggers at once.
  */
 #include "postgres.h"
 
@@ -24,6 +22,7 @@
 #include "catalog/pg_depend.h"
 #include "catalog/pg_event_trigger.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -59,6 +58,7 @@ static bool has_our_trigger(Oid relid);
 static bool is_labelled(Oid relid);
 static bool is_encrypted(Oid type);
 static bool has_encrypted(Oid relid);
+static bool is_harmless_index(Oid relid);
 static void look_at_trigger(ObjectAccessType access, Oid object_id);
 static void look_at_relation(ObjectAccessType access, Oid relid, int column);
 static void look_at_member(ObjectAccessType access, Oid class_id,
@@ -422,6 +422,31 @@ cg_guard_object(ObjectAccessType access, Oid class_id, Oid object_id,
 	}
 }
 
+/*
+ * A month that is closed gets indexes (cipguard.index_closed_months()).  One
+ * of plain columns of fixed length, that takes any rows, cannot stop events.
+ */
+static bool
+is_harmless_index(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(relid));
+	Form_pg_index index;
+	bool		harmless;
+	int			i;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	index = (Form_pg_index) GETSTRUCT(tuple);
+	harmless = !index->indisunique && !index->indisexclusion &&
+		heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+	for (i = 0; i < index->indnatts && harmless; i++)
+		harmless = index->indkey.values[i] > 0 &&
+			get_typlen(get_atttype(index->indrelid,
+								   index->indkey.values[i])) > 0;
+	ReleaseSysCache(tuple);
+	return harmless;
+}
+
 /* What can be seen of an object only now that the statement has ended. */
 void
 cg_guard_look_at_made(Oid class_id, Oid object_id)
@@ -457,6 +482,9 @@ cg_guard_look_at_made(Oid class_id, Oid object_id)
 			cg_guard_offend(InvalidOid,
 							"make a function in schema \"" CG_SCHEMA "\"");
 	}
+	else if (class_id == RelationRelationId && (kind & CG_GUARD_LOG) != 0 &&
+			 is_harmless_index(object_id))
+		cg_guard_fact("definition", relid, NULL, cg_guard_command());
 	else if ((kind & CG_GUARD_OURS) != 0)
 		cg_guard_offend(relid, psprintf("add to \"%s\", which belongs to cipguard",
 										get_rel_name(relid)));
@@ -470,20 +498,6 @@ cg_guard_look_at_made(Oid class_id, Oid object_id)
 											get_rel_name(relid)));
 		else
 			record(relid);
-	}
-	else if (class_id == RelationRelationId ||
-			 class_id == InheritsRelationId)
-	{
-		ListCell   *lc;
-
-		if (has_superclass(object_id))
-			foreach(lc, cg_ancestors(object_id))
-				if (has_our_trigger(lfirst_oid(lc)))
-			{
-				cg_audit_new_child(object_id);
-				break;
-			}
-		record(relid);
 	}
 	else
 		record(relid);

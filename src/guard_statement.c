@@ -67,7 +67,8 @@ cg_guard_statement(Node *stmt)
 			look_at_alter_table((AlterTableStmt *) stmt);
 			break;
 		case T_IndexStmt:
-			refuse_on_log(((IndexStmt *) stmt)->relation, "index");
+			if (((IndexStmt *) stmt)->concurrent)
+				refuse_on_log(((IndexStmt *) stmt)->relation, "index");
 			break;
 		case CG_CLUSTER_STMT:
 			refuse_on_log(CG_CLUSTER_RELATION(stmt), "rewrite");
