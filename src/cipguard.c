@@ -13,7 +13,9 @@
 #include "catalog.h"
 #include "category.h"
 #include "cipguard.h"
+#include "event.h"
 #include "gate.h"
+#include "guard.h"
 #include "guc.h"
 #include "journal.h"
 #include "keyring.h"
@@ -48,6 +50,8 @@ _PG_init(void)
 	cg_gate_init();
 	cg_plan_init();
 	cg_view_write_init();
+	cg_guard_init();
+	cg_event_init();
 	cg_audit_init();
 	cg_journal_init();
 

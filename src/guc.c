@@ -35,6 +35,7 @@ bool		cg_anchor_log = false;
 char	   *cg_kek_command = NULL;
 char	   *cg_kek_file = NULL;
 int			cg_output = CG_OUTPUT_AUTO;
+int			cg_log_logins = CG_LOGINS_OFF;
 bool		cg_mask_owner = true;
 bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
@@ -68,6 +69,13 @@ static const struct config_enum_entry failure_options[] = {
 static const struct config_enum_entry sync_options[] = {
 	{"off", CG_SYNC_OFF, false},
 	{"statement", CG_SYNC_STATEMENT, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry login_options[] = {
+	{"off", CG_LOGINS_OFF, false},
+	{"failed", CG_LOGINS_FAILED, false},
+	{"all", CG_LOGINS_ALL, false},
 	{NULL, 0, false}
 };
 
@@ -130,6 +138,15 @@ cg_guc_init(void)
 							   "",
 							   PGC_SUSET, GUC_SUPERUSER_ONLY,
 							   NULL, assign_kek_file, NULL);
+
+	DefineCustomEnumVariable(CG_SCHEMA ".log_logins",
+							 "Logins that are recorded in the disclosure journal.",
+							 "Takes effect with shared_preload_libraries.",
+							 &cg_log_logins,
+							 CG_LOGINS_OFF,
+							 login_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
 
 	DefineCustomBoolVariable(CG_SCHEMA ".mask_owner",
 							 "Shows masks of labelled columns to the owner of a table unless he has a grant.",

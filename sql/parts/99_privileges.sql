@@ -76,6 +76,13 @@ GRANT EXECUTE ON FUNCTION cipguard.app_identity() TO PUBLIC;
 -- Says why it refuses an officer.
 GRANT EXECUTE ON FUNCTION cipguard.anchor(boolean) TO cipguard_officer;
 
+GRANT EXECUTE ON FUNCTION
+	cipguard.open_maintenance(text, integer, regclass),
+	cipguard.close_maintenance()
+	TO cipguard_officer;
+GRANT SELECT ON TABLE cipguard.maintenance_windows TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.policy_statement() TO cipguard_officer, cipguard_auditor;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$
