@@ -11,27 +11,32 @@
  * or one FETCH.  Of each relation that it discloses values of, to each user,
  * the journal gets
  *
- *	- an intent, before the first value is given away;
- *	- a batch before a value that would be more than CG_SET_PENDING persons
- *	  (or much text) after the last one, and one at FIRST_VALUES values, then
- *	  LIMIT_GROWTH times as many, and so on up to MAX_VALUES: values need not
- *	  be of other persons, or of any that is known;
- *	- the last batch when the executor comes back from the statement, before
- *	  the client hears that it is complete; at the end of the transaction,
- *	  failed ones included, for what was disclosed outside of the executor or
- *	  when that did not come back; and when the process exits in good order,
- *	  pg_terminate_backend() included.
+ *	- an intent with the first value, before that is given away;
+ *	- a batch before the value is given away that is of the CG_SET_PENDING-th
+ *	  person (or much text) since the last one, and at FIRST_VALUES values,
+ *	  then LIMIT_GROWTH times as many, and so on up to MAX_VALUES: values need
+ *	  not be of other persons, or of any that is known;
+ *	- the last batch, if there was any value but the first: when the executor
+ *	  comes back from the statement, before the client hears that it is
+ *	  complete; at the end of the transaction, failed ones included, for what
+ *	  was disclosed outside of the executor or when that did not come back;
+ *	  and when the process exits in good order, pg_terminate_backend()
+ *	  included.
+ *
+ * Most statements read one value: that is one frame.  That there was no more
+ * is seen from the next frame of the process, which is of another statement;
+ * at the latest when it exits it writes one.
  *
  * A parallel worker has intents and batches of its own.  Each person is listed
  * once for a statement (journal_set.c), unless it goes on to disclose another
  * column: then again, with that.
  *
  * So a process that dies without warning (SIGKILL, crash of another one)
- * loses of its statement no more than CG_SET_PENDING persons of each relation,
+ * loses of its statement less than CG_SET_PENDING persons of each relation,
  * and the number of values since the last batch; that this may be so is seen
- * from the intent, which has no last batch.  Statements that were complete
- * are in the file, whole.  What a crash of the system takes, see
- * journal_file.c.
+ * from the intent, which has neither a last batch nor a frame of another
+ * statement after it.  Statements that were complete are in the file, whole.
+ * What a crash of the system takes, see journal_file.c.
  *
  * When a frame cannot be written, cipguard.on_audit_failure decides.  For the
  * intent that is before any value.  A later batch hardly fails, as space was
@@ -93,9 +98,9 @@ struct CgDisclosed
 	uint64		names;			/* names_generation of the next, */
 	char		relation[RELATION_LEN]; /* qualified name */
 	uint64		query;
-	bool		begun;			/* its intent is written */
+	int			frames;			/* that are written; the first is the intent */
 	uint16		flags;
-	uint64		limit;			/* of values */
+	uint64		limit;			/* of values; at first 1 */
 	uint64		values;			/* since it was written last */
 	CgSubjectSet subjects;
 
@@ -119,9 +124,11 @@ static void prepare(void);
 static bool begin(CgDisclosed *d);
 static bool flush(CgDisclosed *d);
 static int	failure_level(void);
-static CgEntryState failure_state(void);
+static bool incomplete(const CgDisclosed *d);
+static void reset(CgDisclosed *d);
+static void set_text(CgFrame *frame, int i, const char *s);
 static void start_frame(CgFrame *frame, const CgDisclosed *d, uint16 flags);
-static bool write_batch(CgDisclosed *d, bool last, int elevel);
+static bool write_batch(CgDisclosed *d, uint16 flags, int elevel);
 static uint64 record_query(void);
 static bool record_event(const char *what, Oid relid, const char *detail,
 						 int elevel);
@@ -137,6 +144,7 @@ static int	level = 0;			/* executors that are running */
 static QueryDesc *outermost = NULL; /* the first of them */
 static uint64 statement = 1;
 static uint64 warned = 0;		/* statement in which there was a warning */
+static uint64 unclosed = 0;		/* statement of the last frame, an intent */
 static uint64 names_generation = 1;
 
 static MemoryContext entry_context = NULL;
@@ -254,10 +262,19 @@ xact_ended(XactEvent event, void *arg)
 	}
 }
 
+/* After an intent alone, say that there was no more. */
 static void
 at_exit(int code, Datum arg)
 {
+	CgFrame		frame;
+
 	end_statement(LOG);
+	if (unclosed == 0)
+		return;
+	memset(&frame, 0, sizeof(frame));
+	frame.statement = statement;
+	set_text(&frame, CG_FRAME_KIND, CG_FRAME_END);
+	(void) cg_journal_append(&frame, NULL, 0, LOG);
 }
 
 static void
@@ -288,9 +305,11 @@ end_statement(int elevel)
 		return;
 	for (d = entries; d != NULL; d = d->next)
 	{
-		if (!d->begun && d->values == 0)
+		written = written || d->frames > 0;
+		if (!incomplete(d))
 			continue;
-		if (write_batch(d, true, warned == statement ? DEBUG1 : Min(elevel, WARNING)))
+		if (write_batch(d, CG_FRAME_LAST,
+						warned == statement ? DEBUG1 : Min(elevel, WARNING)))
 			written = true;
 		else
 			ereport(elevel,
@@ -302,8 +321,7 @@ end_statement(int elevel)
 								   d->relation),
 					 errhint("Free some space, or see that %s can be written to.",
 							 "cipguard.spool_directory")));
-		d->begun = false;
-		d->values = 0;
+		reset(d);
 	}
 	if (written && cg_spool_sync == CG_SYNC_STATEMENT)
 		(void) cg_journal_sync(elevel);
@@ -312,12 +330,10 @@ end_statement(int elevel)
 	{
 		d = entries;
 		entries = d->next;
-		d->state = CG_ENTRY_NEW;
-		d->flags = 0;
+		reset(d);
 		d->num_columns = 0;
 		d->column_len = 0;
 		memset(d->seen, 0, sizeof(d->seen));
-		cg_set_clear(&d->subjects);
 		d->next = idle;
 		idle = d;
 	}
@@ -396,7 +412,7 @@ cg_journal_entry(Oid relid)
 	}
 	if (d->who.stamp != who->stamp)
 		d->who = *who;
-	d->limit = FIRST_VALUES;
+	d->limit = 1;
 	idle = d->next;
 	d->next = entries;
 	entries = d;
@@ -495,51 +511,74 @@ cg_journal_text(CgDisclosed *d, const char *subject, Size len)
 }
 
 /*
- * The user or what he claims is another one than before: what was collected
- * is of the former.  Then the intent.
+ * The first value; or the user or what he claims is another one than before,
+ * and what was collected is of the former.
  */
 static bool
 begin(CgDisclosed *d)
 {
 	const CgWho *who = cg_journal_who();
-	CgFrame		frame;
 
 	if (d->who.stamp != who->stamp)
 	{
-		if (d->begun || d->values > 0)
-			(void) write_batch(d, true, failure_level());
-		d->state = CG_ENTRY_NEW;
-		d->begun = false;
-		d->values = 0;
-		d->limit = FIRST_VALUES;
-		cg_set_clear(&d->subjects);
+		if (incomplete(d))
+			(void) write_batch(d, CG_FRAME_LAST, failure_level());
+		reset(d);
 		d->who = *who;
 	}
 	if (d->state == CG_ENTRY_NEW)
 	{
-		uint64		query = record_query();
-
-		start_frame(&frame, d, CG_FRAME_INTENT);
-		frame.query = d->query = query;
-		d->begun = cg_journal_append(&frame, NULL, 0, failure_level());
-		d->state = d->begun ? CG_ENTRY_OPEN : failure_state();
+		d->query = record_query();
+		d->state = CG_ENTRY_OPEN;
 	}
 	return d->state != CG_ENTRY_MASKED;
 }
 
-/* Write a batch; false if the value that was counted last must not be given. */
+/*
+ * Write the intent or a batch; false if the value that was counted last must
+ * not be given away.
+ */
 static bool
 flush(CgDisclosed *d)
 {
-	if (d->values >= d->limit)
+	if (d->frames == 0)
+		d->limit = FIRST_VALUES;
+	else if (d->values >= d->limit)
 		d->limit = Min(d->limit * LIMIT_GROWTH, MAX_VALUES);
 	if (d->state != CG_ENTRY_OPEN ||
-		write_batch(d, false, failure_level()))
+		write_batch(d, d->frames == 0 ? CG_FRAME_INTENT : 0, failure_level()))
 		return true;
-	d->state = failure_state();
-	if (d->state == CG_ENTRY_MASKED)
-		d->values--;
-	return d->state != CG_ENTRY_MASKED;
+	if (cg_on_audit_failure == CG_FAILURE_WARN)
+	{
+		d->state = CG_ENTRY_LOST;
+		return true;
+	}
+	d->state = CG_ENTRY_MASKED;
+	d->values--;
+	if (d->frames == 0)
+		cg_set_clear(&d->subjects);
+	return false;
+}
+
+/* Has it something to say when the statement ends? */
+static bool
+incomplete(const CgDisclosed *d)
+{
+	if (d->frames == 0)
+		return d->state == CG_ENTRY_LOST;
+	return d->frames > 1 || d->values > 0;
+}
+
+/* Make an entry one of which nothing was given yet. */
+static void
+reset(CgDisclosed *d)
+{
+	d->state = CG_ENTRY_NEW;
+	d->frames = 0;
+	d->flags = 0;
+	d->limit = 1;
+	d->values = 0;
+	cg_set_clear(&d->subjects);
 }
 
 /* ---------- frames ---------- */
@@ -554,14 +593,6 @@ failure_level(void)
 		return DEBUG1;
 	warned = statement;
 	return WARNING;
-}
-
-/* What becomes of the entry then. */
-static CgEntryState
-failure_state(void)
-{
-	return cg_on_audit_failure == CG_FAILURE_WARN ? CG_ENTRY_LOST :
-		CG_ENTRY_MASKED;
 }
 
 static void
@@ -596,18 +627,20 @@ start_frame(CgFrame *frame, const CgDisclosed *d, uint16 flags)
 
 /* Write what an entry has collected, and empty it. */
 static bool
-write_batch(CgDisclosed *d, bool last, int elevel)
+write_batch(CgDisclosed *d, uint16 flags, int elevel)
 {
 	CgFrame		frame;
 
-	start_frame(&frame, d, d->flags | (last ? CG_FRAME_LAST : 0));
+	start_frame(&frame, d, flags | d->flags);
 	frame.values = d->values;
 	if (!cg_journal_append(&frame, list, cg_set_pack(&d->subjects, list),
 						   elevel))
 		return false;
 	cg_set_packed(&d->subjects);
+	d->frames++;
 	d->values = 0;
 	d->flags = 0;
+	unclosed = (flags & CG_FRAME_INTENT) ? statement : 0;
 	return true;
 }
 
