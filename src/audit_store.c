@@ -14,10 +14,12 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
+#include "catalog/index.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/sequence.h"
@@ -37,6 +39,7 @@
 
 #include "compat.h"
 
+#include "app_token.h"
 #include "audit_buffer.h"
 #include "audit_image.h"
 #include "audit_store.h"
@@ -186,15 +189,55 @@ cg_audit_next_seq(void)
 	return next++;
 }
 
+/* Such a table grows at its end only, as partitions do: see audit_buffer.c. */
 void
 cg_audit_append(CgAuditObject object, Datum *values, bool *nulls)
 {
 	Relation	rel = table_open(cg_audit_oid(object), RowExclusiveLock);
-	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 
-	CatalogTupleInsert(rel, tuple);
-	heap_freetuple(tuple);
+	cg_audit_append_to(rel, values, nulls);
 	table_close(rel, NoLock);
+}
+
+/* At the end of the table, where the sealer looks for it. */
+void
+cg_audit_append_to(Relation rel, Datum *values, bool *nulls)
+{
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+
+	RelationSetTargetBlock(rel, InvalidBlockNumber);
+	heap_insert(rel, tuple, GetCurrentCommandId(true), HEAP_INSERT_SKIP_FSM,
+				NULL);
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
+		IndexInfo  *info = BuildIndexInfo(index);
+		Datum		ivalues[INDEX_MAX_KEYS];
+		bool		inulls[INDEX_MAX_KEYS];
+		int			k;
+
+		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL ||
+			info->ii_ExclusionOps != NULL)
+			ereport(ERROR,
+					(errcode(CG_ERRCODE_AUDIT),
+					 errmsg("index \"%s\" does not suit the audit log",
+							RelationGetRelationName(index)),
+					 errdetail("There can be indexes on plain columns only."),
+					 errhint("Drop the index.")));
+		for (k = 0; k < info->ii_NumIndexAttrs; k++)
+		{
+			ivalues[k] = values[info->ii_IndexAttrNumbers[k] - 1];
+			inulls[k] = nulls[info->ii_IndexAttrNumbers[k] - 1];
+		}
+		if (info->ii_ReadyForInserts)
+			index_insert(index, ivalues, inulls, &tuple->t_self, rel,
+						 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+						 false, info);
+		index_close(index, NoLock);
+	}
+	heap_freetuple(tuple);
 }
 
 /* ---------- rows that are written once ---------- */
@@ -303,9 +346,12 @@ cg_audit_begin(CgAuditEvent *event, char kind)
 				 errmsg("cannot write to the audit log in a read-only transaction"),
 				 errhint("Change audited tables, temporary ones too, in a transaction that is not read-only.")));
 
+	cg_app_token_require();
+
 	memset(event, 0, sizeof(*event));
 	event->kind = kind;
 	event->ts = GetCurrentTimestamp();
+	event->cmd = GetCurrentCommandId(false);
 	event->session = current_session();
 	cg_buffer_prepare(CG_AUDIT_CHANGE, event->ts);
 }
@@ -315,6 +361,7 @@ cg_audit_write(const CgAuditEvent *event)
 {
 	Datum		values[CG_EV_COLUMNS];
 	bool		nulls[CG_EV_COLUMNS];
+	bool		verified;
 
 	memset(nulls, 0, sizeof(nulls));
 	values[CG_EV_SEQ] = Int64GetDatum(cg_audit_next_seq());
@@ -324,14 +371,14 @@ cg_audit_write(const CgAuditEvent *event)
 	values[CG_EV_SUBJECT] = Int64GetDatum(event->subject);
 	nulls[CG_EV_SUBJECT] = !event->has_subject;
 	values[CG_EV_RELID] = ObjectIdGetDatum(event->relid);
-	values[CG_EV_CMD] = Int32GetDatum((int32) GetCurrentCommandId(false));
+	values[CG_EV_CMD] = Int32GetDatum((int32) event->cmd);
 	values[CG_EV_KIND] = CharGetDatum(event->kind);
-	values[CG_EV_APP_VERIFIED] = BoolGetDatum(false);
 	values[CG_EV_SPOOLED] = BoolGetDatum(false);
 	values[CG_EV_RELNAME] = PointerGetDatum(event->relname);
 	values[CG_EV_ROLE] = current_role_name();
-	nulls[CG_EV_APP_USER] = !claim(&app_user, cg_app_user,
+	nulls[CG_EV_APP_USER] = !claim(&app_user, cg_app_identity(&verified),
 								   &values[CG_EV_APP_USER]);
+	values[CG_EV_APP_VERIFIED] = BoolGetDatum(verified);
 	nulls[CG_EV_PURPOSE] = !claim(&purpose, cg_purpose,
 								  &values[CG_EV_PURPOSE]);
 	values[CG_EV_COLS] = PointerGetDatum(event->cols);

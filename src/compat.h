@@ -9,6 +9,7 @@
 #define CG_COMPAT_H
 
 #include "access/tupdesc.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
@@ -23,6 +24,7 @@
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"
+#include "utils/regproc.h"
 
 #if PG_VERSION_NUM < 150000
 #error "cipguard needs PostgreSQL 15 or later"
@@ -74,6 +76,21 @@ cg_owns_database(Oid database, Oid roleid)
 #endif
 }
 
+/*
+ * Connect to another server as a client.  Before 17 a logical replication
+ * connection is the only kind that can run queries.
+ */
+#if PG_VERSION_NUM >= 170000
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, false, false, false, appname, err)
+#elif PG_VERSION_NUM >= 160000
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, true, false, appname, err)
+#else
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, true, appname, err)
+#endif
+
 /* Raise unless the current user may create objects in a schema. */
 static inline void
 cg_require_create(Oid nspid)
@@ -99,6 +116,17 @@ cg_may_execute(Oid procid, Oid roleid)
 						   ACL_EXECUTE) == ACLCHECK_OK;
 #else
 	return pg_proc_aclcheck(procid, roleid, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
+/* A table by its name as in SQL text; 16 brought soft errors to that. */
+static inline RangeVar *
+cg_range_var(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return makeRangeVarFromNameList(stringToQualifiedNameList(name, NULL));
+#else
+	return makeRangeVarFromNameList(stringToQualifiedNameList(name));
 #endif
 }
 

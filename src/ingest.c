@@ -44,10 +44,12 @@
 #include "storage/fd.h"
 #include "storage/lock.h"
 #include "storage/procarray.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 #include "compat.h"
 
@@ -82,11 +84,18 @@ static void begin(CgIngest *in);
 static void end(CgIngest *in);
 static void find_gone(CgIngest *in);
 static void give_up_intents(CgIngest *in);
+static void require_forwarder(void);
 static bool read_file(CgIngest *in, const CgSpoolFile *file);
+static bool is_own(const CgSpoolFile *file);
+static bool read_frames(CgIngest *in, CgSpoolReader *reader,
+						CgSpoolState *state);
 static void close_file(CgIngest *in, const CgSpoolFile *file, int fd,
 					   CgSpoolState *state);
 static void tell_damage(CgIngest *in, CgSpoolState *state, int64 bytes);
-static void take(CgIngest *in, const uint8 *data, Size len);
+static void take(CgIngest *in, CgSpoolState *state, const uint8 *data,
+				 Size len);
+static bool is_credible(const CgSpoolState *state, const CgFrame *frame,
+						CgProof proof);
 static bool remember(CgIngest *in, const CgFrame *frame, const uint8 *data,
 					 Size len);
 static void remove_old(CgIngest *in, List *files);
@@ -231,14 +240,24 @@ read_file(CgIngest *in, const CgSpoolFile *file)
 {
 	CgSpoolState *state = cg_spool_state_make(&in->states, file);
 	CgSpoolReader reader;
-	const uint8 *data;
-	Size		len;
-	bool		finished = true;
+	bool		finished;
 
 	if (state->closed != 0 && file->size <= state->ingested)
 		return true;
 	if (!cg_spool_open(&reader, file, state->ingested))
 		return true;
+	if (state->forwarded || state->removed != 0)
+	{
+		state->forwarded = false;
+		state->removed = 0;
+		state->changed = true;
+	}
+	if (reader.size < state->ingested && !is_own(file))
+	{
+		/* The copy of a part of what was taken in elsewhere. */
+		cg_spool_close(&reader);
+		return true;
+	}
 	if (reader.size < state->ingested)
 	{
 		cg_record_note(file->node, "damaged spool",
@@ -250,22 +269,7 @@ read_file(CgIngest *in, const CgSpoolFile *file)
 		state->changed = true;
 	}
 
-	for (;;)
-	{
-		if (in->bytes >= MAX_BYTES)
-		{
-			finished = false;
-			break;
-		}
-		data = cg_spool_next(&reader, &len);
-		if (data == NULL)
-			break;
-		take(in, data, len);
-		state->records++;
-		in->bytes += len;
-	}
-	if (reader.skipped > 0)
-		tell_damage(in, state, reader.skipped);
+	finished = read_frames(in, &reader, state);
 	if (reader.sound > state->ingested)
 	{
 		/* A read-only descriptor will do for that. */
@@ -280,6 +284,34 @@ read_file(CgIngest *in, const CgSpoolFile *file)
 	if (finished && !file->current)
 		close_file(in, file, reader.fd, state);
 	cg_spool_close(&reader);
+	return finished;
+}
+
+static bool
+is_own(const CgSpoolFile *file)
+{
+	char		node[CG_NODE_TEXT + 1];
+
+	return cg_journal_node(node) && strcmp(node, file->segment.node) == 0;
+}
+
+/* False if that is enough for one transaction. */
+static bool
+read_frames(CgIngest *in, CgSpoolReader *reader, CgSpoolState *state)
+{
+	const uint8 *data;
+	Size		len;
+	bool		finished = true;
+
+	while (finished && (data = cg_spool_next(reader, &len)) != NULL)
+	{
+		take(in, state, data, len);
+		state->records++;
+		in->bytes += len;
+		finished = in->bytes < MAX_BYTES;
+	}
+	if (reader->skipped > 0)
+		tell_damage(in, state, reader->skipped);
 	return finished;
 }
 
@@ -406,7 +438,7 @@ segment_name(const CgSpoolState *state)
 /* ---------- records ---------- */
 
 static void
-take(CgIngest *in, const uint8 *data, Size len)
+take(CgIngest *in, CgSpoolState *state, const uint8 *data, Size len)
 {
 	MemoryContext old = MemoryContextSwitchTo(in->context);
 	CgFrame		frame;
@@ -423,7 +455,9 @@ take(CgIngest *in, const uint8 *data, Size len)
 	else if (cg_record_is_ours(&frame))
 	{
 		proof = cg_journal_verify(data, len);
-		if (proof == CG_PROOF_BAD || !remember(in, &frame, data, len))
+		if (in->forwarded && !is_credible(state, &frame, proof))
+			tell_damage(in, state, len);
+		else if (proof == CG_PROOF_BAD || !remember(in, &frame, data, len))
 		{
 			cg_record_write(&frame, proof, data, len);
 			in->events++;
@@ -431,6 +465,18 @@ take(CgIngest *in, const uint8 *data, Size len)
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(in->context);
+}
+
+/*
+ * Whoever may forward records could forge them.  What happens outside of any
+ * database, logins, has no MAC.
+ */
+static bool
+is_credible(const CgSpoolState *state, const CgFrame *frame, CgProof proof)
+{
+	return memcmp(frame->node, state->node, CG_FRAME_NODE_LEN) == 0 &&
+		frame->database == state->database &&
+		(proof == CG_PROOF_GOOD || frame->database == InvalidOid);
 }
 
 /*
@@ -475,6 +521,131 @@ remember(CgIngest *in, const CgFrame *frame, const uint8 *data, Size len)
 	SET_VARSIZE(intent->frame, VARHDRSZ + len);
 	memcpy(VARDATA(intent->frame), data, len);
 	return true;
+}
+
+/* ---------- what a standby sends ---------- */
+
+/*
+ * ingest_frames(node uuid, database oid, month integer, segment integer,
+ * head bytea, start bigint, frames bytea, final boolean) RETURNS bigint
+ */
+PG_FUNCTION_INFO_V1(cipguard_ingest_frames);
+Datum
+cipguard_ingest_frames(PG_FUNCTION_ARGS)
+{
+	pg_uuid_t  *node = PG_GETARG_UUID_P(0);
+	Oid			database = PG_GETARG_OID(1);
+	int32		month = PG_GETARG_INT32(2);
+	int32		number = PG_GETARG_INT32(3);
+	bytea	   *head = PG_GETARG_BYTEA_PP(4);
+	int64		start = PG_GETARG_INT64(5);
+	bytea	   *frames = PG_GETARG_BYTEA_PP(6);
+	bool		final = PG_GETARG_BOOL(7);
+	const uint8 *data = (const uint8 *) VARDATA_ANY(frames);
+	Size		len = VARSIZE_ANY_EXHDR(frames);
+	uint8		digest[CG_SHA256_LEN];
+	CgSpoolFile file;
+	CgSpoolState *state;
+	CgSpoolReader reader;
+	CgIngest	in;
+
+	PreventCommandDuringRecovery("cipguard.ingest_frames()");
+	require_forwarder();
+	if (database != MyDatabaseId && database != InvalidOid)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("records of another database cannot be taken in")));
+	if (VARSIZE_ANY_EXHDR(head) != CG_SHA256_LEN || number <= 0 ||
+		start < 0 ||
+		(start == 0 && (len < CG_FRAME_MIN ||
+						cg_sha256(data, CG_FRAME_MIN, digest) != CG_OK ||
+						memcmp(digest, VARDATA_ANY(head),
+							   CG_SHA256_LEN) != 0)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("this is no part of a segment")));
+
+	(void) take_lock(true);
+	require_keys();
+	begin(&in);
+	in.forwarded = true;
+	memset(&file, 0, sizeof(file));
+	memcpy(file.node, node->data, CG_FRAME_NODE_LEN);
+	file.segment.database = database;
+	file.segment.month = month;
+	file.segment.number = (uint32) number;
+	memcpy(file.head, VARDATA_ANY(head), CG_SHA256_LEN);
+	state = cg_spool_state_make(&in.states, &file);
+	if (start != state->ingested)
+		PG_RETURN_INT64(state->ingested);
+
+	cg_spool_open_bytes(&reader, data, len, start);
+	if (read_frames(&in, &reader, state) && final &&
+		reader.size > reader.sound)
+	{
+		tell_damage(&in, state, reader.size - reader.sound);
+		reader.sound = reader.size;
+	}
+	state->ingested = reader.sound;
+	state->forwarded = true;
+	state->removed = 0;
+	state->closed = final && reader.sound == reader.size ?
+		GetCurrentTimestamp() : 0;
+	state->changed = true;
+	end(&in);
+	PG_RETURN_INT64(state->ingested);
+}
+
+/*
+ * ingest_lost(node uuid, writers integer[], started bigint[]) RETURNS bigint
+ *
+ * These processes of a standby are gone, and all that they have written was
+ * sent: their open intents become events.
+ */
+PG_FUNCTION_INFO_V1(cipguard_ingest_lost);
+Datum
+cipguard_ingest_lost(PG_FUNCTION_ARGS)
+{
+	pg_uuid_t  *node = PG_GETARG_UUID_P(0);
+	ArrayType  *writers = PG_GETARG_ARRAYTYPE_P(1);
+	ArrayType  *started = PG_GETARG_ARRAYTYPE_P(2);
+	int			n = ArrayGetNItems(ARR_NDIM(writers), ARR_DIMS(writers));
+	HASH_SEQ_STATUS seq;
+	CgIntent   *intent;
+	CgIngest	in;
+	int			i;
+
+	PreventCommandDuringRecovery("cipguard.ingest_lost()");
+	require_forwarder();
+	if (array_contains_nulls(writers) || array_contains_nulls(started) ||
+		ArrayGetNItems(ARR_NDIM(started), ARR_DIMS(started)) != n)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("both arrays must have an element for each process")));
+	(void) take_lock(true);
+	require_keys();
+	begin(&in);
+	hash_seq_init(&seq, in.intents);
+	while ((intent = hash_seq_search(&seq)) != NULL)
+		for (i = 0; i < n; i++)
+			if (intent->forwarded &&
+				memcmp(intent->key.node, node->data, CG_FRAME_NODE_LEN) == 0 &&
+				intent->key.writer == ((uint32 *) ARR_DATA_PTR(writers))[i] &&
+				intent->key.started == ((int64 *) ARR_DATA_PTR(started))[i])
+				intent->gone = true;
+	give_up_intents(&in);
+	end(&in);
+	PG_RETURN_INT64(in.events);
+}
+
+static void
+require_forwarder(void)
+{
+	if (!has_rolreplication(GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to forward records of another server"),
+				 errhint("The role needs the attribute REPLICATION.")));
 }
 
 int64

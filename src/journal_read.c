@@ -33,7 +33,7 @@ static bool look_at(CgSpoolFile *file);
 static int	hex_digit(char c);
 static const uint8 *window(CgSpoolReader *reader, off_t pos, Size len);
 static Size frame_at(CgSpoolReader *reader, off_t pos);
-static void cannot_read(const char *path) pg_attribute_noreturn();
+static void cannot_read(const char *path);
 
 static void
 cannot_read(const char *path)
@@ -144,15 +144,26 @@ cg_spool_open(CgSpoolReader *reader, const CgSpoolFile *file, off_t from)
 	reader->file = file;
 	reader->size = st.st_size;
 	reader->pos = reader->sound = from;
-	reader->buffer = palloc(CG_FRAME_MAX);
+	reader->buffer = reader->memory = palloc(CG_FRAME_MAX);
 	return true;
+}
+
+void
+cg_spool_open_bytes(CgSpoolReader *reader, const uint8 *data, Size len,
+					off_t from)
+{
+	memset(reader, 0, sizeof(*reader));
+	reader->fd = -1;
+	reader->pos = reader->sound = reader->start = from;
+	reader->size = reader->end = from + len;
+	reader->buffer = data;
 }
 
 void
 cg_spool_close(CgSpoolReader *reader)
 {
 	CloseTransientFile(reader->fd);
-	pfree(reader->buffer);
+	pfree(reader->memory);
 }
 
 /* len bytes of the file, or NULL if there are less. */
@@ -169,7 +180,7 @@ window(CgSpoolReader *reader, off_t pos, Size len)
 
 		while (have < want)
 		{
-			ssize_t		n = pread(reader->fd, reader->buffer + have,
+			ssize_t		n = pread(reader->fd, reader->memory + have,
 								  want - have, pos + have);
 
 			if (n < 0 && errno == EINTR)

@@ -38,18 +38,23 @@ typedef struct CgSpoolReader
 	off_t		skipped;		/* bytes between frames that are none */
 	off_t		start;			/* bytes [start, end) are in buffer */
 	off_t		end;
-	uint8	   *buffer;			/* CG_FRAME_MAX */
+	const uint8 *buffer;
+	uint8	   *memory;			/* that is it, CG_FRAME_MAX; NULL: no file */
 } CgSpoolReader;
 
 /* Begin behind `from` bytes; false if the file is gone. */
 extern bool cg_spool_open(CgSpoolReader *reader, const CgSpoolFile *file,
 						  off_t from);
 
+/* Read bytes instead, which are those of a segment behind `from`. */
+extern void cg_spool_open_bytes(CgSpoolReader *reader, const uint8 *data,
+								Size len, off_t from);
+
 /*
  * The next whole frame whose CRC is right, valid until the next call; NULL if
  * there is none up to the end of the file.
  */
 extern const uint8 *cg_spool_next(CgSpoolReader *reader, Size *len);
-extern void cg_spool_close(CgSpoolReader *reader);
+extern void cg_spool_close(CgSpoolReader *reader);	/* a file */
 
 #endif							/* CG_JOURNAL_READ_H */

@@ -41,9 +41,14 @@
 
 #include "catalog.h"
 #include "cipguard.h"
+#include "forward.h"
 #include "guc.h"
 #include "ingest.h"
 #include "worker.h"
+
+/* Steps that are no SQL functions. */
+#define FORWARD	"forward the spool"
+#define PENDING	"look at the spool"
 
 #define DAY		(24 * 3600 * USECS_PER_SEC)
 
@@ -188,7 +193,11 @@ cycle(CgCycle *result)
 	int64		n;
 
 	if (RecoveryInProgress())
+	{
+		(void) call(FORWARD, &result->events, result);
+		(void) call(PENDING, &result->pending, result);
 		return;
+	}
 	do
 	{
 		n = 0;
@@ -196,7 +205,7 @@ cycle(CgCycle *result)
 			break;
 		result->events += n;
 	} while (cg_ingest_behind && !ProcDiePending);
-	(void) call(NULL, &result->pending, result);
+	(void) call(PENDING, &result->pending, result);
 	(void) call("seal", &n, result);
 	(void) call("anchor", &n, result);
 	if (GetCurrentTimestamp() - closed >= DAY &&
@@ -205,9 +214,9 @@ cycle(CgCycle *result)
 }
 
 /*
- * Call a function without arguments in a transaction of its own, or with NULL
- * ask what is pending; false if that fails.  A function that is not there is
- * done without.
+ * Take a step in a transaction of its own: one of the above, or an SQL
+ * function without arguments, which is done without if it is not there.
+ * False if it fails.
  */
 static bool
 call(const char *function, int64 *value, CgCycle *result)
@@ -218,7 +227,9 @@ call(const char *function, int64 *value, CgCycle *result)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	PG_TRY();
 	{
-		if (function == NULL)
+		if (strcmp(function, FORWARD) == 0)
+			*value = cg_forward();
+		else if (strcmp(function, PENDING) == 0)
 			*value = cg_ingest_pending();
 		else
 			call_function(function, value);
@@ -229,7 +240,7 @@ call(const char *function, int64 *value, CgCycle *result)
 	PG_CATCH();
 	{
 		good = false;
-		note_error(function == NULL ? "look at the spool" : function, result);
+		note_error(function, result);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cycle_context);

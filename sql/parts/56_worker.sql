@@ -257,3 +257,20 @@ COMMENT ON COLUMN cipguard.disclosures.node IS
 	'server that disclosed';
 COMMENT ON COLUMN cipguard.disclosures.number IS
 	'counts the records of a writer since it started: a gap means that one was removed';
+
+-- A standby sends its records by these; they ask for the attribute REPLICATION.
+CREATE FUNCTION cipguard.ingest_frames(node uuid, database oid, month integer, segment integer, head bytea, start bigint, frames bytea, final boolean)
+	RETURNS bigint
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_ingest_frames';
+REVOKE ALL ON FUNCTION cipguard.ingest_frames(uuid, oid, integer, integer, bytea, bigint, bytea, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.ingest_frames(uuid, oid, integer, integer, bytea, bigint, bytea, boolean) IS
+	'takes in a part of a segment of a standby; bytes of it that are in the log then';
+
+CREATE FUNCTION cipguard.ingest_lost(node uuid, writers integer[], started bigint[])
+	RETURNS bigint
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_ingest_lost';
+REVOKE ALL ON FUNCTION cipguard.ingest_lost(uuid, integer[], bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.ingest_lost(uuid, integer[], bigint[]) IS
+	'says which processes of a standby are gone';
