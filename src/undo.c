@@ -46,6 +46,7 @@ typedef struct CgUndo
 	int64		event;
 	Oid			relid;
 	char		kind;
+	bool		moved;			/* one half of a move between partitions */
 	bytea	   *old;
 	bytea	   *new;
 	Relation	rel;
@@ -98,6 +99,13 @@ cipguard_undo(PG_FUNCTION_ARGS)
 				 errdetail("The log does not have the rows that TRUNCATE removed.") :
 				 errdetail("It is not the change of a row."),
 				 errhint("Name an event of action INSERT, UPDATE or DELETE.")));
+	if (undo.moved)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("event %lld cannot be undone",
+						(long long) undo.event),
+				 errdetail("It is one half of the move of a row to another partition."),
+				 errhint("Update the row, so that it moves back.")));
 	if (get_rel_name(undo.relid) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -155,7 +163,8 @@ load(CgUndo *undo, MemoryContext context)
 	Datum		value;
 
 	cg_act_begin(&acting, cg_audit_owner());
-	cg_act_execute("SELECT e.relid, e.kind, e.old, e.new"
+	cg_act_execute("SELECT e.relid, e.kind, e.old, e.new,"
+				   " e.kind <> 'U' AND e.cols IS NOT NULL"
 				   " FROM cipguard.audit_event e"
 				   " WHERE e.seq = %lld AND NOT e.spooled",
 				   (long long) undo->event);
@@ -170,6 +179,7 @@ load(CgUndo *undo, MemoryContext context)
 	desc = SPI_tuptable->tupdesc;
 	undo->relid = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
 	undo->kind = DatumGetChar(SPI_getbinval(tuple, desc, 2, &isnull));
+	undo->moved = DatumGetBool(SPI_getbinval(tuple, desc, 5, &isnull));
 	context = MemoryContextSwitchTo(context);
 	value = SPI_getbinval(tuple, desc, 3, &isnull);
 	undo->old = isnull ? NULL : DatumGetByteaPCopy(value);

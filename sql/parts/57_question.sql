@@ -253,13 +253,15 @@ BEGIN
 	moved AS (
 		SELECT d.seq AS gone, i.seq AS come, i.new, i.relid, i.relname
 		FROM found d JOIN found i ON i.xid = d.xid AND i.cmd = d.cmd AND i.relid <> d.relid
-		WHERE d.kind = 'D' AND i.kind = 'I'
+		WHERE d.kind = 'D' AND i.kind = 'I' AND d.cols = '{}' AND i.cols = '{}'
 	),
 	shown AS (
 		SELECT f.*, m.come,
 			cipguard.audit_image(f.relid, f.old) AS was,
 			CASE WHEN m.come IS NOT NULL THEN cipguard.audit_image(m.relid, m.new) ELSE cipguard.audit_image(f.relid, f.new) END AS is_now,
 			CASE WHEN m.come IS NOT NULL THEN 'went to ' || m.relname || ', event ' || m.come
+				WHEN f.kind = 'D' AND f.cols = '{}' THEN 'the row went to another partition, under another key'
+				WHEN f.kind = 'I' AND f.cols = '{}' THEN 'the row came from another partition, where it had another key'
 				WHEN f.kind = 'T' THEN 'all rows of the table'
 				WHEN f.kind = 'U' AND cipguard.audit_match(f.old, f.new, parts) = 2 THEN 'the row had another key before'
 				WHEN f.kind = 'U' AND cipguard.audit_match(f.old, f.new, parts) = 1 AND cipguard.audit_keyed(f.old, f.new, parts) = 3
