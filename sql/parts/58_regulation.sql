@@ -99,6 +99,9 @@ COMMENT ON FUNCTION cipguard.guard_regulation() IS 'trigger: rules that come wit
 CREATE TRIGGER guard_regulation BEFORE INSERT OR UPDATE OR DELETE ON cipguard.regulation
 	FOR EACH ROW EXECUTE FUNCTION cipguard.guard_regulation();
 ALTER TABLE cipguard.regulation ENABLE ALWAYS TRIGGER guard_regulation;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.regulation
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.regulation ENABLE ALWAYS TRIGGER note_change;
 
 CREATE FUNCTION cipguard.audit_floor() RETURNS TABLE (kind "char", keep interval, regulation text)
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
