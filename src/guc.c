@@ -28,6 +28,7 @@ bool		cg_mask_owner = true;
 bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
 char	   *cg_purpose = NULL;
+bool		cg_redact_log = false;
 char	   *cg_app_user = NULL;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
@@ -98,6 +99,16 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
+
+	/* What one session knows of its statements is needed in all of them. */
+	if (cg_preloaded)
+		DefineCustomBoolVariable(CG_SCHEMA ".redact_log",
+								 "Removes constants and parameters from what is logged of statements.",
+								 "In databases with the extension, unless a statement touches no protected column. Takes effect with shared_preload_libraries.",
+								 &cg_redact_log,
+								 true,
+								 PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+								 NULL, NULL, NULL);
 
 	/* One that is fixed at start can only be made at start. */
 	if (cg_preloaded)

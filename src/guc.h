@@ -20,6 +20,7 @@ extern bool cg_mask_owner;		/* owners see masks unless granted */
 extern bool cg_mask_superuser;	/* so do superusers */
 extern bool cg_transparent_masking;
 extern char *cg_purpose;
+extern bool cg_redact_log;		/* off unless preloaded */
 extern char *cg_app_user;
 
 /*
