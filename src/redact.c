@@ -161,7 +161,8 @@ rethrow(MemoryContext context, QueryDesc *queryDesc)
 		MemoryContextSwitchTo(context);
 		edata = CopyErrorData();
 		FlushErrorState();
-		edata->message = pstrdup("a value cannot be used in an expression");
+		edata->message_id = "a value cannot be used in an expression";
+		edata->message = pstrdup(edata->message_id);
 		edata->detail = pstrdup(cg_redact_hidden);
 		edata->detail_log = edata->hint = edata->context = NULL;
 		ReThrowError(edata);

@@ -50,8 +50,7 @@ static const struct
 
 {
 	{"statement: %s", KIND_STATEMENT},
-	{"execute %s%s%s: %s", KIND_STATEMENT},
-	{"execute fetch from %s%s%s: %s", KIND_STATEMENT},
+	{"%s %s%s%s: %s", KIND_STATEMENT},	/* execute */
 	{"parse %s: %s", KIND_STATEMENT},
 	{"duration: %s ms  parse %s: %s", KIND_STATEMENT},
 	{"duration: %s ms  bind %s%s%s: %s", KIND_STATEMENT},

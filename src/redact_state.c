@@ -241,7 +241,7 @@ judge(ParseState *pstate, Query *query, CG_JUMBLE_STATE * jstate)
 	if (database == DATABASE_PLAIN)
 		return;
 	if (query->queryId != 0 && query->utilityStmt != NULL &&
-		!spares(query->utilityStmt) && has_constants(text))
+		has_constants(text))
 		query->queryId = 0;
 	m = this_message();
 	if (!m->judged)
