@@ -137,11 +137,13 @@ redacted_statement(const ErrorData *edata)
 	char	   *sql;
 	char	   *out;
 
-	/* The figure is the first thing that is no word. */
+	/* The figure is the first thing that is no word; its unit follows. */
 	if (strncmp(edata->message_id, "duration: ", 10) == 0)
 	{
 		begin = strcspn(text, "0123456789'\"$");
 		begin += strspn(text + begin, "0123456789.");
+		begin += strspn(text + begin, " ");
+		begin += strcspn(text + begin, " 0123456789'\"$");
 		begin += strspn(text + begin, " ");
 	}
 	sql = redacted_sql(edata, text + begin, standard_conforming_strings,

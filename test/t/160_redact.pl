@@ -235,7 +235,7 @@ logs_flushed();
 	my $log = slurp_file("$logs/server.log");
 	ok(index($log, $_) >= 0, "and logged: $_") foreach (
 		"statement: SELECT * FROM client WHERE mobile = 'inPlain' AND n = 81",
-		"Filter: ((client.mobile = 'inPlain'::text) AND (client.n = 81))",
+		"Index Cond: (client.mobile = 'inPlain'::text)",
 		"ms  statement: SELECT * FROM orders WHERE note = 'inOrders' AND n = 82",
 		"Filter: ((orders.note = 'inOrders'::text) AND (orders.n = 82))",
 		"ms  statement: INSERT INTO orders VALUES (83, 'intoOrders')",
