@@ -12,6 +12,7 @@
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/vacuum.h"
@@ -64,6 +65,31 @@ cg_owns_relation(Oid relid, Oid roleid)
 	return pg_class_ownercheck(relid, roleid);
 #endif
 }
+
+static inline bool
+cg_owns_database(Oid database, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, database, roleid);
+#else
+	return pg_database_ownercheck(database, roleid);
+#endif
+}
+
+/*
+ * Connect to another server as a client.  Before 17 a logical replication
+ * connection is the only kind that can run queries.
+ */
+#if PG_VERSION_NUM >= 170000
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, false, false, false, appname, err)
+#elif PG_VERSION_NUM >= 160000
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, true, false, appname, err)
+#else
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, true, appname, err)
+#endif
 
 /* Raise unless the current user may create objects in a schema. */
 static inline void

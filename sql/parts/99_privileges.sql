@@ -49,6 +49,17 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
 
+GRANT SELECT ON TABLE cipguard.worker_status TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.audit_spool, cipguard.audit_query TO cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.ingest() TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.audit_record(bytea) TO cipguard_auditor;
+-- They ask whether the caller has the attribute REPLICATION.
+GRANT EXECUTE ON FUNCTION
+	cipguard.ingest_frames(uuid, oid, integer, integer, bytea, bigint, bytea, boolean),
+	cipguard.ingest_lost(uuid, integer[], bigint[])
+	TO PUBLIC;
+GRANT EXECUTE ON FUNCTION cipguard.worker_status_rows() TO cipguard_officer, cipguard_auditor;
+
 GRANT EXECUTE ON FUNCTION cipguard.seal(), cipguard.purge_audit(timestamptz, text) TO cipguard_officer;
 GRANT EXECUTE ON FUNCTION
 	cipguard.audit_verify(bigint, bigint),
