@@ -9,6 +9,7 @@
 #define CG_COMPAT_H
 
 #include "access/tupdesc.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
@@ -22,6 +23,7 @@
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"
+#include "utils/regproc.h"
 
 #if PG_VERSION_NUM < 150000
 #error "cipguard needs PostgreSQL 15 or later"
@@ -91,6 +93,17 @@ cg_may_execute(Oid procid, Oid roleid)
 #endif
 }
 
+/* A table by its name as in SQL text; 16 brought soft errors to that. */
+static inline RangeVar *
+cg_range_var(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return makeRangeVarFromNameList(stringToQualifiedNameList(name, NULL));
+#else
+	return makeRangeVarFromNameList(stringToQualifiedNameList(name));
+#endif
+}
+
 /* 17 moved the statistics target out of VacAttrStats.attr. */
 static inline int
 cg_stats_target(VacAttrStats *stats)
@@ -127,6 +140,26 @@ extern PGDLLIMPORT PgBackendStatus *MyBEEntry;
 #if PG_VERSION_NUM < 190000
 typedef int SysCacheIdentifier;
 #endif
+
+/*
+ * Show another text of the statement in pg_stat_activity.  The server takes it
+ * for a new one and drops the identifiers: that of the query, and from 18 on
+ * that of its plan.
+ */
+static inline void
+cg_report_text(BackendState state, const char *text)
+{
+	uint64		query_id = pgstat_get_my_query_id();
+#if PG_VERSION_NUM >= 180000
+	int64		plan_id = pgstat_get_my_plan_id();
+#endif
+
+	pgstat_report_activity(state, text);
+	pgstat_report_query_id(query_id, true);
+#if PG_VERSION_NUM >= 180000
+	pgstat_report_plan_id(plan_id, true);
+#endif
+}
 
 /* 18 tells ANALYZE from VACUUM at a delay point. */
 static inline void
