@@ -22,6 +22,7 @@ my $tables = q{
 $publisher->safe_psql('postgres', "$tables INSERT INTO t SELECT i, 'copied' FROM generate_series(1, 500) i; CREATE PUBLICATION p FOR TABLE t, part WITH (publish_via_partition_root = true)");
 $subscriber->safe_psql('postgres', "CREATE EXTENSION cipguard CASCADE; $tables SELECT cipguard.audit_table('t'), cipguard.audit_table('part')");
 my $connection = $publisher->connstr('postgres');
+$connection =~ s{'}{''}g;
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION s CONNECTION '$connection' PUBLICATION p");
 $subscriber->wait_for_subscription_sync($publisher, 's');
 
@@ -48,8 +49,6 @@ $publisher->safe_psql('postgres', q{
 });
 is(events("seq > $mark"), "DELETE|public.part_a|1\nDELETE|public.t|1\nINSERT|public.part_a|3\nINSERT|public.part_b|1\nTRUNCATE|public.part|1\nTRUNCATE|public.part_a|1\nTRUNCATE|public.part_b|1\nUPDATE|public.t|500",
 	'inserts, updates, deletes, moves and TRUNCATE');
-is($subscriber->safe_psql('postgres', "SELECT action, relation, moved FROM cipguard.audit_log WHERE seq > $mark AND moved ORDER BY seq"), "DELETE|public.part_a|t\nINSERT|public.part_b|t",
-	'the move is one');
 is($subscriber->safe_psql('postgres', 'SELECT bool_and(apply_worker) FROM cipguard.audit_session s WHERE EXISTS (SELECT FROM cipguard.audit_event e WHERE e.session_id = s.session_id AND e.seq > ' . $mark . ')'),
 	't', 'by a session that is marked as replication');
 
