@@ -39,6 +39,7 @@
 
 #include "compat.h"
 
+#include "app_token.h"
 #include "audit_buffer.h"
 #include "audit_image.h"
 #include "audit_store.h"
@@ -188,6 +189,7 @@ cg_audit_next_seq(void)
 	return next++;
 }
 
+/* Such a table grows at its end only, as partitions do: see audit_buffer.c. */
 void
 cg_audit_append(CgAuditObject object, Datum *values, bool *nulls)
 {
@@ -344,9 +346,12 @@ cg_audit_begin(CgAuditEvent *event, char kind)
 				 errmsg("cannot write to the audit log in a read-only transaction"),
 				 errhint("Change audited tables, temporary ones too, in a transaction that is not read-only.")));
 
+	cg_app_token_require();
+
 	memset(event, 0, sizeof(*event));
 	event->kind = kind;
 	event->ts = GetCurrentTimestamp();
+	event->cmd = GetCurrentCommandId(false);
 	event->session = current_session();
 	cg_buffer_prepare(CG_AUDIT_CHANGE, event->ts);
 }
@@ -356,6 +361,7 @@ cg_audit_write(const CgAuditEvent *event)
 {
 	Datum		values[CG_EV_COLUMNS];
 	bool		nulls[CG_EV_COLUMNS];
+	bool		verified;
 
 	memset(nulls, 0, sizeof(nulls));
 	values[CG_EV_SEQ] = Int64GetDatum(cg_audit_next_seq());
@@ -365,14 +371,14 @@ cg_audit_write(const CgAuditEvent *event)
 	values[CG_EV_SUBJECT] = Int64GetDatum(event->subject);
 	nulls[CG_EV_SUBJECT] = !event->has_subject;
 	values[CG_EV_RELID] = ObjectIdGetDatum(event->relid);
-	values[CG_EV_CMD] = Int32GetDatum((int32) GetCurrentCommandId(false));
+	values[CG_EV_CMD] = Int32GetDatum((int32) event->cmd);
 	values[CG_EV_KIND] = CharGetDatum(event->kind);
-	values[CG_EV_APP_VERIFIED] = BoolGetDatum(false);
 	values[CG_EV_SPOOLED] = BoolGetDatum(false);
 	values[CG_EV_RELNAME] = PointerGetDatum(event->relname);
 	values[CG_EV_ROLE] = current_role_name();
-	nulls[CG_EV_APP_USER] = !claim(&app_user, cg_app_user,
+	nulls[CG_EV_APP_USER] = !claim(&app_user, cg_app_identity(&verified),
 								   &values[CG_EV_APP_USER]);
+	values[CG_EV_APP_VERIFIED] = BoolGetDatum(verified);
 	nulls[CG_EV_PURPOSE] = !claim(&purpose, cg_purpose,
 								  &values[CG_EV_PURPOSE]);
 	values[CG_EV_COLS] = PointerGetDatum(event->cols);

@@ -9,6 +9,7 @@
 #define CG_COMPAT_H
 
 #include "access/tupdesc.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
@@ -18,9 +19,11 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_relation.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"
+#include "utils/regproc.h"
 
 #if PG_VERSION_NUM < 150000
 #error "cipguard needs PostgreSQL 15 or later"
@@ -87,6 +90,17 @@ cg_may_execute(Oid procid, Oid roleid)
 						   ACL_EXECUTE) == ACLCHECK_OK;
 #else
 	return pg_proc_aclcheck(procid, roleid, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
+/* A table by its name as in SQL text; 16 brought soft errors to that. */
+static inline RangeVar *
+cg_range_var(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return makeRangeVarFromNameList(stringToQualifiedNameList(name, NULL));
+#else
+	return makeRangeVarFromNameList(stringToQualifiedNameList(name));
 #endif
 }
 
@@ -310,5 +324,16 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_PLANNER_ARGS \
 	parse, query_string, cursorOptions, boundParams
 #endif
+
+/* 17 made the number of a process a type, and 18 its field private. */
+static inline int
+cg_proc_number(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return (int) GetNumberFromPGProc(proc);
+#else
+	return proc->pgprocno;
+#endif
+}
 
 #endif							/* CG_COMPAT_H */

@@ -34,11 +34,9 @@
 #include "compat.h"
 
 #include "bytes.h"
-#include "category.h"
 #include "cipguard.h"
-#include "envelope.h"
-#include "journal_file.h"
-#include "keyring.h"
+#include "journal_dir.h"
+#include "journal_key.h"
 
 #define READ_AHEAD		(64 * 1024)
 
@@ -83,7 +81,6 @@ static void put_frame(const CgFrame *frame, ReturnSetInfo *result);
 static Datum text_of(const char *s, Size len);
 static Datum columns_of(const CgFrame *frame);
 static bool subjects_of(const CgFrame *frame, Datum *subjects);
-static CgCipher *cipher_for(uint16 version);
 
 /* journal() RETURNS SETOF record */
 PG_FUNCTION_INFO_V1(cipguard_journal);
@@ -117,18 +114,18 @@ compare_names(const ListCell *a, const ListCell *b)
 static List *
 journal_files(void)
 {
-	DIR		   *dir = AllocateDir(CG_JOURNAL_DIR);
+	const char *path = cg_journal_directory();
+	DIR		   *dir = AllocateDir(path);
 	struct dirent *de;
-	char		prefix[32];
+	CgSegment	segment;
 	List	   *files = NIL;
 
 	if (dir == NULL && errno == ENOENT)
 		return NIL;
-	snprintf(prefix, sizeof(prefix), CG_JOURNAL_PREFIX, MyDatabaseId);
-	while ((de = ReadDir(dir, CG_JOURNAL_DIR)) != NULL)
-		if (strncmp(de->d_name, prefix, strlen(prefix)) == 0)
-			files = lappend(files, psprintf("%s/%s", CG_JOURNAL_DIR,
-											de->d_name));
+	while ((de = ReadDir(dir, path)) != NULL)
+		if (cg_segment_parse(de->d_name, &segment) &&
+			segment.database == MyDatabaseId)
+			files = lappend(files, psprintf("%s/%s", path, de->d_name));
 	FreeDir(dir);
 	list_sort(files, compare_names);
 	return files;
@@ -333,29 +330,17 @@ columns_of(const CgFrame *frame)
 static bool
 subjects_of(const CgFrame *frame, Datum *subjects)
 {
-	CgEnvelope	env;
-	CgCipher   *cipher;
 	CgSubjects	list;
 	CgSubject	subject;
 	CgStatus	status;
-	uint8	   *plain;
-	size_t		len = 0;
+	Size		len;
+	uint8	   *plain = cg_journal_list(frame, &len);
 	Datum	   *elems;
 	int			max = 64;
 	int			n = 0;
 
-	if (cg_envelope_parse(frame->sealed, frame->sealed_len, &env) != CG_OK ||
-		env.type != CG_TYPE_SUBJECTS || env.suite != CG_SUITE_AES_RANDOM ||
-		env.category != (uint32) cg_category_unclassified())
+	if (plain == NULL)
 		return false;
-	cipher = cipher_for(env.dek_version);
-	if (cipher == NULL)
-		return false;
-	plain = palloc(env.body_len + 1);
-	if (cg_envelope_open(cipher, NULL, &env, plain, env.body_len,
-						 &len) != CG_OK)
-		return false;
-
 	elems = palloc(max * sizeof(Datum));
 	cg_subjects_begin(&list, plain, len);
 	while (cg_subjects_next(&list, &subject, &status))
@@ -373,26 +358,4 @@ subjects_of(const CgFrame *frame, Datum *subjects)
 		return false;
 	*subjects = array_of(elems, n);
 	return true;
-}
-
-/* The last cipher is kept: most records have one and the same. */
-static CgCipher *
-cipher_for(uint16 version)
-{
-	static CgCipher *cipher = NULL;
-	static uint16 cipher_version = 0;
-	static uint64 cipher_keyring = 0;
-	uint64		keyring = cg_keyring_refresh();
-
-	if (cipher != NULL && cipher_version == version &&
-		cipher_keyring == keyring)
-		return cipher;
-	if (cipher != NULL)
-		cg_cipher_free(cipher);
-	cipher = NULL;
-	cipher_version = version;
-	cipher_keyring = keyring;
-	cipher = cg_keyring_own_cipher(cg_category_unclassified(), &version,
-								   CG_SUITE_AES_RANDOM);
-	return cipher;
 }

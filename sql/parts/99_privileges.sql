@@ -58,6 +58,31 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_officer, cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.audit_block, cipguard.audit_policy, cipguard.audit_purge TO cipguard_officer, cipguard_auditor;
 
+GRANT SELECT ON TABLE cipguard.audit_anchor TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.seal_public_key(),
+	cipguard.audit_checkpoint(),
+	cipguard.check_anchor(text),
+	cipguard.audit_proof(bigint),
+	cipguard.audit_consistency(bigint, bigint)
+	TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.app_key TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.app_public_key(text),
+	cipguard.add_app_key(text, text),
+	cipguard.revoke_app_key(text)
+	TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.app_identity() TO PUBLIC;
+-- Says why it refuses an officer.
+GRANT EXECUTE ON FUNCTION cipguard.anchor(boolean) TO cipguard_officer;
+
+GRANT EXECUTE ON FUNCTION
+	cipguard.open_maintenance(text, integer, regclass),
+	cipguard.close_maintenance()
+	TO cipguard_officer;
+GRANT SELECT ON TABLE cipguard.maintenance_windows TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.policy_statement() TO cipguard_officer, cipguard_auditor;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$
