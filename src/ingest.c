@@ -156,7 +156,7 @@ static void
 require_keys(void)
 {
 	cg_journal_get_keys();
-	if (cg_journal_keys.cipher == NULL || cg_journal_keys.hmac == NULL)
+	if (cg_journal_keys.stream == NULL || cg_journal_keys.hmac == NULL)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEY_MISSING),
 				 errmsg("records of the disclosure journal cannot be taken into the audit log without keys"),
