@@ -691,7 +691,7 @@ AS $$
 		UNION ALL
 		SELECT e.seq, r.*
 		FROM cipguard.audit_event e CROSS JOIN LATERAL cipguard.audit_record(e.new) r
-		WHERE e.spooled AND e.subjects IS NULL AND e.kind = ANY ('{R,E}'::"char"[])
+		WHERE e.spooled AND e.subjects <@ '{}' AND e.kind = ANY ('{R,E}'::"char"[])
 			AND e.ts >= disclosed_to.since AND e.ts < disclosed_to.until
 		UNION ALL
 		SELECT NULL, j.*
