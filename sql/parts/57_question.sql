@@ -341,6 +341,18 @@ REVOKE ALL ON FUNCTION cipguard.changes(text, text, timestamptz, timestamptz) FR
 COMMENT ON FUNCTION cipguard.changes(text, text, timestamptz, timestamptz) IS
 	'what happened to a row: table, or what it was called; key as value or as jsonb object';
 
+-- After such a note changes of its table may have left no event.
+CREATE FUNCTION cipguard.ends_audit(note bytea) RETURNS boolean
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT cipguard.audit_note(ends_audit.note, 1) = 'audit off'
+		OR cipguard.audit_note(ends_audit.note, 1) = 'maintenance' AND strpos(cipguard.audit_note(ends_audit.note, 2), 'trigger') > 0
+$$;
+REVOKE ALL ON FUNCTION cipguard.ends_audit(bytea) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.ends_audit(bytea) IS
+	'whether a note tells that a table was no longer audited, or its triggers were changed';
+
 -- Values of an image, with the names that columns have now.
 CREATE FUNCTION cipguard.audit_values(relid oid, image bytea)
 	RETURNS TABLE (attnum smallint, name text, value jsonb, sealed boolean)
@@ -469,7 +481,7 @@ BEGIN
 			ORDER BY v.ts, v.xid, v.seq
 		LOOP
 			IF e.kind = 'G' THEN
-				IF off_at IS NULL AND cipguard.audit_note(e.new, 1) = 'audit off' THEN
+				IF off_at IS NULL AND cipguard.ends_audit(e.new) THEN
 					off_at := e.ts;
 				END IF;
 				CONTINUE;
@@ -624,7 +636,7 @@ BEGIN
 			AND (v.ts > e.ts OR v.xid > e.xid OR v.xid = e.xid AND v.seq > e.seq)
 			AND CASE v.kind
 				WHEN 'T' THEN e.kind <> 'D'
-				WHEN 'G' THEN cipguard.audit_note(v.new, 1) = 'audit off'
+				WHEN 'G' THEN cipguard.ends_audit(v.new)
 				WHEN 'U' THEN cipguard.audit_match(v.old, v.new, (SELECT parts)) = ANY ('{1,2,3}')
 					AND (e.kind <> 'U' OR v.cols && e.cols OR v.cols && changed_since.key_columns)
 				ELSE cipguard.audit_match(v.old, v.new, (SELECT parts)) = ANY ('{1,2,3}') END
@@ -698,17 +710,25 @@ AS $$
 		FROM cipguard.journal() j
 		WHERE j.ts >= disclosed_to.since AND j.ts < disclosed_to.until
 	)
-	SELECT f.seq, f.ts, CASE WHEN disclosed_to.subject = ANY (f.subjects) THEN 'yes' ELSE 'possible' END,
-		f.login_role, f.role, f.app_user, f.app_verified, f.purpose, nullif(f.relation, ''), nullif(f.columns, '{}'), f.query,
-		nullif(f.client_addr, ''), f.application_name,
-		CASE WHEN NOT f.authentic THEN concat_ws('; ', 'the record is not as it was written', f.remark)
-			WHEN f.remark IS NOT NULL THEN f.remark
-			WHEN f.kind = 'dump' THEN 'stored values of the table, under row_security = off'
-			WHEN f.subjects IS NULL THEN 'persons are not known' END
-	FROM found f
-	WHERE disclosed_to.subject = ANY (f.subjects)
-		OR f.subjects IS NULL AND (f.kind = 'dump' OR f.kind IS NULL
-			OR f.kind = 'read' AND (f."values" > 0 OR f.remark IS NOT NULL))
+	-- Of one statement there are several records, which differ in columns.
+	SELECT min(f.seq), min(f.ts), f.certainty, f.login_role, f.role, f.app_user, f.app_verified, f.purpose,
+		nullif(f.relation, ''), array_agg(DISTINCT c.name ORDER BY c.name) FILTER (WHERE c.name IS NOT NULL), f.query,
+		nullif(f.client_addr, ''), f.application_name, f.note
+	FROM (
+		SELECT r.*, CASE WHEN disclosed_to.subject = ANY (r.subjects) THEN 'yes' ELSE 'possible' END AS certainty,
+			CASE WHEN NOT r.authentic THEN concat_ws('; ', 'the record is not as it was written', r.remark)
+				WHEN r.remark IS NOT NULL THEN r.remark
+				WHEN r.kind = 'dump' THEN 'stored values of the table, under row_security = off'
+				WHEN r.subjects IS NULL THEN 'persons are not known' END AS note,
+			CASE WHEN r.statement > 0 THEN r.statement ELSE - r.number END AS part
+		FROM found r
+		WHERE disclosed_to.subject = ANY (r.subjects)
+			OR r.subjects IS NULL AND (r.kind = 'dump' OR r.kind IS NULL
+				OR r.kind = 'read' AND (r."values" > 0 OR r.remark IS NOT NULL))
+	) f
+		LEFT JOIN LATERAL unnest(f.columns) AS c (name) ON true
+	GROUP BY f.node, f.writer, f.started, f.part, f.certainty, f.login_role, f.role, f.app_user, f.app_verified, f.purpose,
+		f.relation, f.query, f.client_addr, f.application_name, f.note
 $$;
 REVOKE ALL ON FUNCTION cipguard.disclosed_to(text, timestamptz, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.disclosed_to(text, timestamptz, timestamptz) IS

@@ -67,6 +67,7 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.row_changes(oid, text, text, timestamptz, timestamptz),
 	cipguard.table_named(text),
 	cipguard.changes(text, text, timestamptz, timestamptz),
+	cipguard.ends_audit(bytea),
 	cipguard.audit_values(oid, bytea),
 	cipguard.present_row(oid, jsonb),
 	cipguard.row_at(oid, text, text, timestamptz),
