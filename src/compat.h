@@ -167,6 +167,26 @@ extern PGDLLIMPORT PgBackendStatus *MyBEEntry;
 typedef int SysCacheIdentifier;
 #endif
 
+/*
+ * Show another text of the statement in pg_stat_activity.  The server takes it
+ * for a new one and drops the identifiers: that of the query, and from 18 on
+ * that of its plan.
+ */
+static inline void
+cg_report_text(BackendState state, const char *text)
+{
+	uint64		query_id = pgstat_get_my_query_id();
+#if PG_VERSION_NUM >= 180000
+	int64		plan_id = pgstat_get_my_plan_id();
+#endif
+
+	pgstat_report_activity(state, text);
+	pgstat_report_query_id(query_id, true);
+#if PG_VERSION_NUM >= 180000
+	pgstat_report_plan_id(plan_id, true);
+#endif
+}
+
 /* 18 tells ANALYZE from VACUUM at a delay point. */
 static inline void
 cg_vacuum_delay_point(void)

@@ -45,6 +45,7 @@ int			cg_spool_keep = 7 * 24 * 3600;
 int			cg_spool_segment_size = 16;
 int			cg_spool_sync = CG_SYNC_OFF;
 char	   *cg_purpose = NULL;
+bool		cg_redact_log = false;
 int			cg_seal_heartbeat = 60;
 char	   *cg_seal_origin_name = NULL;
 char	   *cg_app_token = NULL;
@@ -200,6 +201,16 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
+
+	/* What one session knows of its statements is needed in all of them. */
+	if (cg_preloaded)
+		DefineCustomBoolVariable(CG_SCHEMA ".redact_log",
+								 "Removes constants and parameters from what is logged of statements.",
+								 "In databases with the extension, unless a statement touches no protected column. Takes effect with shared_preload_libraries.",
+								 &cg_redact_log,
+								 true,
+								 PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+								 NULL, NULL, NULL);
 
 	DefineCustomIntVariable(CG_SCHEMA ".seal_heartbeat",
 							"Time after which a block of the audit log is closed although nothing has happened.",

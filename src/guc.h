@@ -51,6 +51,7 @@ extern int	cg_spool_segment_size;	/* MB */
 extern int	cg_spool_sync;		/* CgSpoolSync */
 extern int	cg_log_logins;
 extern char *cg_purpose;
+extern bool cg_redact_log;		/* off unless preloaded */
 extern int	cg_seal_heartbeat;	/* minutes, 0: none */
 extern char *cg_seal_origin_name;	/* empty: made of the number of the log */
 extern char *cg_app_token;
