@@ -39,6 +39,7 @@
 #include "forward.h"
 #include "guc.h"
 #include "ingest_state.h"
+#include "intent.h"
 #include "journal_read.h"
 
 #define ANSWER_TRUSTED	(60 * USECS_PER_SEC)	/* that replication can lag */
@@ -57,7 +58,7 @@ static void send_file(const CgSpoolFile *file, int64 known, int64 *sent);
 static int64 send_part(const CgSpoolFile *file, int64 start,
 					   const uint8 *data, Size len, bool final);
 static bool nobody_writes(const CgSpoolReader *reader);
-static void send_lost(HTAB *intents, const uint8 *node);
+static void send_lost(HTAB *writers, const uint8 *node);
 static int64 query(const char *sql);
 static void connect_primary(void);
 static char *connection_string(void);
@@ -72,17 +73,17 @@ int64
 cg_forward(void)
 {
 	List	   *states = cg_spool_states(NULL);
-	HTAB	   *intents = cg_intents();
+	HTAB	   *writers = cg_intents_load();
 	HASH_SEQ_STATUS seq;
-	CgIntent   *intent;
+	CgWriter   *writer;
 	volatile int64 sent = 0;
 	List	   *files;
 	uint8		node[CG_FRAME_NODE_LEN];
 
 	/* Which processes are gone must be known before their files are read. */
-	hash_seq_init(&seq, intents);
-	while ((intent = hash_seq_search(&seq)) != NULL)
-		intent->gone = cg_intent_lost(&intent->key);
+	hash_seq_init(&seq, writers);
+	while ((writer = hash_seq_search(&seq)) != NULL)
+		writer->gone = cg_writer_gone(&writer->key);
 
 	files = list_concat(cg_spool_files(InvalidOid),
 						cg_spool_files(MyDatabaseId));
@@ -103,7 +104,7 @@ cg_forward(void)
 			sent += n;
 		}
 		if (own_node(node, files))
-			send_lost(intents, node);
+			send_lost(writers, node);
 	}
 	PG_FINALLY();
 	{
@@ -266,36 +267,36 @@ remove_old(const CgSpoolFile *file, const CgSpoolState *state)
 		(void) unlink(file->path);
 }
 
-/* Tell which open intents are of processes that are gone. */
+/* Tell which processes are gone whose statements the primary thinks open. */
 static void
-send_lost(HTAB *intents, const uint8 *node)
+send_lost(HTAB *writers, const uint8 *node)
 {
-	StringInfoData writers;
+	StringInfoData pids;
 	StringInfoData started;
 	HASH_SEQ_STATUS seq;
-	CgIntent   *intent;
+	CgWriter   *writer;
 	char		text[CG_NODE_TEXT + 1];
 	int			i;
 
-	initStringInfo(&writers);
+	initStringInfo(&pids);
 	initStringInfo(&started);
-	hash_seq_init(&seq, intents);
-	while ((intent = hash_seq_search(&seq)) != NULL)
+	hash_seq_init(&seq, writers);
+	while ((writer = hash_seq_search(&seq)) != NULL)
 	{
-		if (!intent->gone || !intent->forwarded ||
-			memcmp(intent->key.node, node, CG_FRAME_NODE_LEN) != 0)
+		if (!writer->gone ||
+			memcmp(writer->key.node, node, CG_FRAME_NODE_LEN) != 0)
 			continue;
-		appendStringInfo(&writers, "%s%u", writers.len > 0 ? "," : "",
-						 intent->key.writer);
+		appendStringInfo(&pids, "%s%u", pids.len > 0 ? "," : "",
+						 writer->key.writer);
 		appendStringInfo(&started, "%s" INT64_FORMAT,
-						 started.len > 0 ? "," : "", intent->key.started);
+						 started.len > 0 ? "," : "", writer->key.started);
 	}
-	if (writers.len == 0)
+	if (pids.len == 0)
 		return;
 	for (i = 0; i < CG_FRAME_NODE_LEN; i++)
 		snprintf(text + 2 * i, 3, "%02x", node[i]);
 	(void) query(psprintf("SELECT %s.ingest_lost('%s'::pg_catalog.uuid, '{%s}'::pg_catalog.int4[], '{%s}'::pg_catalog.int8[])",
-						  CG_SCHEMA, text, writers.data, started.data));
+						  CG_SCHEMA, text, pids.data, started.data));
 }
 
 /* ---------- the connection ---------- */

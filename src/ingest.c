@@ -9,15 +9,11 @@
  *
  * Of concurrent callers one works; the others go away at once.
  *
- * What a record becomes:
- *
- *	- a text of a query goes to cipguard.audit_query;
- *	- an intent is remembered (in cipguard.audit_intent, once this transaction
- *	  ends) until the last batch of its statement comes.  Then batches tell
- *	  everything and the intent is no event.  If its process is gone without
- *	  that, the intent becomes an event: values of more persons can have been
- *	  given away than the batches list;
- *	- any other one is an event.  One that is not authentic is of kind E.
+ * What a record becomes: the text of a query goes to cipguard.audit_query; any
+ * other one is an event, one that is not authentic of kind E.  If a statement
+ * has begun to disclose and its process is gone without saying that it has
+ * ended (intent.c), there is an event more: values of more persons can have
+ * been given away than its records list.
  *
  * Bytes that are no record are counted, and recorded as an event.  At the end
  * of a segment that is still written they can be a record that is being
@@ -35,7 +31,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "commands/dbcommands.h"
@@ -43,7 +38,6 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/lock.h"
-#include "storage/procarray.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -59,6 +53,7 @@
 #include "ingest.h"
 #include "ingest_event.h"
 #include "ingest_state.h"
+#include "intent.h"
 #include "journal_key.h"
 #include "journal_read.h"
 
@@ -70,7 +65,7 @@
 typedef struct CgIngest
 {
 	List	   *states;
-	HTAB	   *intents;
+	HTAB	   *writers;
 	bool		forwarded;		/* frames come from a standby */
 	int64		events;
 	int64		bytes;			/* that were read */
@@ -83,7 +78,7 @@ static void require_keys(void);
 static void begin(CgIngest *in);
 static void end(CgIngest *in);
 static void find_gone(CgIngest *in);
-static void give_up_intents(CgIngest *in);
+static void give_up_intents(CgIngest *in, bool forwarded);
 static void require_forwarder(void);
 static bool read_file(CgIngest *in, const CgSpoolFile *file);
 static bool is_own(const CgSpoolFile *file);
@@ -130,7 +125,7 @@ cipguard_ingest(PG_FUNCTION_ARGS)
 		}
 	if (!cg_ingest_behind)
 	{
-		give_up_intents(&in);
+		give_up_intents(&in, false);
 		remove_old(&in, files);
 	}
 	end(&in);
@@ -156,7 +151,7 @@ static void
 require_keys(void)
 {
 	cg_journal_get_keys();
-	if (cg_journal_keys.stream == NULL || cg_journal_keys.hmac == NULL)
+	if (cg_journal_keys.hmac == NULL)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEY_MISSING),
 				 errmsg("records of the disclosure journal cannot be taken into the audit log without keys"),
@@ -170,7 +165,7 @@ begin(CgIngest *in)
 {
 	memset(in, 0, sizeof(*in));
 	in->states = cg_spool_states(NULL);
-	in->intents = cg_intents();
+	in->writers = cg_intents_load();
 	in->parent = CurrentMemoryContext;
 	in->context = AllocSetContextCreate(CurrentMemoryContext,
 										"cipguard ingest",
@@ -180,7 +175,7 @@ begin(CgIngest *in)
 static void
 end(CgIngest *in)
 {
-	cg_intents_write(in->intents);
+	cg_intents_write(in->writers);
 	cg_spool_states_write(in->states);
 	MemoryContextDelete(in->context);
 }
@@ -188,48 +183,42 @@ end(CgIngest *in)
 /* ---------- intents ---------- */
 
 /*
- * Which intents are of processes that are gone?  To be asked before reading:
- * what they have written is in the files then.
+ * Which processes are gone?  To be asked before reading: what they have
+ * written is in the files then.
  */
 static void
 find_gone(CgIngest *in)
 {
-	TimestampTz now = GetCurrentTimestamp();
 	HASH_SEQ_STATUS seq;
-	CgIntent   *intent;
+	CgWriter   *writer;
 
-	hash_seq_init(&seq, in->intents);
-	while ((intent = hash_seq_search(&seq)) != NULL)
-		if (intent->forwarded)
-			intent->gone = now - intent->taken > FOREIGN_PATIENCE;
-		else
-			intent->gone = cg_intent_lost(&intent->key);
+	hash_seq_init(&seq, in->writers);
+	while ((writer = hash_seq_search(&seq)) != NULL)
+		writer->gone = cg_writer_gone(&writer->key);
 }
 
 static void
-give_up_intents(CgIngest *in)
+give_up_intents(CgIngest *in, bool forwarded)
 {
+	TimestampTz now = GetCurrentTimestamp();
 	HASH_SEQ_STATUS seq;
-	CgIntent   *intent;
+	CgWriter   *writer;
+	ListCell   *lc;
 
-	hash_seq_init(&seq, in->intents);
-	while ((intent = hash_seq_search(&seq)) != NULL)
-	{
-		const uint8 *data;
-		Size		len;
-		CgFrame		frame;
-
-		if (!intent->open || !intent->gone)
-			continue;
-		data = (const uint8 *) VARDATA(intent->frame);
-		len = VARSIZE(intent->frame) - VARHDRSZ;
-		if (cg_frame_decode(data, len, &frame) == CG_OK)
+	hash_seq_init(&seq, in->writers);
+	while ((writer = hash_seq_search(&seq)) != NULL)
+		foreach(lc, writer->intents)
 		{
-			cg_record_write(&frame, cg_journal_verify(data, len), data, len);
+			CgIntent   *intent = lfirst(lc);
+
+			if (!intent->open ||
+				(intent->forwarded == forwarded ? !writer->gone :
+				 now - intent->taken < FOREIGN_PATIENCE))
+				continue;
+			cg_record_unfinished(&intent->decoded);
 			in->events++;
+			intent->open = false;
 		}
-		intent->open = false;
-	}
 }
 
 /* ---------- segments ---------- */
@@ -480,16 +469,15 @@ is_credible(const CgSpoolState *state, const CgFrame *frame, CgProof proof)
 }
 
 /*
- * Keep what is no event: texts of queries, and intents until their last batch.
- * False if it is an event.
+ * Take note of what a record tells besides.  False if it is an event: texts of
+ * queries and ends of processes are none.
  */
 static bool
 remember(CgIngest *in, const CgFrame *frame, const uint8 *data, Size len)
 {
-	CgIntentKey key;
-	CgIntent   *intent;
-	bool		found;
-
+	cg_intents_see(in->writers, frame, data, len, in->forwarded);
+	if (cg_record_is_kind(frame, CG_FRAME_END))
+		return true;
 	if (cg_record_is_kind(frame, CG_FRAME_QUERY))
 	{
 		char	   *text = cg_record_text(&frame->text[CG_FRAME_DETAIL]);
@@ -497,30 +485,7 @@ remember(CgIngest *in, const CgFrame *frame, const uint8 *data, Size len)
 		cg_query_text_write(frame->query, text, strlen(text));
 		return true;
 	}
-	if (!(frame->flags & (CG_FRAME_INTENT | CG_FRAME_LAST)))
-		return false;
-	cg_intent_key(frame, &key);
-	if (frame->flags & CG_FRAME_LAST)
-	{
-		intent = hash_search(in->intents, &key, HASH_FIND, NULL);
-		if (intent != NULL)
-			intent->open = false;
-		return false;
-	}
-
-	intent = hash_search(in->intents, &key, HASH_ENTER, &found);
-	if (found && intent->open)
-		return true;
-	if (!found)
-		intent->stored = false;
-	intent->open = true;
-	intent->gone = false;
-	intent->forwarded = in->forwarded;
-	intent->taken = GetCurrentTimestamp();
-	intent->frame = MemoryContextAlloc(in->parent, VARHDRSZ + len);
-	SET_VARSIZE(intent->frame, VARHDRSZ + len);
-	memcpy(VARDATA(intent->frame), data, len);
-	return true;
+	return false;
 }
 
 /* ---------- what a standby sends ---------- */
@@ -611,7 +576,7 @@ cipguard_ingest_lost(PG_FUNCTION_ARGS)
 	ArrayType  *started = PG_GETARG_ARRAYTYPE_P(2);
 	int			n = ArrayGetNItems(ARR_NDIM(writers), ARR_DIMS(writers));
 	HASH_SEQ_STATUS seq;
-	CgIntent   *intent;
+	CgWriter   *writer;
 	CgIngest	in;
 	int			i;
 
@@ -625,15 +590,15 @@ cipguard_ingest_lost(PG_FUNCTION_ARGS)
 	(void) take_lock(true);
 	require_keys();
 	begin(&in);
-	hash_seq_init(&seq, in.intents);
-	while ((intent = hash_seq_search(&seq)) != NULL)
+	hash_seq_init(&seq, in.writers);
+	while ((writer = hash_seq_search(&seq)) != NULL)
 		for (i = 0; i < n; i++)
-			if (intent->forwarded &&
-				memcmp(intent->key.node, node->data, CG_FRAME_NODE_LEN) == 0 &&
-				intent->key.writer == ((uint32 *) ARR_DATA_PTR(writers))[i] &&
-				intent->key.started == ((int64 *) ARR_DATA_PTR(started))[i])
-				intent->gone = true;
-	give_up_intents(&in);
+			if (memcmp(writer->key.node, node->data,
+					   CG_FRAME_NODE_LEN) == 0 &&
+				writer->key.writer == ((uint32 *) ARR_DATA_PTR(writers))[i] &&
+				writer->key.started == ((int64 *) ARR_DATA_PTR(started))[i])
+				writer->gone = true;
+	give_up_intents(&in, true);
 	end(&in);
 	PG_RETURN_INT64(in.events);
 }

@@ -25,9 +25,7 @@
 #include "audit_relation.h"
 #include "audit_store.h"
 #include "bytes.h"
-#include "category.h"
 #include "cipguard.h"
-#include "envelope.h"
 #include "ingest_event.h"
 
 /* Clocks of records that are further away are not believed. */
@@ -43,6 +41,7 @@
 
 static bool names_database(const char *detail, const char *name);
 static ArrayType *tags_of(const CgFrame *frame);
+static void write_own(CgFrame *frame);
 static void set_text(CgFrame *frame, int which, const char *s);
 
 char *
@@ -114,37 +113,17 @@ cg_record_is_ours(const CgFrame *frame)
 	return ours;
 }
 
-bool
-cg_record_subjects(const CgFrame *frame, CgSubjects *list)
-{
-	CgEnvelope	env;
-	CgCipher   *cipher;
-	uint8	   *plain;
-	size_t		len = 0;
-
-	if (frame->sealed_len == 0 ||
-		cg_envelope_parse(frame->sealed, frame->sealed_len, &env) != CG_OK ||
-		env.type != CG_TYPE_SUBJECTS || env.suite != CG_SUITE_AES_RANDOM ||
-		env.category != (uint32) cg_category_unclassified())
-		return false;
-	cipher = cg_journal_cipher(env.dek_version);
-	if (cipher == NULL)
-		return false;
-	plain = palloc(env.body_len + 1);
-	if (cg_envelope_open(cipher, NULL, &env, plain, env.body_len,
-						 &len) != CG_OK)
-		return false;
-	cg_subjects_begin(list, plain, len);
-	return true;
-}
-
-/* Tags of the persons in a record, ascending; NULL if there are none. */
+/*
+ * Tags of the persons in a record, ascending; none if they are not known.
+ */
 static ArrayType *
 tags_of(const CgFrame *frame)
 {
 	CgSubjects	list;
 	CgSubject	subject;
 	CgStatus	status;
+	Size		plain_len;
+	uint8	   *plain = cg_journal_list(frame, &plain_len);
 	ArrayType  *array;
 	int64	   *tags;
 	int			max = 64;
@@ -152,9 +131,10 @@ tags_of(const CgFrame *frame)
 	int			unique = 0;
 	int			i;
 
-	if (!cg_record_subjects(frame, &list))
-		return NULL;
+	if (plain == NULL)
+		return construct_empty_array(INT8OID);
 	tags = palloc(sizeof(int64) * max);
+	cg_subjects_begin(&list, plain, plain_len);
 	while (cg_subjects_next(&list, &subject, &status))
 	{
 		char		number[24];
@@ -175,7 +155,7 @@ tags_of(const CgFrame *frame)
 		tags[n++] = cg_subject_tag(s, len);
 	}
 	if (n == 0)
-		return NULL;
+		return construct_empty_array(INT8OID);
 	sort_tags(tags, n);
 	for (i = 0; i < n; i++)
 		if (unique == 0 || tags[unique - 1] != tags[i])
@@ -219,7 +199,7 @@ cg_record_write(const CgFrame *frame, CgProof proof, const uint8 *data,
 	record.app_verified = proof == CG_PROOF_GOOD &&
 		(frame->flags & CG_FRAME_VERIFIED) != 0;
 	record.frame = copy;
-	if (proof != CG_PROOF_BAD)
+	if (record.kind == CG_EVENT_DISCLOSURE)
 		record.subjects = tags_of(frame);
 	cg_audit_write_record(&record);
 }
@@ -231,16 +211,54 @@ set_text(CgFrame *frame, int which, const char *s)
 	frame->text[which].len = (uint16) strlen(s);
 }
 
+/* Give a frame that we make its MAC and CRC, and append it. */
+static void
+write_own(CgFrame *frame)
+{
+	Size		cap = CG_FRAME_MIN + frame->column_len;
+	CgProof		proof = CG_PROOF_UNKNOWN;
+	uint8	   *data;
+	pg_crc32c	crc;
+	Size		len;
+	int			i;
+
+	for (i = 0; i < CG_FRAME_TEXTS; i++)
+		cap += frame->text[i].len;
+	data = palloc(cap);
+	frame->key_version = cg_journal_keys.version;
+	len = cg_frame_begin(frame, 0, data, cap);
+	if (len == 0)
+		elog(ERROR, "record is too long");
+	len = cg_frame_end(data, len, 0);
+	if (cg_journal_keys.hmac != NULL &&
+		cg_frame_mac(cg_journal_keys.hmac, data, len,
+					 data + len - CG_SHA256_LEN) == CG_OK)
+		proof = CG_PROOF_GOOD;
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, data + CG_FRAME_CRC_START, len - CG_FRAME_CRC_START);
+	FIN_CRC32C(crc);
+	cg_put_u32(data + CG_FRAME_CRC_START - 4, crc);
+	if (cg_frame_decode(data, len, frame) != CG_OK)
+		elog(ERROR, "record cannot be read");
+	cg_record_write(frame, proof, data, len);
+}
+
+void
+cg_record_unfinished(const CgFrame *intent)
+{
+	CgFrame		frame = *intent;
+
+	frame.number = 0;
+	frame.previous = NULL;
+	frame.flags = CG_FRAME_INTENT | (intent->flags & CG_FRAME_VERIFIED);
+	frame.values = 0;
+	write_own(&frame);
+}
+
 void
 cg_record_note(const uint8 *node, const char *what, const char *detail)
 {
-	Size		cap = CG_FRAME_MIN + 2 * NAMEDATALEN + strlen(what) +
-		strlen(detail);
-	uint8	   *data = palloc(cap);
 	CgFrame		frame;
-	CgProof		proof = CG_PROOF_UNKNOWN;
-	pg_crc32c	crc;
-	Size		len;
 
 	memset(&frame, 0, sizeof(frame));
 	frame.ts = GetCurrentTimestamp();
@@ -253,21 +271,5 @@ cg_record_note(const uint8 *node, const char *what, const char *detail)
 	set_text(&frame, CG_FRAME_KIND, what);
 	set_text(&frame, CG_FRAME_USER, GetUserNameFromId(frame.user, false));
 	set_text(&frame, CG_FRAME_DETAIL, detail);
-	frame.key_version = cg_journal_keys.hmac == NULL ? 0 :
-		cg_journal_keys.hmac_version;
-	len = cg_frame_begin(&frame, 0, data, cap);
-	if (len == 0)
-		elog(ERROR, "record is too long");
-	len = cg_frame_end(data, len, 0);
-	if (cg_journal_keys.hmac != NULL &&
-		cg_frame_mac(cg_journal_keys.hmac, data, len,
-					 data + len - CG_SHA256_LEN) == CG_OK)
-		proof = CG_PROOF_GOOD;
-	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, data + CG_FRAME_CRC_START, len - CG_FRAME_CRC_START);
-	FIN_CRC32C(crc);
-	cg_put_u32(data + CG_FRAME_CRC_START - 4, crc);
-	if (cg_frame_decode(data, len, &frame) != CG_OK)
-		elog(ERROR, "record cannot be read");
-	cg_record_write(&frame, proof, data, len);
+	write_own(&frame);
 }

@@ -26,6 +26,12 @@ extern void cg_record_write(const CgFrame *frame, CgProof proof,
 							const uint8 *data, Size len);
 
 /*
+ * Append a record that a statement, of which this was the first record, can
+ * have disclosed more than its records tell.
+ */
+extern void cg_record_unfinished(const CgFrame *intent);
+
+/*
  * Append a record that says something of the spool of a node, such as that a
  * part of it is damaged.
  */
@@ -34,11 +40,5 @@ extern void cg_record_note(const uint8 *node, const char *what,
 
 /* Text of a frame: what is none in this encoding was not written by us: "?". */
 extern char *cg_record_text(const CgFrameText *text);
-
-/*
- * Decrypt the list of persons of a frame; false if it has none, or it cannot
- * be decrypted.  The list points into memory that is allocated here.
- */
-extern bool cg_record_subjects(const CgFrame *frame, CgSubjects *list);
 
 #endif							/* CG_INGEST_EVENT_H */

@@ -17,10 +17,10 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_type.h"
-#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -35,9 +35,9 @@
 #include "ingest_state.h"
 
 #define SPOOL_TABLE		"audit_spool"
-#define INTENT_TABLE	"audit_intent"
 #define QUERY_TABLE		"audit_query"
 #define QUERY_INDEX		"audit_query_id_idx"
+#define KNOWN_QUERIES	64
 
 enum
 {
@@ -57,14 +57,6 @@ enum
 
 enum
 {
-	IN_TAKEN,
-	IN_FORWARDED,
-	IN_FRAME,
-	IN_COLUMNS
-};
-
-enum
-{
 	QU_ID,
 	QU_SEQ,
 	QU_XID,
@@ -73,7 +65,6 @@ enum
 	QU_COLUMNS
 };
 
-static Relation open_table(const char *name, int columns, LOCKMODE mode);
 static Oid	our_relation(const char *name);
 static char *find_query(Relation rel, uint64 id);
 static bytea *bytes(const void *data, Size len);
@@ -92,8 +83,8 @@ our_relation(const char *name)
 	return relid;
 }
 
-static Relation
-open_table(const char *name, int columns, LOCKMODE mode)
+Relation
+cg_state_table(const char *name, int columns, LOCKMODE mode)
 {
 	Relation	rel = table_open(our_relation(name), mode);
 
@@ -118,7 +109,7 @@ bytes(const void *data, Size len)
 List *
 cg_spool_states(Snapshot snapshot)
 {
-	Relation	rel = open_table(SPOOL_TABLE, SP_COLUMNS, AccessShareLock);
+	Relation	rel = cg_state_table(SPOOL_TABLE, SP_COLUMNS, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0,
 										  NULL);
 	List	   *states = NIL;
@@ -196,7 +187,7 @@ cg_spool_state_make(List **states, const CgSpoolFile *file)
 void
 cg_spool_states_write(List *states)
 {
-	Relation	rel = open_table(SPOOL_TABLE, SP_COLUMNS, RowExclusiveLock);
+	Relation	rel = cg_state_table(SPOOL_TABLE, SP_COLUMNS, RowExclusiveLock);
 	ListCell   *lc;
 
 	foreach(lc, states)
@@ -234,112 +225,6 @@ cg_spool_states_write(List *states)
 	CommandCounterIncrement();
 }
 
-/* ---------- intents ---------- */
-
-void
-cg_intent_key(const CgFrame *frame, CgIntentKey *key)
-{
-	memcpy(key->node, frame->node, CG_FRAME_NODE_LEN);
-	key->started = frame->started;
-	key->statement = frame->statement;
-	key->database = frame->database;
-	key->writer = frame->writer;
-	key->user = frame->user;
-	key->relation = frame->relation;
-}
-
-HTAB *
-cg_intents(void)
-{
-	Relation	rel = open_table(INTENT_TABLE, IN_COLUMNS, AccessShareLock);
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	HASHCTL		ctl;
-	HTAB	   *intents;
-
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = sizeof(CgIntentKey);
-	ctl.entrysize = sizeof(CgIntent);
-	ctl.hcxt = CurrentMemoryContext;
-	intents = hash_create("cipguard intents", 64, &ctl,
-						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-	while ((tuple = systable_getnext(scan)) != NULL)
-	{
-		Datum		values[IN_COLUMNS];
-		bool		nulls[IN_COLUMNS];
-		CgIntentKey key;
-		CgIntent   *intent;
-		CgFrame		frame;
-		bytea	   *data;
-
-		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
-		data = DatumGetByteaPCopy(values[IN_FRAME]);
-		if (cg_frame_decode((uint8 *) VARDATA(data),
-							VARSIZE(data) - VARHDRSZ, &frame) != CG_OK)
-			continue;
-		cg_intent_key(&frame, &key);
-		intent = hash_search(intents, &key, HASH_ENTER, NULL);
-		intent->tid = tuple->t_self;
-		intent->stored = true;
-		intent->open = true;
-		intent->forwarded = DatumGetBool(values[IN_FORWARDED]);
-		intent->gone = false;
-		intent->taken = DatumGetTimestampTz(values[IN_TAKEN]);
-		intent->frame = data;
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return intents;
-}
-
-bool
-cg_intent_lost(const CgIntentKey *key)
-{
-	return key->started < PgStartTime ||
-		BackendPidGetProc((int) key->writer) == NULL;
-}
-
-/* Store those that are open and are not stored, and the other way round. */
-void
-cg_intents_write(HTAB *intents)
-{
-	Relation	rel = NULL;
-	HASH_SEQ_STATUS seq;
-	CgIntent   *intent;
-
-	hash_seq_init(&seq, intents);
-	while ((intent = hash_seq_search(&seq)) != NULL)
-	{
-		Datum		values[IN_COLUMNS];
-		bool		nulls[IN_COLUMNS] = {false};
-
-		if (intent->open == intent->stored)
-			continue;
-		if (rel == NULL)
-			rel = open_table(INTENT_TABLE, IN_COLUMNS, RowExclusiveLock);
-		if (intent->stored)
-			CatalogTupleDelete(rel, &intent->tid);
-		else
-		{
-			HeapTuple	tuple;
-
-			values[IN_TAKEN] = TimestampTzGetDatum(intent->taken);
-			values[IN_FORWARDED] = BoolGetDatum(intent->forwarded);
-			values[IN_FRAME] = PointerGetDatum(intent->frame);
-			tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
-			CatalogTupleInsert(rel, tuple);
-			intent->tid = tuple->t_self;
-		}
-		intent->stored = intent->open;
-	}
-	if (rel != NULL)
-	{
-		table_close(rel, NoLock);
-		CommandCounterIncrement();
-	}
-}
-
 /* ---------- texts of queries ---------- */
 
 static char *
@@ -364,20 +249,39 @@ find_query(Relation rel, uint64 id)
 	return result;
 }
 
+/* Texts are remembered: a number never stands for another one. */
 char *
 cg_query_text(uint64 id)
 {
-	Relation	rel = open_table(QUERY_TABLE, QU_COLUMNS, AccessShareLock);
-	char	   *result = find_query(rel, id);
+	static struct
+	{
+		uint64		id;
+		char	   *text;
+	}			known[KNOWN_QUERIES];
+	int			slot = id % KNOWN_QUERIES;
+	Relation	rel;
+	char	   *text;
 
+	if (known[slot].text != NULL && known[slot].id == id)
+		return known[slot].text;
+	rel = cg_state_table(QUERY_TABLE, QU_COLUMNS, AccessShareLock);
+	text = find_query(rel, id);
 	table_close(rel, AccessShareLock);
-	return result;
+	if (text != NULL)
+	{
+		if (known[slot].text != NULL)
+			pfree(known[slot].text);
+		known[slot].text = NULL;
+		known[slot].text = MemoryContextStrdup(TopMemoryContext, text);
+		known[slot].id = id;
+	}
+	return text;
 }
 
 void
 cg_query_text_write(uint64 id, const char *s, Size len)
 {
-	Relation	rel = open_table(QUERY_TABLE, QU_COLUMNS, RowExclusiveLock);
+	Relation	rel = cg_state_table(QUERY_TABLE, QU_COLUMNS, RowExclusiveLock);
 	Datum		values[QU_COLUMNS];
 	bool		nulls[QU_COLUMNS] = {false};
 

@@ -8,10 +8,14 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "storage/itemptr.h"
-#include "utils/hsearch.h"
+#include "storage/lock.h"
+#include "utils/relcache.h"
 #include "utils/snapshot.h"
 
 #include "journal_read.h"
+
+/* Open a table of ours, which has that many columns. */
+extern Relation cg_state_table(const char *name, int columns, LOCKMODE mode);
 
 /* A segment, as a row of cipguard.audit_spool tells of it. */
 typedef struct CgSpoolState
@@ -47,41 +51,6 @@ extern CgSpoolState *cg_spool_state_make(List **states,
 
 /* Write those that have changed, past all triggers and privileges. */
 extern void cg_spool_states_write(List *states);
-
-/*
- * Intents whose last batch has not been met.  What identifies one, without
- * padding since it is compared byte by byte.
- */
-typedef struct CgIntentKey
-{
-	uint8		node[CG_FRAME_NODE_LEN];
-	int64		started;
-	uint64		statement;
-	uint32		database;
-	uint32		writer;
-	uint32		user;
-	uint32		relation;
-} CgIntentKey;
-
-typedef struct CgIntent
-{
-	CgIntentKey key;
-	ItemPointerData tid;
-	bool		stored;
-	bool		open;			/* false: the last batch was met */
-	bool		forwarded;		/* by a standby: we do not see its process */
-	bool		gone;			/* its process was gone before reading began */
-	TimestampTz taken;			/* when it was taken in */
-	bytea	   *frame;
-} CgIntent;
-
-/* CgIntent of all rows of cipguard.audit_intent. */
-extern HTAB *cg_intents(void);
-extern void cg_intent_key(const CgFrame *frame, CgIntentKey *key);
-extern void cg_intents_write(HTAB *intents);
-
-/* Is the process gone that wrote it, if that was one of this server? */
-extern bool cg_intent_lost(const CgIntentKey *key);
 
 /* Text of a query, NULL if it is not there. */
 extern char *cg_query_text(uint64 id);

@@ -21,7 +21,6 @@
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
-#include "storage/procarray.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -35,6 +34,7 @@
 #include "cipguard.h"
 #include "ingest_event.h"
 #include "ingest_state.h"
+#include "intent.h"
 #include "journal_key.h"
 #include "journal_read.h"
 
@@ -74,7 +74,7 @@ typedef struct CgView
 {
 	ReturnSetInfo *result;
 	List	   *states;
-	HTAB	   *intents;
+	HTAB	   *writers;
 	HTAB	   *queries;
 	MemoryContext context;		/* of the call */
 	MemoryContext record;		/* reset after each record */
@@ -90,15 +90,13 @@ typedef struct CgPendingQuery
 static void show_file(CgView *view, const CgSpoolFile *file);
 static void show(CgView *view, const uint8 *data, Size len);
 static void show_lost_intents(CgView *view);
-static void put(CgView *view, const CgFrame *frame, const uint8 *data,
-				Size len);
+static void put(CgView *view, const CgFrame *frame, CgProof proof);
 static void fill(const CgFrame *frame, CgProof proof, Datum *values,
 				 bool *nulls);
 static const char *fill_subjects(const CgFrame *frame, Datum *values,
 								 bool *nulls);
 static Datum columns_of(const CgFrame *frame);
 static bool subjects_of(const CgFrame *frame, Datum *subjects);
-static HTAB *make_table(const char *name, Size key, Size entry);
 
 /* journal() RETURNS SETOF record */
 PG_FUNCTION_INFO_V1(cipguard_journal);
@@ -106,6 +104,7 @@ Datum
 cipguard_journal(PG_FUNCTION_ARGS)
 {
 	CgView		view;
+	HASHCTL		ctl;
 	List	   *files;
 	ListCell   *lc;
 
@@ -119,10 +118,13 @@ cipguard_journal(PG_FUNCTION_ARGS)
 	view.record = AllocSetContextCreate(CurrentMemoryContext,
 										"cipguard journal",
 										ALLOCSET_DEFAULT_SIZES);
-	view.intents = make_table("cipguard intents", sizeof(CgIntentKey),
-							  sizeof(CgIntent));
-	view.queries = make_table("cipguard queries", sizeof(uint64),
-							  sizeof(CgPendingQuery));
+	view.writers = cg_intents_make();
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = sizeof(uint64);
+	ctl.entrysize = sizeof(CgPendingQuery);
+	ctl.hcxt = CurrentMemoryContext;
+	view.queries = hash_create("cipguard queries", 64, &ctl,
+							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	view.states = cg_spool_states(GetActiveSnapshot());
 	files = list_concat(cg_spool_files(InvalidOid),
 						cg_spool_files(MyDatabaseId));
@@ -131,18 +133,6 @@ cipguard_journal(PG_FUNCTION_ARGS)
 	show_lost_intents(&view);
 	MemoryContextDelete(view.record);
 	return (Datum) 0;
-}
-
-static HTAB *
-make_table(const char *name, Size key, Size entry)
-{
-	HASHCTL		ctl;
-
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.keysize = key;
-	ctl.entrysize = entry;
-	ctl.hcxt = CurrentMemoryContext;
-	return hash_create(name, 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 static void
@@ -177,12 +167,13 @@ static void
 show(CgView *view, const uint8 *data, Size len)
 {
 	CgFrame		frame;
-	CgIntentKey key;
-	CgIntent   *intent;
 	bool		found;
 
 	if (cg_frame_decode(data, len, &frame) != CG_OK ||
 		!cg_record_is_ours(&frame))
+		return;
+	cg_intents_see(view->writers, &frame, data, len, false);
+	if (cg_record_is_kind(&frame, CG_FRAME_END))
 		return;
 	if (cg_record_is_kind(&frame, CG_FRAME_QUERY))
 	{
@@ -195,19 +186,7 @@ show(CgView *view, const uint8 *data, Size len)
 									cg_record_text(&frame.text[CG_FRAME_DETAIL]));
 		return;
 	}
-	cg_intent_key(&frame, &key);
-	if (frame.flags & CG_FRAME_INTENT)
-	{
-		intent = hash_search(view->intents, &key, HASH_ENTER, &found);
-		intent->open = true;
-		intent->frame = MemoryContextAlloc(view->context, VARHDRSZ + len);
-		SET_VARSIZE(intent->frame, VARHDRSZ + len);
-		memcpy(VARDATA(intent->frame), data, len);
-		return;
-	}
-	if (frame.flags & CG_FRAME_LAST)
-		(void) hash_search(view->intents, &key, HASH_REMOVE, NULL);
-	put(view, &frame, data, len);
+	put(view, &frame, cg_journal_verify(data, len));
 }
 
 /* Those that are still open although their process is gone. */
@@ -215,29 +194,31 @@ static void
 show_lost_intents(CgView *view)
 {
 	HASH_SEQ_STATUS seq;
-	CgIntent   *intent;
-	CgFrame		frame;
+	CgWriter   *writer;
+	ListCell   *lc;
 
-	hash_seq_init(&seq, view->intents);
-	while ((intent = hash_seq_search(&seq)) != NULL)
-	{
-		const uint8 *data = (const uint8 *) VARDATA(intent->frame);
-		Size		len = VARSIZE(intent->frame) - VARHDRSZ;
+	hash_seq_init(&seq, view->writers);
+	while ((writer = hash_seq_search(&seq)) != NULL)
+		foreach(lc, writer->intents)
+		{
+			CgFrame		frame = ((CgIntent *) lfirst(lc))->decoded;
 
-		if (cg_intent_lost(&intent->key) &&
-			cg_frame_decode(data, len, &frame) == CG_OK)
-			put(view, &frame, data, len);
-	}
+			if (!cg_writer_gone(&writer->key))
+				break;
+			frame.values = 0;
+			frame.sealed_len = 0;
+			put(view, &frame, CG_PROOF_GOOD);
+		}
 }
 
 static void
-put(CgView *view, const CgFrame *frame, const uint8 *data, Size len)
+put(CgView *view, const CgFrame *frame, CgProof proof)
 {
 	Datum		values[OUT_COUNT];
 	bool		nulls[OUT_COUNT];
 	CgPendingQuery *query;
 
-	fill(frame, cg_journal_verify(data, len), values, nulls);
+	fill(frame, proof, values, nulls);
 	query = hash_search(view->queries, &frame->query, HASH_FIND, NULL);
 	if (query != NULL)
 	{
@@ -256,15 +237,22 @@ cipguard_audit_record(PG_FUNCTION_ARGS)
 	bytea	   *record = PG_GETARG_BYTEA_PP(0);
 	const uint8 *data = (const uint8 *) VARDATA_ANY(record);
 	Size		len = VARSIZE_ANY_EXHDR(record);
-	TupleDesc	desc;
+	TupleDesc	desc = fcinfo->flinfo->fn_extra;
 	Datum		values[OUT_COUNT];
 	bool		nulls[OUT_COUNT];
 	CgFrame		frame;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
-		desc->natts != OUT_COUNT)
-		elog(ERROR, "result of audit_record() is not as the library knows it");
-	desc = BlessTupleDesc(desc);
+	if (desc == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+			desc->natts != OUT_COUNT)
+			elog(ERROR, "result of audit_record() is not as the library knows it");
+		desc = BlessTupleDesc(desc);
+		MemoryContextSwitchTo(old);
+		fcinfo->flinfo->fn_extra = desc;
+	}
 	if (len >= CG_FRAME_MIN && cg_frame_length(data) == len &&
 		cg_frame_decode(data, len, &frame) == CG_OK)
 		fill(&frame, cg_journal_verify(data, len), values, nulls);
@@ -347,7 +335,7 @@ static const char *
 fill_subjects(const CgFrame *frame, Datum *values, bool *nulls)
 {
 	nulls[OUT_SUBJECTS] = true;
-	if (frame->flags & CG_FRAME_INTENT)
+	if ((frame->flags & CG_FRAME_INTENT) && frame->values == 0)
 		return "intent without its last batch: more can have been given away";
 	if (frame->sealed_len > 0)
 	{
@@ -393,12 +381,15 @@ subjects_of(const CgFrame *frame, Datum *subjects)
 	CgSubjects	list;
 	CgSubject	subject;
 	CgStatus	status;
+	Size		len;
+	uint8	   *plain = cg_journal_list(frame, &len);
 	Datum	   *elems;
 	int			max = 64;
 	int			n = 0;
 
-	if (!cg_record_subjects(frame, &list))
+	if (plain == NULL)
 		return false;
+	cg_subjects_begin(&list, plain, len);
 	elems = palloc(max * sizeof(Datum));
 	while (cg_subjects_next(&list, &subject, &status))
 	{
