@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_relation.h"
+#include "parser/parser.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"
@@ -311,6 +312,13 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_JUMBLE_STATE const JumbleState
 #else
 #define CG_JUMBLE_STATE JumbleState
+#endif
+
+/* 19 has no backslashes in plain strings any more. */
+#if PG_VERSION_NUM >= 190000
+#define CG_STANDARD_STRINGS		true
+#else
+#define CG_STANDARD_STRINGS		standard_conforming_strings
 #endif
 
 /* 19 brought COPY TO of partitioned tables. */

@@ -37,7 +37,6 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/analyze.h"
-#include "parser/parser.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/inval.h"
@@ -184,12 +183,12 @@ void
 cg_redact_activity(void)
 {
 	static char *buffer = NULL;
+	static size_t n = 0;
 	Message    *m = this_message();
 	volatile PgBackendStatus *entry = MyBEEntry;
 	const char *text;
 	size_t		room = CG_REDACT_BOUND(pgstat_track_activity_query_size);
 	size_t		len;
-	size_t		n;
 
 	if (!cg_redacts() || m->reported || (m->harmless && !m->touched) ||
 		!pgstat_track_activities || entry == NULL ||
@@ -198,7 +197,8 @@ cg_redact_activity(void)
 	m->reported = true;
 	text = entry->st_activity_raw;
 	len = strnlen(text, pgstat_track_activity_query_size - 1);
-	if (len == 0)
+	/* What was the result of it once does not change. */
+	if (len == n && (n == 0 || memcmp(text, buffer, n) == 0))
 		return;
 	if (buffer == NULL)
 		buffer = MemoryContextAllocExtended(TopMemoryContext, room,
@@ -208,7 +208,7 @@ cg_redact_activity(void)
 		cg_report_text(entry->st_state, "?");
 		return;
 	}
-	n = cg_redact_sql(text, len, standard_conforming_strings, buffer, room);
+	n = cg_redact_sql(text, len, CG_STANDARD_STRINGS, buffer, room);
 	if (n != len || memcmp(text, buffer, n) != 0)
 		cg_report_text(entry->st_state, buffer);
 }
@@ -334,7 +334,7 @@ has_constants(const char *text)
 	if (len == 0)
 		return false;
 	redacted = palloc(room);
-	cg_redact_sql(text, len, standard_conforming_strings, redacted, room);
+	cg_redact_sql(text, len, CG_STANDARD_STRINGS, redacted, room);
 	found = len > room / 2 || strchr(redacted, '?') != NULL;
 	pfree(redacted);
 	return found;
@@ -371,7 +371,7 @@ cg_state_run(QueryDesc *queryDesc)
 		char	   *redacted = MemoryContextAlloc(queryDesc->estate->es_query_cxt, room);
 
 		cg_redact_sql(queryDesc->sourceText, len,
-					  standard_conforming_strings, redacted, room);
+					  CG_STANDARD_STRINGS, redacted, room);
 		queryDesc->estate->es_sourceText = redacted;
 	}
 }
