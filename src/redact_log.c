@@ -328,9 +328,9 @@ cg_redact_report(ErrorData *edata, emit_log_hook_type next)
 	Kind		kind = kind_of(edata);
 	int			category = ERRCODE_TO_CATEGORY(edata->sqlerrcode);
 	bool		data = category == ERRCODE_DATA_EXCEPTION;
-	bool		names = edata->elevel >= ERROR &&
-	category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION &&
-	edata->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE;
+	bool		names = edata->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE &&
+	(category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
+	 edata->sqlerrcode == ERRCODE_UNDEFINED_SCHEMA);
 	char	   *statement = NULL;
 
 	if (sending || !cg_redacts())
