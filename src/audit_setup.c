@@ -29,6 +29,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -37,12 +38,16 @@
 
 #include "compat.h"
 
+#include "access.h"
 #include "acting.h"
 #include "audit_partition.h"
 #include "audit_relation.h"
+#include "audit_setup.h"
 #include "audit_store.h"
 #include "catalog.h"
 #include "cipguard.h"
+#include "event.h"
+#include "guard.h"
 #include "label.h"
 
 #define MONTHS_AHEAD	2
@@ -64,6 +69,7 @@ typedef enum CgTriggerState
 	TRIGGER_WRONG				/* disabled, or not as we make it */
 } CgTriggerState;
 
+static bool is_officer(void);
 static void check_table(Oid relid, bool named);
 static List *lock_tree(Oid relid);
 static Oid	trigger_function(const CgTriggerKind *kind);
@@ -77,13 +83,13 @@ static bool adds_tables(Node *statement);
 static void cover_tree(Oid relid);
 
 static const CgTriggerKind row_trigger = {
-	"cipguard_audit_row", "audit_row",
+	CG_ROW_TRIGGER, "audit_row",
 	TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
 	TRIGGER_TYPE_DELETE,
 	"INSERT OR UPDATE OR DELETE", "ROW"
 };
 static const CgTriggerKind truncate_trigger = {
-	"cipguard_audit_truncate", "audit_truncate",
+	CG_TRUNCATE_TRIGGER, "audit_truncate",
 	TRIGGER_TYPE_TRUNCATE,
 	"TRUNCATE", "STATEMENT"
 };
@@ -152,6 +158,9 @@ cipguard_unaudit_table(PG_FUNCTION_ARGS)
 	bool		cloned;
 	char	   *name;
 
+	if (!is_officer())
+		cg_guard_offend_now(relid, psprintf("stop auditing table \"%s\"",
+											get_rel_name(relid)));
 	(void) find_trigger(relid, &row_trigger, &cloned, &name);
 	if (cloned)
 		ereport(ERROR,
@@ -182,6 +191,13 @@ cipguard_unaudit_table(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Officers may have any table audited, and no longer. */
+static bool
+is_officer(void)
+{
+	return cg_has_privs_of(GetUserId(), get_role_oid(CG_ROLE_OFFICER, false));
+}
+
 /* Raises unless the caller may have this table audited. */
 static void
 check_table(Oid relid, bool named)
@@ -194,11 +210,15 @@ check_table(Oid relid, bool named)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relid)));
-	if (!cg_owns_relation(relid, GetUserId()))
+	if (!cg_owns_relation(relid, GetUserId()) && !is_officer())
+	{
+		cg_event_refused("auditing of a table", relid);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of table %s", name),
-				 errhint("Let the owner of the table or a superuser call the function.")));
+				 errhint("Let the owner of the table, a member of %s or a superuser call the function.",
+						 CG_ROLE_OFFICER)));
+	}
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
 		(relkind != RELKIND_FOREIGN_TABLE || named))
 		ereport(ERROR,
@@ -218,11 +238,12 @@ check_table(Oid relid, bool named)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("table \"%s\" belongs to cipguard", name)));
-	if (isOtherTempNamespace(nspoid))
+	if (isAnyTempNamespace(nspoid))
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("table \"%s\" is a temporary table of another session",
-						name)));
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a temporary table", name),
+				 errdetail("It goes with its session, without an event."),
+				 errhint("Audit tables that stay.")));
 }
 
 /* The table and all below it, locked, parents before children. */
