@@ -107,6 +107,7 @@ static Size bytes = 0;			/* of those from first on */
 static CommandId last_cid;
 static CgLevel *levels = NULL;
 static CgTarget targets[BRANCHES];
+static bool closing = false;	/* others end after us: nothing may wait */
 static SubTransactionId flushing = InvalidSubTransactionId;
 
 static ExecutorStart_hook_type prev_executor_start = NULL;
@@ -165,6 +166,7 @@ xact_ended(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_PREPARE:
 			if (count > 0)
 				flush();
+			closing = true;
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
@@ -176,6 +178,7 @@ xact_ended(XactEvent event, void *arg)
 				targets[i].at_end = InvalidOid;
 				targets[i].ahead_now = false;
 			}
+			closing = false;
 			levels = NULL;		/* they were in the transaction's memory */
 			first = 0;
 			flushing = InvalidSubTransactionId;
@@ -315,7 +318,7 @@ cg_buffer_add(CgAuditObject branch, const Datum *values, const bool *nulls)
 	last_cid = GetCurrentCommandId(true);
 	bytes += event->tuple->t_len;
 	count++;
-	if (count - first >= MAX_EVENTS || bytes >= MAX_BYTES)
+	if (count - first >= MAX_EVENTS || bytes >= MAX_BYTES || closing)
 		flush();
 }
 
