@@ -31,7 +31,8 @@ CREATE VIEW cipguard.disclosures AS
 	SELECT j.ts, j.kind, j.login_role, j.role, j.app_user, j.purpose,
 		j.relation, j.columns, j."values", j.subjects, j.remark,
 		j.client_addr, j.application_name, j.session_id, j.pid
-	FROM cipguard.journal() j;
+	FROM cipguard.journal() j
+	WHERE j.kind OPERATOR(pg_catalog.=) ANY ('{read,dump}'::text[]);
 REVOKE ALL ON TABLE cipguard.disclosures FROM PUBLIC;
 COMMENT ON VIEW cipguard.disclosures IS
 	'the disclosure journal of this server for auditors; order by ts';
