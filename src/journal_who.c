@@ -117,7 +117,8 @@ current_session(void)
 const CgWho *
 cg_journal_who(void)
 {
-	if (!IsTransactionState())
+	/* There are no catalogs before there is a database. */
+	if (!IsTransactionState() || !OidIsValid(MyDatabaseId))
 	{
 		if (who_pid != MyProcPid)
 			name_port_user();

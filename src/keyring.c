@@ -1,6 +1,6 @@
 /*
  * keyring.c
- *		Data keys and token keys, ready for use.
+ *		Data keys, token keys and the signing key of seals, ready for use.
  *
  * cipguard.data_key holds keys wrapped by the KEK (AES-256-KWP).  What is
  * wrapped is not the bare key but
@@ -187,6 +187,37 @@ cg_keyring_token(int32 domain, uint16 version, int suite, bool missing_ok)
 	return row->tokens[suite];
 }
 
+bool
+cg_keyring_secret(char kind, int32 owner, uint16 *version,
+				  uint8 key[CG_KEY_LEN])
+{
+	CgKeyRow   *row;
+
+	cg_keyring_refresh();
+	row = *version == 0 ? current_row(kind, owner) :
+		find_row(kind, owner, *version);
+	if (row == NULL && *version != 0)
+		return false;
+	if (row == NULL)
+		missing_key(kind, owner, 0);
+	unwrap(row, key);
+	*version = row->version;
+	return true;
+}
+
+uint16
+cg_keyring_newest(char kind, int32 owner)
+{
+	uint16		newest = 0;
+	int			i;
+
+	cg_keyring_refresh();
+	for (i = 0; i < num_rows; i++)
+		if (rows[i].kind == kind && rows[i].owner == owner)
+			newest = Max(newest, rows[i].version);
+	return newest;
+}
+
 /*
  * A wrong KEK must never make a second set of keys: the lock keeps two
  * sessions from both finding a key missing, and every key there is must open
@@ -233,6 +264,12 @@ cg_keyring_create_missing(void)
 			create_key(rel, CG_KEY_KIND_TOKEN, c.domain, NULL);
 			made++;
 		}
+	}
+	if (current_row(CG_KEY_KIND_SEAL, cg_name_hash(CG_SEAL_KEY_NAME)) == NULL)
+	{
+		create_key(rel, CG_KEY_KIND_SEAL, cg_name_hash(CG_SEAL_KEY_NAME),
+				   CG_SEAL_KEY_NAME);
+		made++;
 	}
 	for (i = 0; i < lengthof(domains); i++)
 		if (current_row(CG_KEY_KIND_TOKEN, cg_name_hash(domains[i])) == NULL)
@@ -481,6 +518,8 @@ missing_key(char kind, int32 owner, int version)
 
 	if (kind == CG_KEY_KIND_TOKEN)
 		snprintf(what, sizeof(what), "token key");
+	else if (kind == CG_KEY_KIND_SEAL)
+		snprintf(what, sizeof(what), "signing key of seals");
 	else if (c != NULL)
 		snprintf(what, sizeof(what), "data key of category \"%s\"",
 				 NameStr(c->name));

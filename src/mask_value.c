@@ -37,6 +37,7 @@
 #include "access.h"
 #include "cipguard.h"
 #include "display.h"
+#include "event.h"
 #include "gate.h"
 #include "guc.h"
 #include "journal.h"
@@ -249,11 +250,14 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 
 	/* SQL can make no proof, but it can make a null of its type. */
 	if (PG_ARGISNULL(4))
+	{
+		cg_event_refused("call of disclose_value", InvalidOid);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("only plans call %s", "cipguard.disclose_value()"),
 				 errhint("Select the column itself, or use %s.",
 						 "cipguard.disclose()")));
+	}
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	value = PG_GETARG_DATUM(0);

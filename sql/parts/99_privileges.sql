@@ -43,10 +43,56 @@ GRANT SELECT ON TABLE cipguard.audit_log TO cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
 	cipguard.audit_image(oid, bytea),
 	cipguard.audit_columns(oid, bytea, smallint[]),
+	cipguard.audit_note(bytea, integer),
 	cipguard.subject_tag(text),
 	cipguard.journal()
 	TO cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
+
+GRANT SELECT ON TABLE cipguard.worker_status TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.audit_spool, cipguard.audit_query TO cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.ingest() TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.audit_record(bytea) TO cipguard_auditor;
+-- They ask whether the caller has the attribute REPLICATION.
+GRANT EXECUTE ON FUNCTION
+	cipguard.ingest_frames(uuid, oid, integer, integer, bytea, bigint, bytea, boolean),
+	cipguard.ingest_lost(uuid, integer[], bigint[])
+	TO PUBLIC;
+GRANT EXECUTE ON FUNCTION cipguard.worker_status_rows() TO cipguard_officer, cipguard_auditor;
+
+GRANT EXECUTE ON FUNCTION cipguard.seal(), cipguard.purge_audit(timestamptz, text) TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION
+	cipguard.audit_verify(bigint, bigint),
+	cipguard.audit_canonical(bigint),
+	cipguard.audit_block_leaves(bigint),
+	cipguard.audit_block_preimage(bigint)
+	TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.audit_block, cipguard.audit_policy, cipguard.audit_purge TO cipguard_officer, cipguard_auditor;
+
+GRANT SELECT ON TABLE cipguard.audit_anchor TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.seal_public_key(),
+	cipguard.audit_checkpoint(),
+	cipguard.check_anchor(text),
+	cipguard.audit_proof(bigint),
+	cipguard.audit_consistency(bigint, bigint)
+	TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.app_key TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.app_public_key(text),
+	cipguard.add_app_key(text, text),
+	cipguard.revoke_app_key(text)
+	TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.app_identity() TO PUBLIC;
+-- Says why it refuses an officer.
+GRANT EXECUTE ON FUNCTION cipguard.anchor(boolean) TO cipguard_officer;
+
+GRANT EXECUTE ON FUNCTION
+	cipguard.open_maintenance(text, integer, regclass),
+	cipguard.close_maintenance()
+	TO cipguard_officer;
+GRANT SELECT ON TABLE cipguard.maintenance_windows TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.policy_statement() TO cipguard_officer, cipguard_auditor;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.

@@ -51,6 +51,7 @@ SQL
 
 my $spool = $node->data_dir . '/cipguard/journal';
 my $app = 0;
+my ($out, $err, $count);
 
 # Run SQL under an application user of its own; $want is what the journal has
 # of him then: kind, role, relation, columns and values, added up.
