@@ -34,14 +34,14 @@ INSERT INTO app.person SELECT g - 5000, g * 7919 % 10007, 'contact ' || g FROM g
 INSERT INTO app.person VALUES (9223372036854775807, -2, 'last'), (-9223372036854775808, -1, 'first');
 INSERT INTO app.named SELECT 'TELLTALE-' || repeat('x', g % 60) || g, g, 'contact ' || g FROM generate_series(1, 10000) g;
 INSERT INTO app.named VALUES (repeat('y', 2000), -1, 'long');
-SECURITY LABEL FOR cipguard ON COLUMN app.person.id IS 'subject';
 SECURITY LABEL FOR cipguard ON COLUMN app.person.contact IS 'name';
-SECURITY LABEL FOR cipguard ON COLUMN app.named.name IS 'subject';
 SECURITY LABEL FOR cipguard ON COLUMN app.named.contact IS 'name';
 CREATE INDEX ON app.person (place);
 CREATE INDEX ON app.named (place);
 GRANT SELECT ON app.person, app.named TO reader, clerk;
 RESET ROLE;
+SECURITY LABEL FOR cipguard ON COLUMN app.person.id IS 'subject';
+SECURITY LABEL FOR cipguard ON COLUMN app.named.name IS 'subject';
 ANALYZE app.client, app.person, app.named;
 -- Gives the process that calls it to the test, at a row of its choice.
 CREATE FUNCTION app.wait_at(at bigint, here bigint) RETURNS int LANGUAGE plpgsql VOLATILE AS
@@ -203,8 +203,8 @@ is($rolled_back, 'alive', 'a rollback looks nothing up');
 $user = recorded('reader', 'SELECT contact FROM app.person WHERE place = 1', 'read|reader|app.person|contact|1', 'one value');
 is(frames($user, 'values, statement IS NOT NULL, number IS NOT NULL'), '1|t|t', 'is one record');
 is(subjects($user, 'count(*)'), '1', 'with its subject');
-$user = recorded('reader', 'SELECT contact FROM app.person WHERE place BETWEEN 1 AND 10000 ORDER BY place', 'read|reader|app.person|contact|9996', 'many values');
-is(subjects($user, 'count(*), count(DISTINCT s), min(s::int), max(s::int)'), '9996|9996|-4999|5000', 'all subjects are there, each once');
+$user = recorded('reader', 'SELECT contact FROM app.person WHERE place BETWEEN 1 AND 10000 ORDER BY place', 'read|reader|app.person|contact|9994', 'many values');
+is(subjects($user, 'count(*), count(DISTINCT s), min(s::int), max(s::int)'), '9994|9994|-4999|5000', 'all subjects are there, each once');
 is(as($node, 'auditor', "SELECT max(cardinality(subjects)), count(*) FROM cipguard.disclosures WHERE app_user = '$user'"), '64|158', 'in batches of 64 at most');
 $user = recorded('reader', 'SELECT contact FROM app.person WHERE place < 0', 'read|reader|app.person|contact|2', 'the largest and the smallest');
 is(subjects($user, 'count(*), min(s::bigint), max(s::bigint)'), '2|-9223372036854775808|9223372036854775807', 'integers');
@@ -224,28 +224,48 @@ $user = recorded('reader', q(SELECT contact FROM app.person WHERE place = 1 AND 
 is(as($node, 'auditor', "SELECT DISTINCT query FROM cipguard.disclosures WHERE app_user = '$user'"), 'SELECT contact FROM app.person WHERE place = ? AND contact <> ?', 'are one, and are known');
 is(as($node, 'auditor', "SELECT count(DISTINCT statement), count(DISTINCT writer), count(DISTINCT query_id), bool_and(authentic) FROM cipguard.disclosures WHERE app_user = '$user'"), '2|1|1|t', 'of two statements of one process');
 
-# 6. The files.
+# 6. The files.  Each statement of a DO block is one.
+as($node, 'reader', 'DO $$BEGIN FOR i IN 1 .. 4000 LOOP PERFORM contact FROM app.person WHERE place = i; END LOOP; END$$');
 my @stat = stat($spool);
 is(sprintf('%04o', $stat[2] & 07777), '0700', 'nobody else reads the directory');
 my @journals = segments();
 cmp_ok(scalar(@journals), '>', 1, 'a segment that is full is followed by another');
 is(scalar(grep { (stat($_))[2] & 0077 } @journals), 0, 'nobody else reads them');
 cmp_ok((sort { $b <=> $a } map { -s } @journals)[0], '<', 1.5 * 1024 * 1024, 'none is much larger than was set');
-is(scalar(@journals), (map { /(\d+)$/ } $journals[-1])[0], 'their numbers have no gap');
+is($journals[-1] =~ /\.(\d+)$/ ? $1 + 0 : 0, scalar(@journals), 'their numbers have no gap');
 is(join("\n", find_bytes(\@journals, 'TELLTALE', '13900000001', 'contact 1', 'secret')), '', 'neither subjects nor values nor constants are in clear in them');
 refused($node, 'clerk', 'SELECT * FROM cipguard.disclosures', '42501', 'an ordinary role does not read the journal');
 refused($node, 'reader', 'SELECT * FROM cipguard.journal()', '42501', 'nor does a reader');
-
-# Records of each process follow one another.
-is(as($node, 'auditor', q(SELECT count(*) FILTER (WHERE number <> before + 1) FROM (SELECT number, lag(number, 1, 0::bigint) OVER (PARTITION BY node, writer, started ORDER BY number) AS before FROM cipguard.journal()) j)),
-	'0', 'no number is missing');
 
 # Many processes append at the same time.
 $count = as($node, 'auditor', 'SELECT count(*) FROM cipguard.disclosures');
 $node->pgbench('-n -c 4 -j 2 -t 200 -U reader', 0, [qr/processed: 800\/800/], [qr/^$/], 'concurrent readers',
 	{ '100_journal_read' => "\\set p random(1, 10000)\nSELECT contact FROM app.person WHERE place BETWEEN :p AND :p + 1;\n" });
-($out, $err) = run_as($node, 'auditor', q(SELECT bool_and(authentic), count(*) FILTER (WHERE number <> before + 1) FROM (SELECT authentic, number, lag(number, 1, 0::bigint) OVER (PARTITION BY node, writer, started ORDER BY number) AS before FROM cipguard.journal()) j));
-is("$out$err", 't|0', 'their records are whole');
+is(as($node, 'auditor', 'SELECT count(*) FILTER (WHERE authentic IS NOT TRUE) FROM cipguard.journal()'), '0', 'their records are whole');
+
+# Frames of a process (node, writer, start) name the ones before.
+sub frames_of
+{
+	my ($bytes) = @_;
+	my @frames;
+	push @frames, substr($bytes, 0, unpack('x4 N', $bytes), '') while length($bytes) >= 8;
+	return @frames;
+}
+
+sub broken_links
+{
+	my (%number, %mac, $broken);
+	foreach my $frame (map { frames_of(slurp_file($_)) } segments())
+	{
+		my $process = substr($frame, 20, 16) . substr($frame, 52, 12);
+		my $number = unpack('x64 Q>', $frame);
+		$broken++ if $number != ($number{$process} // 0) + 1 || substr($frame, 72, 32) ne ($mac{$process} // "\0" x 32);
+		$number{$process} = $number;
+		$mac{$process} = substr($frame, -32);
+	}
+	return ($broken // 0, scalar(keys %number) > 20);
+}
+is(join(' ', broken_links()), '0 1', 'the records of each process are a chain');
 
 # 7. A crash keeps what was complete.
 $user = recorded('reader', 'BEGIN; SELECT phone FROM app.client_masked', 'read|reader|app.client|phone|100', 'before the crash');
@@ -297,19 +317,7 @@ like($err, qr/WARNING:  ZC012: 7\d{4} bytes of/, 'and the auditor is told');
 
 # A byte that is changed makes it no frame; changed with its checksum, it is
 # one that is not authentic.
-my ($frame) = grep { index($_, 'app.client') >= 0 } frames_of($content);
-sub frames_of
-{
-	my ($bytes) = @_;
-	my @frames;
-	while (length($bytes) >= 8)
-	{
-		my $len = unpack('N', substr($bytes, 4, 4));
-		push @frames, substr($bytes, 0, $len, '');
-	}
-	return @frames;
-}
-
+my ($frame) = grep { substr($_, 144, 6) eq "\0\4read" } frames_of($content);
 sub crc32c
 {
 	my $crc = 0xffffffff;
@@ -422,10 +430,14 @@ $node->append_conf('postgresql.conf', "cipguard.spool_directory = '$outside'\nci
 $node->reload;
 $node->poll_query_until('postgres', "SELECT current_setting('cipguard.spool_directory') = '$outside'") or die;
 $user = recorded('reader', $select, 'read|reader|app.client|phone|3', 'a directory outside of the data directory', dies => 1);
-cmp_ok(scalar(segments($outside)), '>', 0, 'has the records');
+cmp_ok(scalar(my @outside = segments($outside)), '>', 0, 'has the records');
 is(as($node, undef, "SELECT count(*) FROM pg_settings WHERE name = 'cipguard.spool_directory' AND setting = '$outside'"), '1', 'a superuser sees where');
 refused($node, 'reader', 'SHOW cipguard.spool_directory', '42501', 'others do not');
-refused($node, undef, q(ALTER SYSTEM SET cipguard.spool_directory = 'relative'), '22023', 'it must be absolute');
+$offset = -s $node->logfile;
+$node->append_conf('postgresql.conf', "cipguard.spool_directory = 'relative'\n");
+$node->reload;
+$node->wait_for_log(qr/invalid value for parameter "cipguard.spool_directory": "relative"/, $offset);
+is(as($node, undef, 'SHOW cipguard.spool_directory'), $outside, 'it must be absolute');
 $node->append_conf('postgresql.conf', "cipguard.spool_directory = ''\n");
 $node->reload;
 $node->poll_query_until('postgres', "SELECT current_setting('cipguard.spool_directory') = ''") or die;
@@ -452,7 +464,7 @@ $node->restart;
 my $keyless = 'SELECT contact FROM app.person WHERE place = 1';
 $user = recorded('reader', $keyless, 'read|reader|app.person|contact|1', 'without a key', dies => 1);
 is(frames($user, 'subjects IS NULL, authentic IS NULL, remark'), 't|t|subjects left out: no key', 'subjects are left out');
-is(as($node, 'auditor', 'SELECT DISTINCT remark FROM cipguard.disclosures WHERE remark IS NOT NULL ORDER BY 1'), "subjects cannot be decrypted\nsubjects left out: no key", 'and those there are cannot be read');
+is(as($node, 'auditor', 'SELECT DISTINCT remark FROM cipguard.disclosures WHERE remark NOT LIKE \'intent without%\' ORDER BY 1'), "subjects cannot be decrypted\nsubjects left out: no key", 'and those there are cannot be read');
 
 # 12. Without preloading nothing is recorded, and nothing fails.
 $node->append_conf('postgresql.conf', "shared_preload_libraries = ''\ncipguard.kek_file = '" . new_kek('main') . "'\n");
