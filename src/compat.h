@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_relation.h"
+#include "parser/parser.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -351,6 +352,13 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_JUMBLE_STATE const JumbleState
 #else
 #define CG_JUMBLE_STATE JumbleState
+#endif
+
+/* 19 has no backslashes in plain strings any more. */
+#if PG_VERSION_NUM >= 190000
+#define CG_STANDARD_STRINGS		true
+#else
+#define CG_STANDARD_STRINGS		standard_conforming_strings
 #endif
 
 /* 19 brought COPY TO of partitioned tables. */

@@ -36,6 +36,7 @@
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/elog.h"
 #include "utils/guc.h"
@@ -265,8 +266,13 @@ redact_utility(PlannedStmt *pstmt, const char *query_string,
 	standard_ProcessUtility;
 	MemoryContext memory = CurrentMemoryContext;
 	bool		explain = IsA(pstmt->utilityStmt, ExplainStmt);
+	const char *query = debug_query_string;
+	char	   *worker_text;
 
 	cg_state_utility(pstmt);
+	worker_text = cg_worker_text(pstmt);
+	if (worker_text != NULL)
+		debug_query_string = worker_text;
 	if (IsA(pstmt->utilityStmt, CreateExtensionStmt))
 		bodies_checked = check_function_bodies;
 	if (explain)
@@ -278,11 +284,15 @@ redact_utility(PlannedStmt *pstmt, const char *query_string,
 	}
 	PG_CATCH();
 	{
+		if (worker_text != NULL)
+			debug_query_string = query;
 		if (explain)
 			cg_armor_depth--;
 		rethrow(memory, NULL);
 	}
 	PG_END_TRY();
+	if (worker_text != NULL)
+		debug_query_string = query;
 	if (explain)
 		cg_armor_depth--;
 }

@@ -21,7 +21,6 @@
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "parser/parser.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 
@@ -146,7 +145,7 @@ redacted_statement(const ErrorData *edata)
 		begin += strcspn(text + begin, " 0123456789'\"$");
 		begin += strspn(text + begin, " ");
 	}
-	sql = redacted_sql(edata, text + begin, standard_conforming_strings,
+	sql = redacted_sql(edata, text + begin, CG_STANDARD_STRINGS,
 					   false);
 	out = sql == NULL ? NULL : room_for(edata, begin + strlen(sql) + 1);
 	if (out != NULL)
@@ -166,7 +165,7 @@ redacted_plan(const ErrorData *edata)
 
 	if (out != NULL)
 		cg_redact_plan(edata->message, len, plan_query,
-					   standard_conforming_strings, out, room);
+					   CG_STANDARD_STRINGS, out, room);
 	return out;
 }
 
@@ -211,7 +210,7 @@ understood(const ErrorData *edata)
 
 	if (out == NULL)
 		return NULL;
-	n = cg_redact_sql_strictly(text, len, standard_conforming_strings, out,
+	n = cg_redact_sql_strictly(text, len, CG_STANDARD_STRINGS, out,
 							   room - 3);
 	strcpy(out + n, n == 0 || out[n - 1] == '?' ? "?" : " ?");
 	return out;
@@ -329,9 +328,9 @@ cg_redact_report(ErrorData *edata, emit_log_hook_type next)
 	Kind		kind = kind_of(edata);
 	int			category = ERRCODE_TO_CATEGORY(edata->sqlerrcode);
 	bool		data = category == ERRCODE_DATA_EXCEPTION;
-	bool		names = edata->elevel >= ERROR &&
-	category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION &&
-	edata->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE;
+	bool		names = edata->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE &&
+	(category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
+	 edata->sqlerrcode == ERRCODE_UNDEFINED_SCHEMA);
 	char	   *statement = NULL;
 
 	if (sending || !cg_redacts())
@@ -343,7 +342,7 @@ cg_redact_report(ErrorData *edata, emit_log_hook_type next)
 	if (debug_query_string != NULL)
 		statement = stops_parser(edata) ? understood(edata) :
 			redacted_sql(edata, debug_query_string,
-						 standard_conforming_strings, names);
+						 CG_STANDARD_STRINGS, names);
 	if (stops_parser(edata))
 		cg_replace_activity(statement ? statement : "?");
 	else if (edata->elevel >= ERROR)

@@ -38,8 +38,7 @@ static void put_escaped(Plan *p, const char *text, size_t len);
 static bool take_query(Plan *p, const char *query, bool standard_strings);
 static void take_body(Plan *p);
 static bool line_has_figures(const Plan *p);
-static bool is_figure(const Plan *p, const char *number, size_t len,
-					  bool figures);
+static bool is_figure(const Plan *p, const char *number, bool figures);
 static void take_identifier(Plan *p);
 static void skip_string(Plan *p);
 static bool is_name(unsigned char c);
@@ -209,7 +208,7 @@ take_body(Plan *p)
 		{
 			while (p->at < p->end && (is_name(*p->at) || *p->at == '.'))
 				p->at++;
-			if (is_figure(p, begin, p->at - begin, figures))
+			if (is_figure(p, begin, figures))
 				put(p, begin, p->at - begin);
 			else
 				put(p, "?", 1);
@@ -245,7 +244,7 @@ line_has_figures(const Plan *p)
 
 /* A number that ends where the plan is now. */
 static bool
-is_figure(const Plan *p, const char *number, size_t len, bool figures)
+is_figure(const Plan *p, const char *number, bool figures)
 {
 	switch (p->format)
 	{

@@ -37,7 +37,6 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/analyze.h"
-#include "parser/parser.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/inval.h"
@@ -83,6 +82,7 @@ static bool is_whole(const char *text, int location, int len);
 static bool is_suspect(Node *node, void *context);
 static bool is_suspect_relation(Oid relid);
 static bool is_user_function(Oid funcid, void *context);
+static char *redacted_copy(MemoryContext context, const char *text);
 static bool has_constants(const char *text);
 static bool spares(const Node *utility);
 
@@ -184,12 +184,12 @@ void
 cg_redact_activity(void)
 {
 	static char *buffer = NULL;
+	static size_t n = 0;
 	Message    *m = this_message();
 	volatile PgBackendStatus *entry = MyBEEntry;
 	const char *text;
 	size_t		room = CG_REDACT_BOUND(pgstat_track_activity_query_size);
 	size_t		len;
-	size_t		n;
 
 	if (!cg_redacts() || m->reported || (m->harmless && !m->touched) ||
 		!pgstat_track_activities || entry == NULL ||
@@ -198,7 +198,8 @@ cg_redact_activity(void)
 	m->reported = true;
 	text = entry->st_activity_raw;
 	len = strnlen(text, pgstat_track_activity_query_size - 1);
-	if (len == 0)
+	/* What was the result of it once does not change. */
+	if (len == n && (n == 0 || memcmp(text, buffer, n) == 0))
 		return;
 	if (buffer == NULL)
 		buffer = MemoryContextAllocExtended(TopMemoryContext, room,
@@ -208,7 +209,7 @@ cg_redact_activity(void)
 		cg_report_text(entry->st_state, "?");
 		return;
 	}
-	n = cg_redact_sql(text, len, standard_conforming_strings, buffer, room);
+	n = cg_redact_sql(text, len, CG_STANDARD_STRINGS, buffer, room);
 	if (n != len || memcmp(text, buffer, n) != 0)
 		cg_report_text(entry->st_state, buffer);
 }
@@ -323,20 +324,31 @@ is_user_function(Oid funcid, void *context)
 	return funcid >= FirstNormalObjectId;
 }
 
+static char *
+redacted_copy(MemoryContext context, const char *text)
+{
+	size_t		len = strlen(text);
+	size_t		room = Min(CG_REDACT_BOUND(len), CG_REDACT_MAX);
+	char	   *copy = MemoryContextAlloc(context, room);
+
+	cg_redact_sql(text, len, CG_STANDARD_STRINGS, copy, room);
+	return copy;
+}
+
+/* What is cut counts as one. */
 static bool
 has_constants(const char *text)
 {
-	size_t		len = text == NULL ? 0 : strlen(text);
-	size_t		room = Min(CG_REDACT_BOUND(len), CG_REDACT_MAX);
-	char	   *redacted;
+	char	   *copy;
 	bool		found;
 
-	if (len == 0)
+	if (text == NULL)
 		return false;
-	redacted = palloc(room);
-	cg_redact_sql(text, len, standard_conforming_strings, redacted, room);
-	found = len > room / 2 || strchr(redacted, '?') != NULL;
-	pfree(redacted);
+	if (strlen(text) >= CG_REDACT_MAX / 2)
+		return true;
+	copy = redacted_copy(CurrentMemoryContext, text);
+	found = strchr(copy, '?') != NULL;
+	pfree(copy);
 	return found;
 }
 
@@ -365,15 +377,9 @@ cg_state_run(QueryDesc *queryDesc)
 	/* Parallel workers report the text that they are given. */
 	if (queryDesc->plannedstmt->parallelModeNeeded &&
 		queryDesc->sourceText != NULL && !cg_statement_harmless())
-	{
-		size_t		len = strlen(queryDesc->sourceText);
-		size_t		room = Min(CG_REDACT_BOUND(len), CG_REDACT_MAX);
-		char	   *redacted = MemoryContextAlloc(queryDesc->estate->es_query_cxt, room);
-
-		cg_redact_sql(queryDesc->sourceText, len,
-					  standard_conforming_strings, redacted, room);
-		queryDesc->estate->es_sourceText = redacted;
-	}
+		queryDesc->estate->es_sourceText =
+			redacted_copy(queryDesc->estate->es_query_cxt,
+						  queryDesc->sourceText);
 }
 
 /* Those that it ran itself came in between. */
@@ -417,6 +423,16 @@ spares(const Node *utility)
 		default:
 			return false;
 	}
+}
+
+char *
+cg_worker_text(PlannedStmt *pstmt)
+{
+	if (!cg_redacts() || debug_query_string == NULL ||
+		(!IsA(pstmt->utilityStmt, IndexStmt) &&
+		 !IsA(pstmt->utilityStmt, AlterTableStmt)))
+		return NULL;
+	return redacted_copy(CurrentMemoryContext, debug_query_string);
 }
 
 void

@@ -41,6 +41,12 @@ extern void cg_state_ran(QueryDesc *queryDesc);
 extern void cg_state_utility(PlannedStmt *pstmt);
 
 /*
+ * The text that the parallel workers of a utility statement are to report, or
+ * NULL if it may be the text itself.
+ */
+extern char *cg_worker_text(PlannedStmt *pstmt);
+
+/*
  * Called before a plan is finished: was it run by this very message, and is
  * its text all of its source?  Else what it touched says too little.
  */
