@@ -129,6 +129,24 @@ is(logged($user), '200|200', 'a statement of several batches');
 is(as($node, undef, 'SELECT count(*) FROM cipguard.audit_intent'), '0', 'which completes leaves no intent');
 is(as($node, undef, "SELECT count(*) FROM cipguard.audit_query WHERE text LIKE 'SELECT contact FROM app.client WHERE id <= ?'"), '1', 'the text of a query is kept once');
 
+# Logins happen outside of any database: each takes in its own, and those of
+# databases that do not exist.
+as($node, undef, 'CREATE DATABASE other');
+as($node, undef, 'CREATE EXTENSION cipguard CASCADE', db => 'other');
+$node->append_conf('postgresql.conf', "cipguard.log_logins = all\n");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT setting = 'all' FROM pg_settings WHERE name = 'cipguard.log_logins'") or die;
+run_as($node, $_->[0], 'SELECT 1', db => $_->[1]) foreach ([ 'clerk', 'postgres' ], [ 'clerk', 'other' ], [ 'clerk', 'nowhere' ]);
+$node->append_conf('postgresql.conf', "cipguard.log_logins = off\n");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT setting = 'off' FROM pg_settings WHERE name = 'cipguard.log_logins'") or die;
+as($node, undef, 'SELECT cipguard.ingest()', db => $_) foreach qw(postgres other);
+is(as($node, undef, q(SELECT action, substring(detail, 'database "[^"]*": user "[^"]*"'), login_role FROM cipguard.audit_log WHERE action = 'LOGIN' AND detail LIKE '%"clerk"%' ORDER BY seq), db => $_),
+	qq(LOGIN|database "$_": user "clerk"|clerk\nLOGIN|database "nowhere": user "clerk"|clerk), "logins in the log of $_") foreach qw(postgres other);
+as($node, undef, 'DROP DATABASE other');
+is(as($node, 'auditor', "SELECT DISTINCT action, relation, login_role, cur_role, application_name FROM cipguard.audit_log WHERE app_user = '$user'"),
+	'DISCLOSURE|app.client|reader|reader|131_ingest.pl', 'the log shows disclosures beside changes');
+
 # 2. Who may, and who may not.
 refused($node, 'reader', 'SELECT cipguard.ingest()', '42501', 'a reader takes nothing in');
 refused($node, 'reader', "SELECT cipguard.audit_record('\\x00')", '42501', 'and reads no record');
