@@ -591,18 +591,12 @@ name_events(CgCheck *check, CgCheckBlock *block)
 		finish_block(block);
 		return;
 	}
-	if (block->n != block->expected)
-		cg_check_error(check, block->number, -1, "events differ",
-					   INT64_FORMAT " events instead of " INT64_FORMAT,
-					   block->n, block->expected);
-	else
-		cg_check_error(check, block->number, -1, "events differ",
-					   "they do not give the root of the block");
-	errors = check->errors;
 	if (!cg_print_read(block->number, block->expected, &prints))
 	{
-		cg_check_note(check, block->number, "no fingerprints",
-					  "its events cannot be named");
+		cg_check_error(check, block->number, -1, "events differ",
+					   INT64_FORMAT " events instead of " INT64_FORMAT
+					   ", or others; without fingerprints they cannot be named",
+					   block->n, block->expected);
 		finish_block(block);
 		return;
 	}
@@ -651,8 +645,8 @@ name_events(CgCheck *check, CgCheckBlock *block)
 		k++;
 	}
 	if (check->errors == errors)
-		cg_check_note(check, block->number, "fingerprints changed",
-					  "they fit the events as these are now, so no event can be named");
+		cg_check_error(check, block->number, -1, "events differ",
+					   "they do not give the root of the block; the fingerprints were changed along with them");
 	pfree(prints);
 	finish_block(block);
 }
