@@ -26,6 +26,7 @@
 #include "plan_search.h"
 #include "protect.h"
 #include "view_write.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -54,6 +55,7 @@ _PG_init(void)
 	cg_event_init();
 	cg_audit_init();
 	cg_journal_init();
+	cg_worker_init();
 
 	if (cg_preloaded)
 		cg_kek_fetch_at_start();

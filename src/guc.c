@@ -41,13 +41,17 @@ bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
 int			cg_on_audit_failure = CG_FAILURE_MASK;
 char	   *cg_spool_directory = NULL;
+int			cg_spool_keep = 7 * 24 * 3600;
 int			cg_spool_segment_size = 16;
 int			cg_spool_sync = CG_SYNC_OFF;
 char	   *cg_purpose = NULL;
+bool		cg_redact_log = false;
 int			cg_seal_heartbeat = 60;
 char	   *cg_seal_origin_name = NULL;
 char	   *cg_app_token = NULL;
 char	   *cg_app_user = NULL;
+char	   *cg_forward_conninfo = NULL;
+int			cg_worker_interval = 5;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
 uint64		cg_kek_generation = 1;
@@ -123,6 +127,14 @@ cg_guc_init(void)
 							   PGC_USERSET, 0,
 							   check_claim, assign_app_user, NULL);
 
+	DefineCustomStringVariable(CG_SCHEMA ".forward_conninfo",
+							   "Connection by which a standby sends its disclosure journal to the primary.",
+							   "The database is added. Empty: primary_conninfo.",
+							   &cg_forward_conninfo,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+
 	DefineCustomStringVariable(CG_SCHEMA ".kek_command",
 							   "Shell command that prints the key-encryption key.",
 							   "64 hexadecimal digits or base64 of 32 bytes. Takes precedence over cipguard.kek_file.",
@@ -190,6 +202,16 @@ cg_guc_init(void)
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
 
+	/* What one session knows of its statements is needed in all of them. */
+	if (cg_preloaded)
+		DefineCustomBoolVariable(CG_SCHEMA ".redact_log",
+								 "Removes constants and parameters from what is logged of statements.",
+								 "In databases with the extension, unless a statement touches no protected column. Takes effect with shared_preload_libraries.",
+								 &cg_redact_log,
+								 true,
+								 PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+								 NULL, NULL, NULL);
+
 	DefineCustomIntVariable(CG_SCHEMA ".seal_heartbeat",
 							"Time after which a block of the audit log is closed although nothing has happened.",
 							"Zero closes none. A longer gap between blocks shows that nothing was sealed.",
@@ -214,6 +236,14 @@ cg_guc_init(void)
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
 							   check_spool_directory, assign_spool_directory,
 							   NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".spool_keep",
+							"Time that segments of the disclosure journal are kept after they were taken into the audit log.",
+							"A database that is recovered to a point in time further back loses disclosures made since.",
+							&cg_spool_keep,
+							7 * 24 * 3600, 0, 366 * 24 * 3600,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
 
 	DefineCustomIntVariable(CG_SCHEMA ".spool_segment_size",
 							"Size at which a segment of the disclosure journal is followed by another.",
@@ -241,6 +271,14 @@ cg_guc_init(void)
 								 true,
 								 PGC_POSTMASTER, 0,
 								 NULL, NULL, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".worker_interval",
+							"Time between two cycles of the audit log's worker.",
+							"0 switches the workers off. Takes effect with shared_preload_libraries.",
+							&cg_worker_interval,
+							5, 0, 86400,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved(CG_SCHEMA);
 }

@@ -78,7 +78,7 @@
 #define MAX_VALUES		65536
 #define MAX_ENTRIES		256		/* then all are written: bounds the memory */
 #define KEPT_ENTRIES	16		/* for the next statement */
-#define KEPT_BYTES		(512 * 1024)
+#define KEPT_COLUMNS	8
 #define RELATION_LEN	(4 * NAMEDATALEN + 8)	/* every byte may be a quote */
 
 typedef enum CgEntryState
@@ -95,21 +95,33 @@ struct CgDisclosed
 	CgEntryState state;
 	CgWho		who;
 	Oid			relid;
-	uint64		names;			/* names_generation of the next, */
+	uint64		names;			/* names_generation of what was looked up */
 	char		relation[RELATION_LEN]; /* qualified name */
 	uint64		query;
 	int			frames;			/* that are written; the first is the intent */
-	uint16		flags;
 	uint64		limit;			/* of values; at first 1 */
 	uint64		values;			/* since it was written last */
+	uint16		flags;			/* of the next frame */
 	CgSubjectSet subjects;
 
+	uint8	   *texts;			/* as in the frame; NULL: to be made */
+	Size		text_len;
+	uint8	   *text_buffer;
+	Size		text_max;
 	/* Columns stay when it was written: later batches are of them, too. */
 	uint16		num_columns;
 	uint32		column_len;
 	uint32		column_max;
 	uint8	   *column_bytes;	/* as in the frame */
 	uint64		seen[MaxHeapAttributeNumber / 64 + 1];
+
+	/* Those of the statement before: most disclose the same. */
+	int			num_kept;
+	struct
+	{
+		AttrNumber	attnum;
+		uint32		end;		/* in column_bytes */
+	}			kept[KEPT_COLUMNS];
 };
 
 static void journal_run(CG_EXECUTOR_RUN_PARAMS);
@@ -124,10 +136,10 @@ static void prepare(void);
 static bool begin(CgDisclosed *d);
 static bool flush(CgDisclosed *d);
 static int	failure_level(void);
+static void make_texts(CgDisclosed *d);
 static bool incomplete(const CgDisclosed *d);
 static void reset(CgDisclosed *d);
 static void set_text(CgFrame *frame, int i, const char *s);
-static void start_frame(CgFrame *frame, const CgDisclosed *d, uint16 flags);
 static bool write_batch(CgDisclosed *d, uint16 flags, int elevel);
 static uint64 record_query(void);
 static bool record_event(const char *what, Oid relid, const char *detail,
@@ -151,6 +163,7 @@ static MemoryContext entry_context = NULL;
 static CgDisclosed *entries = NULL; /* of this statement */
 static int	num_entries = 0;
 static CgDisclosed *idle = NULL;	/* of earlier ones */
+static int	num_idle = 0;
 static uint8 *list = NULL;		/* buffer of journal_file.c */
 
 void
@@ -299,7 +312,7 @@ end_statement(int elevel)
 {
 	CgDisclosed *d;
 	bool		written = false;
-	int			n = 0;
+	bool		large = false;
 
 	if (entries == NULL)
 		return;
@@ -334,15 +347,15 @@ end_statement(int elevel)
 		d->num_columns = 0;
 		d->column_len = 0;
 		memset(d->seen, 0, sizeof(d->seen));
+		large = large || cg_set_is_large(&d->subjects);
 		d->next = idle;
 		idle = d;
+		num_idle++;
 	}
-	for (d = idle; d != NULL; d = d->next)
-		n++;
-	if (n > KEPT_ENTRIES ||
-		MemoryContextMemAllocated(entry_context, true) > KEPT_BYTES)
+	if (num_idle > KEPT_ENTRIES || large)
 	{
 		idle = NULL;
+		num_idle = 0;
 		MemoryContextReset(entry_context);
 	}
 	num_entries = 0;
@@ -387,33 +400,37 @@ cg_journal_entry(Oid relid)
 	if (num_entries >= MAX_ENTRIES)
 		end_statement(end_level());
 
-	for (p = &idle; *p != NULL; p = &(*p)->next)
-		if ((*p)->relid == relid)
+	for (p = &idle; (d = *p) != NULL; p = &d->next)
+		if (d->relid == relid)
 			break;
-	d = *p;
-	if (d != NULL)
-		*p = d->next;
-	else
+	if (d == NULL)
 	{
 		d = MemoryContextAllocZero(entry_context, sizeof(CgDisclosed));
 		d->relid = relid;
+		d->limit = 1;
 		cg_set_init(&d->subjects, entry_context);
+		d->next = idle;
+		idle = d;
+		num_idle++;
+		p = &idle;
 	}
-	/* Not to be lost track of if a look-up raises. */
-	d->next = idle;
-	idle = d;
 	if (d->names != names_generation)
 	{
 		uint64		generation = names_generation;
 
 		d->names = 0;
+		d->texts = NULL;
+		d->num_kept = 0;
 		relation_name(relid, d->relation);
 		d->names = generation;
 	}
 	if (d->who.stamp != who->stamp)
+	{
+		d->texts = NULL;
 		d->who = *who;
-	d->limit = 1;
-	idle = d->next;
+	}
+	*p = d->next;
+	num_idle--;
 	d->next = entries;
 	entries = d;
 	num_entries++;
@@ -431,6 +448,15 @@ cg_journal_column(CgDisclosed *d, AttrNumber attnum)
 		(d->seen[attnum >> 6] & bit) != 0)
 		return;
 
+	cg_set_forget(&d->subjects);
+	d->seen[attnum >> 6] |= bit;
+	if (d->num_columns < d->num_kept &&
+		d->kept[d->num_columns].attnum == attnum)
+	{
+		d->column_len = d->kept[d->num_columns].end;
+		d->num_columns++;
+		return;
+	}
 	name = attnum == 0 ? pstrdup("*") : get_attname(d->relid, attnum, true);
 	len = name == NULL ? 0 : strlen(name);
 	if (d->column_max - d->column_len < CG_FRAME_COLUMN_MAX + len)
@@ -446,9 +472,14 @@ cg_journal_column(CgDisclosed *d, AttrNumber attnum)
 	d->column_len += cg_frame_put_column(d->column_bytes + d->column_len,
 										 attnum, name == NULL ? "" : name,
 										 (uint16) len);
+	d->num_kept = Min(d->num_kept, d->num_columns);
+	if (d->num_columns == d->num_kept && d->num_kept < KEPT_COLUMNS)
+	{
+		d->kept[d->num_kept].attnum = attnum;
+		d->kept[d->num_kept].end = d->column_len;
+		d->num_kept++;
+	}
 	d->num_columns++;
-	d->seen[attnum >> 6] |= bit;
-	cg_set_forget(&d->subjects);
 	if (name != NULL)
 		pfree(name);
 }
@@ -524,8 +555,11 @@ begin(CgDisclosed *d)
 		if (incomplete(d))
 			(void) write_batch(d, CG_FRAME_LAST, failure_level());
 		reset(d);
+		d->texts = NULL;
 		d->who = *who;
 	}
+	if (d->texts == NULL)
+		make_texts(d);
 	if (d->state == CG_ENTRY_NEW)
 	{
 		d->query = record_query();
@@ -558,6 +592,28 @@ flush(CgDisclosed *d)
 	if (d->frames == 0)
 		cg_set_clear(&d->subjects);
 	return false;
+}
+
+/* The texts of its frames. */
+static void
+make_texts(CgDisclosed *d)
+{
+	CgFrame		frame;
+
+	memset(&frame, 0, sizeof(frame));
+	cg_journal_name_frame(&frame, &d->who);
+	cg_journal_name_texts(&frame, &d->who);
+	set_text(&frame, CG_FRAME_KIND, CG_FRAME_READ);
+	set_text(&frame, CG_FRAME_RELATION, d->relation);
+	d->text_len = cg_frame_texts_len(&frame);
+	if (d->text_len > d->text_max)
+	{
+		d->text_max = 0;
+		d->text_buffer = MemoryContextAlloc(entry_context, d->text_len);
+		d->text_max = d->text_len;
+	}
+	d->texts = d->text_buffer;
+	(void) cg_frame_put_texts(&frame, d->texts);
 }
 
 /* Has it something to say when the statement ends? */
@@ -609,30 +665,24 @@ set_text(CgFrame *frame, int i, const char *s)
 	frame->text[i].len = (uint16) len;
 }
 
-static void
-start_frame(CgFrame *frame, const CgDisclosed *d, uint16 flags)
-{
-	memset(frame, 0, sizeof(*frame));
-	frame->flags = flags;
-	frame->statement = statement;
-	frame->query = d->query;
-	frame->relation = d->relid;
-	cg_journal_name_frame(frame, &d->who);
-	set_text(frame, CG_FRAME_KIND, CG_FRAME_READ);
-	set_text(frame, CG_FRAME_RELATION, d->relation);
-	frame->columns = d->num_columns;
-	frame->column_bytes = d->column_bytes;
-	frame->column_len = d->column_len;
-}
-
 /* Write what an entry has collected, and empty it. */
 static bool
 write_batch(CgDisclosed *d, uint16 flags, int elevel)
 {
 	CgFrame		frame;
 
-	start_frame(&frame, d, flags | d->flags);
+	memset(&frame, 0, sizeof(frame));
+	cg_journal_name_frame(&frame, &d->who);
+	frame.flags |= flags | d->flags;
+	frame.statement = statement;
+	frame.query = d->query;
+	frame.relation = d->relid;
 	frame.values = d->values;
+	frame.columns = d->num_columns;
+	frame.column_bytes = d->column_bytes;
+	frame.column_len = d->column_len;
+	frame.text_bytes = d->texts;
+	frame.text_len = d->text_len;
 	if (!cg_journal_append(&frame, list, cg_set_pack(&d->subjects, list),
 						   elevel))
 		return false;
@@ -674,9 +724,11 @@ static bool
 record_event(const char *what, Oid relid, const char *detail, int elevel)
 {
 	CgFrame		frame;
+	const CgWho *who;
 	char		relation[RELATION_LEN] = "";
 
 	prepare();
+	who = cg_journal_who();
 	if (OidIsValid(relid) && IsTransactionState())
 		relation_name(relid, relation);
 	memset(&frame, 0, sizeof(frame));
@@ -684,7 +736,8 @@ record_event(const char *what, Oid relid, const char *detail, int elevel)
 	if (OidIsValid(MyDatabaseId))
 		frame.query = record_query();
 	frame.relation = relid;
-	cg_journal_name_frame(&frame, cg_journal_who());
+	cg_journal_name_frame(&frame, who);
+	cg_journal_name_texts(&frame, who);
 	set_text(&frame, CG_FRAME_KIND, what);
 	set_text(&frame, CG_FRAME_RELATION, relation);
 	set_text(&frame, CG_FRAME_DETAIL, detail == NULL ? "" : detail);

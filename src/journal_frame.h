@@ -117,6 +117,8 @@ typedef struct CgFrame
 	uint16_t	key_version;
 	uint64_t	values;
 	CgFrameText text[CG_FRAME_TEXTS];
+	const uint8_t *text_bytes;	/* begin: the texts as cg_frame_put_texts() */
+	size_t		text_len;		/* gave them, if not NULL */
 	uint16_t	columns;
 	const uint8_t *column_bytes;
 	size_t		column_len;
@@ -134,6 +136,13 @@ typedef struct CgFrame
 extern size_t cg_frame_begin(const CgFrame *frame, size_t room,
 							 uint8_t *out, size_t cap);
 extern size_t cg_frame_end(uint8_t *out, size_t begun, size_t sealed_len);
+
+/*
+ * The texts of a frame as it has them; out holds cg_frame_texts_len().
+ * For frames of which many have the same.
+ */
+extern size_t cg_frame_texts_len(const CgFrame *frame);
+extern size_t cg_frame_put_texts(const CgFrame *frame, uint8_t *out);
 
 /*
  * The MAC of a frame of that length, at least CG_FRAME_MIN: what its last
