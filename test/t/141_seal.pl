@@ -379,6 +379,8 @@ FROM cipguard.audit_session s JOIN cipguard.audit_block b ON pg_visible_in_snaps
 WHERE s.seq = (SELECT min(seq) FROM cipguard.audit_session) ORDER BY b.block LIMIT 1
 SQL
 tampered("DELETE FROM cipguard.audit_block WHERE block > $block",
+	"error 1 block missing\nfailed", 'a tail that was cut, clumsily');
+tampered("DELETE FROM cipguard.audit_block WHERE block > $block; DELETE FROM cipguard.audit_mark; DELETE FROM cipguard.audit_print WHERE block > $block; DELETE FROM cipguard.audit_policy WHERE first_block > $block",
 	'ok', 'only a head kept elsewhere shows a tail that was cut');
 tampered("UPDATE $event SET cur_role = 'x' $of_ours; UPDATE cipguard.audit_print SET prints = '' WHERE block = $block",
 	"error 0 events differ\nfailed", 'without fingerprints the block is named');
