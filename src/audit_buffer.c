@@ -67,8 +67,7 @@ typedef struct CgPending
 {
 	CgAuditObject branch;
 	TimestampTz ts;
-	int64		seq;
-	HeapTuple	tuple;
+	HeapTuple	tuple;			/* NULL once a slot owns it */
 } CgPending;
 
 /* A subtransaction that began while events waited. */
@@ -84,7 +83,7 @@ typedef struct CgTarget
 {
 	CgMonth		month;
 	Oid			partition;		/* InvalidOid if not known */
-	bool		at_end;			/* this transaction began at its end */
+	Oid			at_end;			/* this transaction began at its end */
 	bool		ahead;			/* the next month's was seen to ... */
 	bool		ahead_now;		/* ... by this transaction */
 } CgTarget;
@@ -98,11 +97,11 @@ static void drop_from(int first);
 static void make_buffer(void);
 static void flush(void);
 static Relation open_partition(CgAuditObject branch, TimestampTz ts);
-static void write_run(const CgPending *run, int n);
+static int	write_run(int from);
 static void index_run(Relation heap, Relation index, const CgPending *run,
 					  int n);
-static void index_tuple(Relation heap, Relation index, IndexInfo *info,
-						const CgPending *event, int number);
+static void index_slot(Relation heap, Relation index, IndexInfo *info,
+					   int number);
 static bool wants_extremes(Relation index, const IndexInfo *info);
 
 static MemoryContext lasting;	/* the arrays and slots */
@@ -120,7 +119,7 @@ static Size bytes = 0;			/* of those from first on */
 static CommandId last_cid;
 static CgLevel *levels = NULL;
 static CgTarget targets[BRANCHES];
-static bool flushing = false;
+static SubTransactionId flushing = InvalidSubTransactionId;
 
 static ExecutorStart_hook_type prev_executor_start = NULL;
 static ExecutorFinish_hook_type prev_executor_finish = NULL;
@@ -157,11 +156,14 @@ drop_from(int from)
 	for (i = 0; i < used_slots; i++)
 		ExecClearTuple(slots[i]);
 	used_slots = 0;
-	if (from == 0 && tuples != NULL)
+	if (from == 0)
 		MemoryContextReset(tuples);
+	else
+		for (i = from; i < count; i++)
+			if (pending[i].tuple != NULL)
+				heap_freetuple(pending[i].tuple);
 	count = from;
 	bytes = 0;
-	flushing = false;
 }
 
 static void
@@ -183,11 +185,12 @@ xact_ended(XactEvent event, void *arg)
 				forget_ahead();
 			for (i = 0; i < BRANCHES; i++)
 			{
-				targets[i].at_end = false;
+				targets[i].at_end = InvalidOid;
 				targets[i].ahead_now = false;
 			}
 			levels = NULL;		/* they were in the transaction's memory */
 			first = 0;
+			flushing = InvalidSubTransactionId;
 			if (count > 0)
 				drop_from(0);
 			break;
@@ -222,7 +225,10 @@ subxact_changed(SubXactEvent event, SubTransactionId subid,
 			return;
 		case SUBXACT_EVENT_ABORT_SUB:
 			forget_ahead();
-			drop_from(first);
+			if (flushing == subid)
+				flushing = InvalidSubTransactionId;
+			if (count > first)
+				drop_from(first);
 			break;
 		case SUBXACT_EVENT_COMMIT_SUB:
 			break;
@@ -318,11 +324,10 @@ cg_buffer_add(CgAuditObject branch, const Datum *values, const bool *nulls)
 	MemoryContextSwitchTo(old);
 	event->branch = branch;
 	event->ts = DatumGetTimestampTz(values[CG_EV_TS]);
-	event->seq = DatumGetInt64(values[CG_EV_SEQ]);
 	last_cid = GetCurrentCommandId(true);
 	bytes += event->tuple->t_len;
 	count++;
-	if ((count - first >= MAX_EVENTS || bytes >= MAX_BYTES) && !flushing)
+	if (count - first >= MAX_EVENTS || bytes >= MAX_BYTES)
 		flush();
 }
 
@@ -336,26 +341,17 @@ flush(void)
 	int			done = first;
 
 	/* Making a partition runs statements, which end here, too. */
-	if (flushing)
+	if (flushing != InvalidSubTransactionId)
 		return;
-	flushing = true;
+	flushing = GetCurrentSubTransactionId();
+	old = MemoryContextSwitchTo(work);
 	while (done < count)
 	{
-		const CgPending *run = &pending[done];
-		CgMonth		month;
-		int			n = 1;
-
-		cg_month_of(run->ts, 0, &month);
-		while (done + n < count && n < MAX_EVENTS &&
-			   run[n].branch == run->branch &&
-			   run[n].ts >= month.lower && run[n].ts < month.upper)
-			n++;
-		old = MemoryContextSwitchTo(work);
-		write_run(run, n);
-		MemoryContextSwitchTo(old);
+		done += write_run(done);
 		MemoryContextReset(work);
-		done += n;
 	}
+	MemoryContextSwitchTo(old);
+	flushing = InvalidSubTransactionId;
 	drop_from(first);
 }
 
@@ -376,9 +372,9 @@ open_partition(CgAuditObject branch, TimestampTz ts)
 		rel = try_relation_open(target->partition, RowExclusiveLock);
 		if (rel != NULL && rel->rd_rel->relispartition)
 		{
-			if (!target->at_end)
+			if (target->at_end != RelationGetRelid(rel))
 				RelationSetTargetBlock(rel, InvalidBlockNumber);
-			target->at_end = true;
+			target->at_end = RelationGetRelid(rel);
 			return rel;
 		}
 		if (rel != NULL)
@@ -388,12 +384,17 @@ open_partition(CgAuditObject branch, TimestampTz ts)
 	}
 }
 
-static void
-write_run(const CgPending *run, int n)
+/* Write events from this one on that have one partition; says how many. */
+static int
+write_run(int from)
 {
-	Relation	heap = open_partition(run->branch, run->ts);
+	CgAuditObject branch = pending[from].branch;
+	const CgMonth *month = &targets[BRANCH(branch)].month;
+	Relation	heap = open_partition(branch, pending[from].ts);
+	const CgPending *run = &pending[from];
 	List	   *indexes;
 	ListCell   *lc;
+	int			n;
 	int			i;
 
 	if (RelationGetNumberOfAttributes(heap) != CG_EV_COLUMNS)
@@ -401,11 +402,15 @@ write_run(const CgPending *run, int n)
 			 RelationGetRelationName(heap),
 			 RelationGetNumberOfAttributes(heap));
 
-	/* Slots own their tuples, else each would be copied. */
-	for (i = 0; i < n; i++)
+	for (n = 0; from + n < count && n < MAX_EVENTS; n++)
 	{
-		ExecStoreHeapTuple(run[i].tuple, slots[i], true);
-		used_slots = i + 1;
+		if (run[n].branch != branch || run[n].ts < month->lower ||
+			run[n].ts >= month->upper)
+			break;
+		/* A tuple that the slot did not own would be copied. */
+		ExecStoreHeapTuple(run[n].tuple, slots[n], true);
+		pending[from + n].tuple = NULL;
+		used_slots = n + 1;
 	}
 	heap_multi_insert(heap, slots, n, last_cid, HEAP_INSERT_SKIP_FSM, NULL);
 
@@ -421,6 +426,7 @@ write_run(const CgPending *run, int n)
 		ExecClearTuple(slots[i]);
 	used_slots = 0;
 	relation_close(heap, NoLock);
+	return n;
 }
 
 /* Is it enough to tell the index the extremes of each page? */
@@ -442,8 +448,7 @@ static void
 index_run(Relation heap, Relation index, const CgPending *run, int n)
 {
 	IndexInfo  *info = BuildIndexInfo(index);
-	int			i = 0;
-	int			k;
+	int			i;
 
 	if (info->ii_Expressions != NIL || info->ii_Predicate != NIL ||
 		info->ii_ExclusionOps != NULL)
@@ -458,14 +463,15 @@ index_run(Relation heap, Relation index, const CgPending *run, int n)
 	if (!wants_extremes(index, info))
 	{
 		for (i = 0; i < n; i++)
-			index_tuple(heap, index, info, &run[i], i);
+			index_slot(heap, index, info, i);
 	}
 	else
-		while (i < n)
+		for (i = 0; i < n;)
 		{
 			BlockNumber page = ItemPointerGetBlockNumber(&slots[i]->tts_tid);
 			int			oldest = i;
 			int			newest = i;
+			int			k;
 
 			/* Numbers only grow; clocks can be set back. */
 			for (k = i + 1; k < n; k++)
@@ -477,31 +483,31 @@ index_run(Relation heap, Relation index, const CgPending *run, int n)
 				if (run[k].ts >= run[newest].ts)
 					newest = k;
 			}
-			index_tuple(heap, index, info, &run[i], i);
+			index_slot(heap, index, info, i);
 			if (k - 1 > i)
-				index_tuple(heap, index, info, &run[k - 1], k - 1);
+				index_slot(heap, index, info, k - 1);
 			if (oldest != i && oldest != k - 1)
-				index_tuple(heap, index, info, &run[oldest], oldest);
+				index_slot(heap, index, info, oldest);
 			if (newest != i && newest != k - 1)
-				index_tuple(heap, index, info, &run[newest], newest);
+				index_slot(heap, index, info, newest);
 			i = k;
 		}
 	index_insert_cleanup(index, info);
 }
 
-/* Enter the event in slot `number` into an index. */
+/* Enter the event in a slot into an index. */
 static void
-index_tuple(Relation heap, Relation index, IndexInfo *info,
-			const CgPending *event, int number)
+index_slot(Relation heap, Relation index, IndexInfo *info, int number)
 {
+	TupleTableSlot *slot = slots[number];
 	Datum		values[INDEX_MAX_KEYS];
 	bool		nulls[INDEX_MAX_KEYS];
 	int			k;
 
 	for (k = 0; k < info->ii_NumIndexAttrs; k++)
-		values[k] = heap_getattr(event->tuple, info->ii_IndexAttrNumbers[k],
-								 descriptor, &nulls[k]);
-	index_insert(index, values, nulls, &slots[number]->tts_tid, heap,
+		values[k] = slot_getattr(slot, info->ii_IndexAttrNumbers[k],
+								 &nulls[k]);
+	index_insert(index, values, nulls, &slot->tts_tid, heap,
 				 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
 				 false, info);
 }

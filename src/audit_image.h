@@ -8,7 +8,7 @@
  *	1		8		schema id (cipguard.audit_schema.id)
  *	9		..		entries, in order of attribute number:
  *					u16 mode << 12 | attribute number
- *					u32 length, or 0xFFFFFFFF for NULL
+ *					u8 length, or 0xFE and u32 length, or 0xFF for NULL
  *					bytes
  *
  * Integers are big-endian.

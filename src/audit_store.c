@@ -189,6 +189,7 @@ cg_audit_next_seq(void)
 	return next++;
 }
 
+/* Such a table grows at its end only, as partitions do: see audit_buffer.c. */
 void
 cg_audit_append(CgAuditObject object, Datum *values, bool *nulls)
 {
@@ -350,6 +351,7 @@ cg_audit_begin(CgAuditEvent *event, char kind)
 	memset(event, 0, sizeof(*event));
 	event->kind = kind;
 	event->ts = GetCurrentTimestamp();
+	event->cmd = GetCurrentCommandId(false);
 	event->session = current_session();
 	cg_buffer_prepare(CG_AUDIT_CHANGE, event->ts);
 }
@@ -369,7 +371,7 @@ cg_audit_write(const CgAuditEvent *event)
 	values[CG_EV_SUBJECT] = Int64GetDatum(event->subject);
 	nulls[CG_EV_SUBJECT] = !event->has_subject;
 	values[CG_EV_RELID] = ObjectIdGetDatum(event->relid);
-	values[CG_EV_CMD] = Int32GetDatum((int32) GetCurrentCommandId(false));
+	values[CG_EV_CMD] = Int32GetDatum((int32) event->cmd);
 	values[CG_EV_KIND] = CharGetDatum(event->kind);
 	values[CG_EV_SPOOLED] = BoolGetDatum(false);
 	values[CG_EV_RELNAME] = PointerGetDatum(event->relname);

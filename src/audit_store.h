@@ -26,6 +26,7 @@ typedef struct CgAuditEvent
 {
 	char		kind;
 	TimestampTz ts;
+	CommandId	cmd;
 	int64		session;
 	Oid			relid;
 	text	   *relname;		/* schema-qualified */

@@ -13,7 +13,9 @@
 #include "catalog.h"
 #include "category.h"
 #include "cipguard.h"
+#include "event.h"
 #include "gate.h"
+#include "guard.h"
 #include "guc.h"
 #include "journal.h"
 #include "keyring.h"
@@ -24,6 +26,7 @@
 #include "plan_search.h"
 #include "protect.h"
 #include "view_write.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -48,8 +51,11 @@ _PG_init(void)
 	cg_gate_init();
 	cg_plan_init();
 	cg_view_write_init();
+	cg_guard_init();
+	cg_event_init();
 	cg_audit_init();
 	cg_journal_init();
+	cg_worker_init();
 
 	if (cg_preloaded)
 		cg_kek_fetch_at_start();

@@ -142,50 +142,26 @@ cg_keyring_cipher(int32 category, uint16 version, int suite, bool missing_ok)
 	return row->ciphers[suite];
 }
 
-CgCipher *
-cg_keyring_own_cipher(int32 category, uint16 *version, int suite)
+bool
+cg_keyring_derive(int32 domain, uint16 *version, const char *info,
+				  uint8 *derived)
 {
 	CgKeyRow   *row;
-	CgCipher   *cipher = NULL;
 	uint8		key[CG_KEY_LEN];
-
-	cg_keyring_refresh();
-	row = *version == 0 ? current_row(CG_KEY_KIND_DATA, category) :
-		find_row(CG_KEY_KIND_DATA, category, *version);
-	if (row == NULL || !cg_kek_reachable())
-		return NULL;
-	if (try_unwrap(row, key) == CG_OK)
-	{
-		cipher = cg_cipher_new(suite, key);
-		*version = row->version;
-	}
-	cg_wipe(key, sizeof(key));
-	return cipher;
-}
-
-CgHmac *
-cg_keyring_own_hmac(int32 domain, uint16 *version, const char *info)
-{
-	CgKeyRow   *row;
-	CgHmac	   *hmac = NULL;
-	uint8		key[CG_KEY_LEN];
-	uint8		derived[CG_SHA256_LEN];
+	bool		good;
 
 	cg_keyring_refresh();
 	row = *version == 0 ? current_row(CG_KEY_KIND_TOKEN, domain) :
 		find_row(CG_KEY_KIND_TOKEN, domain, *version);
 	if (row == NULL || !cg_kek_reachable())
-		return NULL;
-	if (try_unwrap(row, key) == CG_OK &&
+		return false;
+	good = try_unwrap(row, key) == CG_OK &&
 		cg_hkdf(key, sizeof(key), NULL, 0, info, strlen(info),
-				derived, sizeof(derived)) == CG_OK)
-	{
-		hmac = cg_hmac_new(derived, sizeof(derived));
-		*version = row->version;
-	}
+				derived, CG_SHA256_LEN) == CG_OK;
 	cg_wipe(key, sizeof(key));
-	cg_wipe(derived, sizeof(derived));
-	return hmac;
+	if (good)
+		*version = row->version;
+	return good;
 }
 
 CgToken *

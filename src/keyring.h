@@ -44,20 +44,13 @@ extern CgToken *cg_keyring_token(int32 domain, uint16 version, int suite,
 								 bool missing_ok);
 
 /*
- * A context that belongs to the caller (cg_cipher_free) and stays valid when
- * keys change, for use where the catalogs cannot be read.  *version selects
- * the key; 0 takes the one for new values and sets it.  NULL if that key
- * cannot be had, whatever the reason.
+ * CG_SHA256_LEN bytes derived from the key of a token domain for the use that
+ * info names; the caller wipes them.  *version selects the key; 0 takes the
+ * one for new values and sets it.  False if that key cannot be had, whatever
+ * the reason.
  */
-extern CgCipher *cg_keyring_own_cipher(int32 category, uint16 *version,
-									   int suite);
-
-/*
- * In the same way, an HMAC under a key derived from that of a token domain
- * for the use that info names (cg_hmac_free).
- */
-extern CgHmac *cg_keyring_own_hmac(int32 domain, uint16 *version,
-								   const char *info);
+extern bool cg_keyring_derive(int32 domain, uint16 *version,
+							  const char *info, uint8 *derived);
 
 /*
  * The bare key of a row, in a buffer of the caller, who wipes it.  *version

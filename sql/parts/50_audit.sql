@@ -242,6 +242,58 @@ REVOKE ALL ON FUNCTION cipguard.unaudit_table(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.unaudit_table(regclass) IS
 	'stops recording changes of a table and the tables below it (its owner)';
 
+-- Triggers are not inherited, and those of TRUNCATE not even by partitions.
+CREATE FUNCTION cipguard.audit_new_tables() RETURNS event_trigger
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_audit_new_tables';
+REVOKE ALL ON FUNCTION cipguard.audit_new_tables() FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_new_tables() IS
+	'event trigger: audits tables that come below an audited table';
+CREATE EVENT TRIGGER cipguard_audit_new_tables ON ddl_command_end
+	WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE',
+		'ALTER FOREIGN TABLE', 'CREATE SCHEMA')
+	EXECUTE FUNCTION cipguard.audit_new_tables();
+ALTER EVENT TRIGGER cipguard_audit_new_tables ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER cipguard_audit_new_tables IS
+	'audits tables that come below an audited table';
+
+-- Runs with the rights of the caller, who has to own the log. A month is
+-- left for the next time when somebody is writing to it still.
+CREATE FUNCTION cipguard.index_closed_months() RETURNS integer
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '2s'
+AS $$
+DECLARE
+	leaf record;
+	made integer := 0;
+BEGIN
+	FOR leaf IN
+		SELECT c.relname, c.oid, x.suffix, x.columns
+		FROM pg_inherits i
+		JOIN pg_class c ON c.oid = i.inhrelid,
+			(VALUES ('subject', 'subject'), ('relation', 'relid, ts')) AS x (suffix, columns)
+		WHERE i.inhparent = 'cipguard.audit_change'::regclass
+			AND c.relname ~ '^audit_change_[0-9]{6}$'
+			AND right(c.relname, 6) < to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')
+			AND NOT EXISTS (SELECT FROM pg_index n JOIN pg_class k ON k.oid = n.indexrelid
+				WHERE n.indrelid = c.oid AND k.relname = c.relname || '_' || x.suffix || '_idx')
+		ORDER BY c.relname, x.suffix
+	LOOP
+		BEGIN
+			EXECUTE format('CREATE INDEX %I ON cipguard.%I (%s)', leaf.relname || '_' || leaf.suffix || '_idx', leaf.relname, leaf.columns);
+			made := made + 1;
+		EXCEPTION WHEN lock_not_available THEN
+			RAISE DEBUG 'table "%" is in use', leaf.relname;
+		END;
+	END LOOP;
+	RETURN made;
+END
+$$;
+REVOKE ALL ON FUNCTION cipguard.index_closed_months() FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.index_closed_months() IS
+	'indexes months of the audit log that are over; how many indexes it made';
+
 CREATE FUNCTION cipguard.audit_image(relid oid, image bytea) RETURNS jsonb
 	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'cipguard_audit_image';
@@ -296,11 +348,13 @@ CREATE VIEW cipguard.audit_log AS
 		e.app_verified,
 		e.purpose,
 		e.subject,
-		cipguard.audit_columns(e.relid, e.old, e.cols) AS changed,
+		CASE WHEN e.kind OPERATOR(pg_catalog.=) 'U'
+			THEN cipguard.audit_columns(e.relid, e.old, e.cols) END AS changed,
 		cipguard.audit_image(e.relid, e.old) AS before,
 		CASE WHEN NOT e.spooled THEN cipguard.audit_image(e.relid, e.new) END AS after,
 		CASE WHEN e.kind OPERATOR(pg_catalog.=) 'G'
 			THEN cipguard.audit_note(e.new, 2) END AS detail,
+		e.kind OPERATOR(pg_catalog.<>) 'U' AND e.cols IS NOT NULL AS moved,
 		s.client_addr,
 		s.application_name,
 		e.session_id

@@ -183,8 +183,3 @@ CREATE FUNCTION cipguard.purge_audit(before timestamptz, reason text DEFAULT NUL
 REVOKE ALL ON FUNCTION cipguard.purge_audit(timestamptz, text) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.purge_audit(timestamptz, text) IS
 	'drops the months of the audit log that ended before, if the law allows it; what remains still verifies';
-
-CREATE FUNCTION cipguard.policy_statement() RETURNS text
-	LANGUAGE SQL STABLE STRICT PARALLEL UNSAFE
-	RETURN 'draft'::text;
-REVOKE ALL ON FUNCTION cipguard.policy_statement() FROM PUBLIC;
