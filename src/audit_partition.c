@@ -12,6 +12,9 @@
  * is rare: audit_table() makes three months, and the first event of a backend
  * in a month makes the next one, if it gets the lock without waiting.
  *
+ * VACUUM must not make a partition shorter: the sealer looks for new rows after
+ * the end that it has seen (seal.c).
+ *
  * A partition is made as a plain table and attached, since CREATE TABLE ...
  * PARTITION OF takes AccessExclusiveLock on the parent and would stop readers
  * of the log.  It becomes a member of the extension, so that pg_dump leaves
@@ -190,7 +193,8 @@ make_partition(CgAuditObject branch, const CgMonth *month)
 							 0, false);
 	cg_act_execute("CREATE TABLE cipguard.%s (LIKE cipguard.audit_event"
 				   " INCLUDING DEFAULTS INCLUDING CONSTRAINTS"
-				   " INCLUDING STORAGE)", name);
+				   " INCLUDING STORAGE)"
+				   " WITH (vacuum_truncate = off)", name);
 	relid = get_relname_relid(name, cg_schema_oid());
 	revoke_defaults(relid, name);
 	cg_act_execute("COMMENT ON TABLE cipguard.%s IS"

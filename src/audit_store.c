@@ -39,6 +39,7 @@
 
 #include "compat.h"
 
+#include "app_token.h"
 #include "audit_buffer.h"
 #include "audit_image.h"
 #include "audit_store.h"
@@ -193,6 +194,15 @@ void
 cg_audit_append(CgAuditObject object, Datum *values, bool *nulls)
 {
 	Relation	rel = table_open(cg_audit_oid(object), RowExclusiveLock);
+
+	cg_audit_append_to(rel, values, nulls);
+	table_close(rel, NoLock);
+}
+
+/* At the end of the table, where the sealer looks for it. */
+void
+cg_audit_append_to(Relation rel, Datum *values, bool *nulls)
+{
 	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	List	   *indexes = RelationGetIndexList(rel);
 	ListCell   *lc;
@@ -204,22 +214,30 @@ cg_audit_append(CgAuditObject object, Datum *values, bool *nulls)
 	{
 		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
 		IndexInfo  *info = BuildIndexInfo(index);
-		Datum		keys[INDEX_MAX_KEYS];
-		bool		missing[INDEX_MAX_KEYS];
-		int			i;
+		Datum		ivalues[INDEX_MAX_KEYS];
+		bool		inulls[INDEX_MAX_KEYS];
+		int			k;
 
-		for (i = 0; i < info->ii_NumIndexAttrs; i++)
+		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL ||
+			info->ii_ExclusionOps != NULL)
+			ereport(ERROR,
+					(errcode(CG_ERRCODE_AUDIT),
+					 errmsg("index \"%s\" does not suit the audit log",
+							RelationGetRelationName(index)),
+					 errdetail("There can be indexes on plain columns only."),
+					 errhint("Drop the index.")));
+		for (k = 0; k < info->ii_NumIndexAttrs; k++)
 		{
-			keys[i] = values[info->ii_IndexAttrNumbers[i] - 1];
-			missing[i] = nulls[info->ii_IndexAttrNumbers[i] - 1];
+			ivalues[k] = values[info->ii_IndexAttrNumbers[k] - 1];
+			inulls[k] = nulls[info->ii_IndexAttrNumbers[k] - 1];
 		}
-		index_insert(index, keys, missing, &tuple->t_self, rel,
-					 UNIQUE_CHECK_NO, false, info);
-		index_insert_cleanup(index, info);
+		if (info->ii_ReadyForInserts)
+			index_insert(index, ivalues, inulls, &tuple->t_self, rel,
+						 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+						 false, info);
 		index_close(index, NoLock);
 	}
 	heap_freetuple(tuple);
-	table_close(rel, NoLock);
 }
 
 /* ---------- rows that are written once ---------- */
@@ -328,6 +346,8 @@ cg_audit_begin(CgAuditEvent *event, char kind)
 				 errmsg("cannot write to the audit log in a read-only transaction"),
 				 errhint("Change audited tables, temporary ones too, in a transaction that is not read-only.")));
 
+	cg_app_token_require();
+
 	memset(event, 0, sizeof(*event));
 	event->kind = kind;
 	event->ts = GetCurrentTimestamp();
@@ -341,6 +361,7 @@ cg_audit_write(const CgAuditEvent *event)
 {
 	Datum		values[CG_EV_COLUMNS];
 	bool		nulls[CG_EV_COLUMNS];
+	bool		verified;
 
 	memset(nulls, 0, sizeof(nulls));
 	values[CG_EV_SEQ] = Int64GetDatum(cg_audit_next_seq());
@@ -352,12 +373,12 @@ cg_audit_write(const CgAuditEvent *event)
 	values[CG_EV_RELID] = ObjectIdGetDatum(event->relid);
 	values[CG_EV_CMD] = Int32GetDatum((int32) event->cmd);
 	values[CG_EV_KIND] = CharGetDatum(event->kind);
-	values[CG_EV_APP_VERIFIED] = BoolGetDatum(false);
 	values[CG_EV_SPOOLED] = BoolGetDatum(false);
 	values[CG_EV_RELNAME] = PointerGetDatum(event->relname);
 	values[CG_EV_ROLE] = current_role_name();
-	nulls[CG_EV_APP_USER] = !claim(&app_user, cg_app_user,
+	nulls[CG_EV_APP_USER] = !claim(&app_user, cg_app_identity(&verified),
 								   &values[CG_EV_APP_USER]);
+	values[CG_EV_APP_VERIFIED] = BoolGetDatum(verified);
 	nulls[CG_EV_PURPOSE] = !claim(&purpose, cg_purpose,
 								  &values[CG_EV_PURPOSE]);
 	values[CG_EV_COLS] = PointerGetDatum(event->cols);

@@ -8,6 +8,7 @@
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "utils/array.h"
+#include "utils/relcache.h"
 
 /* cipguard.audit_event.kind */
 #define CG_EVENT_INSERT		'I'
@@ -116,6 +117,7 @@ extern int64 cg_audit_next_seq(void);
 
 /* Append a row to a side table (session, schema), past all privileges. */
 extern void cg_audit_append(CgAuditObject object, Datum *values, bool *nulls);
+extern void cg_audit_append_to(Relation rel, Datum *values, bool *nulls);
 
 /*
  * A row that this backend writes once, such as that of its session: is it in

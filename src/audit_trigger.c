@@ -12,7 +12,8 @@
  * An UPDATE that moves a row to another partition is a DELETE there and an
  * INSERT here.  Both have an empty list of changed columns, which other
  * deletions and insertions do not have; they belong together if they have one
- * command number and no other such event of that lies between.
+ * command number and no other such event of that lies between.  (The applying side
+ * of a replication deletes and inserts; nothing says that this was a move.)
  *
  * "Changed" means that the stored bytes differ once decompressed.  A value
  * stored out of line that was not touched has the same pointer and is not

@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 
 #include "access.h"
+#include "app_token.h"
 #include "audit_trigger.h"
 #include "catalog.h"
 #include "category.h"
@@ -25,6 +26,7 @@
 #include "plan_search.h"
 #include "protect.h"
 #include "view_write.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -41,6 +43,7 @@ _PG_init(void)
 	cg_category_init();
 	cg_keyring_init();
 	cg_access_init();
+	cg_app_token_init();
 	cg_label_init();
 	cg_redact_init();
 	cg_plan_search_init();
@@ -52,6 +55,7 @@ _PG_init(void)
 	cg_event_init();
 	cg_audit_init();
 	cg_journal_init();
+	cg_worker_init();
 
 	if (cg_preloaded)
 		cg_kek_fetch_at_start();

@@ -12,6 +12,7 @@
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/defrem.h"
@@ -20,6 +21,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_relation.h"
+#include "parser/parser.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
@@ -65,6 +67,31 @@ cg_owns_relation(Oid relid, Oid roleid)
 	return pg_class_ownercheck(relid, roleid);
 #endif
 }
+
+static inline bool
+cg_owns_database(Oid database, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, database, roleid);
+#else
+	return pg_database_ownercheck(database, roleid);
+#endif
+}
+
+/*
+ * Connect to another server as a client.  Before 17 a logical replication
+ * connection is the only kind that can run queries.
+ */
+#if PG_VERSION_NUM >= 170000
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, false, false, false, appname, err)
+#elif PG_VERSION_NUM >= 160000
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, true, false, appname, err)
+#else
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, true, appname, err)
+#endif
 
 /* Raise unless the current user may create objects in a schema. */
 static inline void
@@ -157,6 +184,26 @@ extern PGDLLIMPORT PgBackendStatus *MyBEEntry;
 #if PG_VERSION_NUM < 190000
 typedef int SysCacheIdentifier;
 #endif
+
+/*
+ * Show another text of the statement in pg_stat_activity.  The server takes it
+ * for a new one and drops the identifiers: that of the query, and from 18 on
+ * that of its plan.
+ */
+static inline void
+cg_report_text(BackendState state, const char *text)
+{
+	uint64		query_id = pgstat_get_my_query_id();
+#if PG_VERSION_NUM >= 180000
+	int64		plan_id = pgstat_get_my_plan_id();
+#endif
+
+	pgstat_report_activity(state, text);
+	pgstat_report_query_id(query_id, true);
+#if PG_VERSION_NUM >= 180000
+	pgstat_report_plan_id(plan_id, true);
+#endif
+}
 
 /* 18 tells ANALYZE from VACUUM at a delay point. */
 static inline void
@@ -322,6 +369,13 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_JUMBLE_STATE const JumbleState
 #else
 #define CG_JUMBLE_STATE JumbleState
+#endif
+
+/* 19 has no backslashes in plain strings any more. */
+#if PG_VERSION_NUM >= 190000
+#define CG_STANDARD_STRINGS		true
+#else
+#define CG_STANDARD_STRINGS		standard_conforming_strings
 #endif
 
 /* 19 brought COPY TO of partitioned tables. */

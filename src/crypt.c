@@ -46,6 +46,7 @@ static void hot_keys(CgHot *hot, int32 category, uint16 dek_version,
 					 uint16 token_version, int suite);
 static const CgHot *hot_for_open(const CgEnvelope *env);
 static const CgHot *hot_for_seal(const CgCategory *c);
+static void next_nonce(uint8 *nonce, int len);
 static void not_authentic(void);
 
 int			cg_armor_depth = 0;
@@ -143,10 +144,7 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 		canon_len = cg_normalize(c.normalizer, plain, len, canon);
 	}
 	else
-		if (!cg_next_nonce(nonce, cg_suite_by_id(c.suite)->nonce_len))
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("could not get random bytes for a nonce")));
+		next_nonce(nonce, cg_suite_by_id(c.suite)->nonce_len);
 
 	hot = hot_for_seal(&c);
 	spec.type = type;
@@ -250,8 +248,8 @@ cg_text_token(const CgCategory *category, uint16 version, const char *plain,
 		elog(ERROR, "could not make an equality token");
 }
 
-bool
-cg_next_nonce(uint8 *nonce, int len)
+static void
+next_nonce(uint8 *nonce, int len)
 {
 	static uint8 pool[NONCE_BATCH * NONCE_PREFIX];
 	static uint8 prefix[NONCE_PREFIX];
@@ -263,14 +261,15 @@ cg_next_nonce(uint8 *nonce, int len)
 	{
 		if (!pg_strong_random(pool, sizeof(pool)) ||
 			!pg_strong_random(prefix, sizeof(prefix)))
-			return false;
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("could not get random bytes for a nonce")));
 		left = NONCE_BATCH;
 		owner = MyProcPid;
 	}
 	left--;
 	memcpy(nonce, prefix, NONCE_PREFIX);
 	memcpy(nonce + NONCE_PREFIX, pool + left * NONCE_PREFIX, NONCE_PREFIX);
-	return true;
 }
 
 static void

@@ -45,12 +45,6 @@ extern void cg_text_token(const CgCategory *category, uint16 version,
 						  const char *plain, Size len, uint8 *token);
 
 /*
- * A nonce for aes-random that this server has not used; false if there are no
- * random bytes.
- */
-extern bool cg_next_nonce(uint8 *nonce, int len);
-
-/*
  * While the depth is above zero, output functions give armor whatever the
  * rights of the user: EXPLAIN and the audit writer raise it.
  */

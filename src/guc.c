@@ -10,9 +10,14 @@
 #include "utils/guc.h"
 #include "utils/plancache.h"
 
+#include "app_claim.h"
+#include "checkpoint.h"
 #include "cipguard.h"
 #include "guc.h"
 
+static bool check_token(char **newval, void **extra, GucSource source);
+static void assign_token(const char *newval, void *extra);
+static bool check_origin(char **newval, void **extra, GucSource source);
 static bool check_claim(char **newval, void **extra, GucSource source);
 static void assign_masking(bool newval, void *extra);
 static bool check_spool_directory(char **newval, void **extra,
@@ -24,6 +29,9 @@ static void assign_kek_command(const char *newval, void *extra);
 static void assign_kek_file(const char *newval, void *extra);
 static void assign_kek(const char *oldval, const char *newval);
 
+char	   *cg_anchor_command = NULL;
+int			cg_anchor_interval = 60;
+bool		cg_anchor_log = false;
 char	   *cg_kek_command = NULL;
 char	   *cg_kek_file = NULL;
 int			cg_output = CG_OUTPUT_AUTO;
@@ -33,10 +41,17 @@ bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
 int			cg_on_audit_failure = CG_FAILURE_MASK;
 char	   *cg_spool_directory = NULL;
+int			cg_spool_keep = 7 * 24 * 3600;
 int			cg_spool_segment_size = 16;
 int			cg_spool_sync = CG_SYNC_OFF;
 char	   *cg_purpose = NULL;
+bool		cg_redact_log = false;
+int			cg_seal_heartbeat = 60;
+char	   *cg_seal_origin_name = NULL;
+char	   *cg_app_token = NULL;
 char	   *cg_app_user = NULL;
+char	   *cg_forward_conninfo = NULL;
+int			cg_worker_interval = 5;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
 uint64		cg_kek_generation = 1;
@@ -71,6 +86,39 @@ static const struct config_enum_entry login_options[] = {
 void
 cg_guc_init(void)
 {
+	DefineCustomStringVariable(CG_SCHEMA ".anchor_command",
+							   "Shell command that keeps checkpoints of the audit log elsewhere.",
+							   "It gets the signed checkpoint on its standard input. Run by the worker, at most every cipguard.anchor_interval.",
+							   &cg_anchor_command,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".anchor_interval",
+							"Least time between two anchors of the audit log.",
+							NULL,
+							&cg_anchor_interval,
+							60, 1, 86400,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
+	DefineCustomBoolVariable(CG_SCHEMA ".anchor_log",
+							 "Writes size and root of the audit log to the server log.",
+							 "At most every cipguard.anchor_interval.",
+							 &cg_anchor_log,
+							 false,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".app_token",
+							   "Signed statement of an application for whom it acts.",
+							   "Takes precedence over cipguard.app_user. Set it with SET LOCAL when connections are pooled.",
+							   &cg_app_token,
+							   "",
+							   PGC_USERSET,
+							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+							   check_token, assign_token, NULL);
+
 	DefineCustomStringVariable(CG_SCHEMA ".app_user",
 							   "Person on whose behalf the application acts, as the application claims.",
 							   "Recorded in the audit log. Set it with SET LOCAL when connections are pooled.",
@@ -78,6 +126,14 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_app_user, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".forward_conninfo",
+							   "Connection by which a standby sends its disclosure journal to the primary.",
+							   "The database is added. Empty: primary_conninfo.",
+							   &cg_forward_conninfo,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".kek_command",
 							   "Shell command that prints the key-encryption key.",
@@ -146,6 +202,32 @@ cg_guc_init(void)
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
 
+	/* What one session knows of its statements is needed in all of them. */
+	if (cg_preloaded)
+		DefineCustomBoolVariable(CG_SCHEMA ".redact_log",
+								 "Removes constants and parameters from what is logged of statements.",
+								 "In databases with the extension, unless a statement touches no protected column. Takes effect with shared_preload_libraries.",
+								 &cg_redact_log,
+								 true,
+								 PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+								 NULL, NULL, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".seal_heartbeat",
+							"Time after which a block of the audit log is closed although nothing has happened.",
+							"Zero closes none. A longer gap between blocks shows that nothing was sealed.",
+							&cg_seal_heartbeat,
+							60, 0, 24 * 60,
+							PGC_SIGHUP, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".seal_origin",
+							   "Name of the audit log in its checkpoints, and of the key that signs them.",
+							   "Empty: \"cipguard/\" and the number of the log.",
+							   &cg_seal_origin_name,
+							   "",
+							   PGC_SIGHUP, 0,
+							   check_origin, NULL, NULL);
+
 	DefineCustomStringVariable(CG_SCHEMA ".spool_directory",
 							   "Directory of the disclosure journal.",
 							   "Best outside of the data directory. Empty: cipguard/journal in the data directory.",
@@ -154,6 +236,14 @@ cg_guc_init(void)
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
 							   check_spool_directory, assign_spool_directory,
 							   NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".spool_keep",
+							"Time that segments of the disclosure journal are kept after they were taken into the audit log.",
+							"A database that is recovered to a point in time further back loses disclosures made since.",
+							&cg_spool_keep,
+							7 * 24 * 3600, 0, 366 * 24 * 3600,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
 
 	DefineCustomIntVariable(CG_SCHEMA ".spool_segment_size",
 							"Size at which a segment of the disclosure journal is followed by another.",
@@ -182,6 +272,14 @@ cg_guc_init(void)
 								 PGC_POSTMASTER, 0,
 								 NULL, NULL, NULL);
 
+	DefineCustomIntVariable(CG_SCHEMA ".worker_interval",
+							"Time between two cycles of the audit log's worker.",
+							"0 switches the workers off. Takes effect with shared_preload_libraries.",
+							&cg_worker_interval,
+							5, 0, 86400,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
 	MarkGUCPrefixReserved(CG_SCHEMA);
 }
 
@@ -189,6 +287,50 @@ bool
 cg_masks(void)
 {
 	return cg_preloaded && cg_transparent_masking;
+}
+
+/* The usual message would repeat the token. */
+static bool
+check_token(char **newval, void **extra, GucSource source)
+{
+	CgAppClaim	claim;
+
+	if (*newval == NULL || (*newval)[0] == '\0' ||
+		cg_app_claim_parse(*newval, strlen(*newval), &claim) == CG_OK)
+		return true;
+	GUC_check_errmsg("invalid token for parameter \"%s\"",
+					 CG_SCHEMA ".app_token");
+	GUC_check_errdetail("A token is \"v1|user|expiry|database|binding\" in base64url, \".\", and an Ed25519 signature in base64url.");
+	GUC_check_errhint("Set it to the empty string to have none.");
+	return false;
+}
+
+static void
+assign_token(const char *newval, void *extra)
+{
+	cg_claim_generation++;
+}
+
+static bool
+check_origin(char **newval, void **extra, GucSource source)
+{
+	const char *p;
+
+	if (*newval == NULL || (*newval)[0] == '\0')
+		return true;
+	for (p = *newval; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || *p == '+')
+		{
+			GUC_check_errdetail("Value must be of printable ASCII characters without spaces and \"+\".");
+			return false;
+		}
+	if (!cg_origin_valid(*newval, strlen(*newval)))
+	{
+		GUC_check_errdetail("Value must be at most %d bytes long.",
+							CG_MAX_ORIGIN);
+		return false;
+	}
+	return true;
 }
 
 static bool

@@ -11,27 +11,32 @@
  * or one FETCH.  Of each relation that it discloses values of, to each user,
  * the journal gets
  *
- *	- an intent, before the first value is given away;
- *	- a batch before a value that would be more than CG_SET_PENDING persons
- *	  (or much text) after the last one, and one at FIRST_VALUES values, then
- *	  LIMIT_GROWTH times as many, and so on up to MAX_VALUES: values need not
- *	  be of other persons, or of any that is known;
- *	- the last batch when the executor comes back from the statement, before
- *	  the client hears that it is complete; at the end of the transaction,
- *	  failed ones included, for what was disclosed outside of the executor or
- *	  when that did not come back; and when the process exits in good order,
- *	  pg_terminate_backend() included.
+ *	- an intent with the first value, before that is given away;
+ *	- a batch before the value is given away that is of the CG_SET_PENDING-th
+ *	  person (or much text) since the last one, and at FIRST_VALUES values,
+ *	  then LIMIT_GROWTH times as many, and so on up to MAX_VALUES: values need
+ *	  not be of other persons, or of any that is known;
+ *	- the last batch, if there was any value but the first: when the executor
+ *	  comes back from the statement, before the client hears that it is
+ *	  complete; at the end of the transaction, failed ones included, for what
+ *	  was disclosed outside of the executor or when that did not come back;
+ *	  and when the process exits in good order, pg_terminate_backend()
+ *	  included.
+ *
+ * Most statements read one value: that is one frame.  That there was no more
+ * is seen from the next frame of the process, which is of another statement;
+ * at the latest when it exits it writes one.
  *
  * A parallel worker has intents and batches of its own.  Each person is listed
  * once for a statement (journal_set.c), unless it goes on to disclose another
  * column: then again, with that.
  *
  * So a process that dies without warning (SIGKILL, crash of another one)
- * loses of its statement no more than CG_SET_PENDING persons of each relation,
+ * loses of its statement less than CG_SET_PENDING persons of each relation,
  * and the number of values since the last batch; that this may be so is seen
- * from the intent, which has no last batch.  Statements that were complete
- * are in the file, whole.  What a crash of the system takes, see
- * journal_file.c.
+ * from the intent, which has neither a last batch nor a frame of another
+ * statement after it.  Statements that were complete are in the file, whole.
+ * What a crash of the system takes, see journal_file.c.
  *
  * When a frame cannot be written, cipguard.on_audit_failure decides.  For the
  * intent that is before any value.  A later batch hardly fails, as space was
@@ -73,7 +78,7 @@
 #define MAX_VALUES		65536
 #define MAX_ENTRIES		256		/* then all are written: bounds the memory */
 #define KEPT_ENTRIES	16		/* for the next statement */
-#define KEPT_BYTES		(512 * 1024)
+#define KEPT_COLUMNS	8
 #define RELATION_LEN	(4 * NAMEDATALEN + 8)	/* every byte may be a quote */
 
 typedef enum CgEntryState
@@ -90,21 +95,33 @@ struct CgDisclosed
 	CgEntryState state;
 	CgWho		who;
 	Oid			relid;
-	uint64		names;			/* names_generation of the next, */
+	uint64		names;			/* names_generation of what was looked up */
 	char		relation[RELATION_LEN]; /* qualified name */
 	uint64		query;
-	bool		begun;			/* its intent is written */
-	uint16		flags;
-	uint64		limit;			/* of values */
+	int			frames;			/* that are written; the first is the intent */
+	uint64		limit;			/* of values; at first 1 */
 	uint64		values;			/* since it was written last */
+	uint16		flags;			/* of the next frame */
 	CgSubjectSet subjects;
 
+	uint8	   *texts;			/* as in the frame; NULL: to be made */
+	Size		text_len;
+	uint8	   *text_buffer;
+	Size		text_max;
 	/* Columns stay when it was written: later batches are of them, too. */
 	uint16		num_columns;
 	uint32		column_len;
 	uint32		column_max;
 	uint8	   *column_bytes;	/* as in the frame */
 	uint64		seen[MaxHeapAttributeNumber / 64 + 1];
+
+	/* Those of the statement before: most disclose the same. */
+	int			num_kept;
+	struct
+	{
+		AttrNumber	attnum;
+		uint32		end;		/* in column_bytes */
+	}			kept[KEPT_COLUMNS];
 };
 
 static void journal_run(CG_EXECUTOR_RUN_PARAMS);
@@ -119,9 +136,11 @@ static void prepare(void);
 static bool begin(CgDisclosed *d);
 static bool flush(CgDisclosed *d);
 static int	failure_level(void);
-static CgEntryState failure_state(void);
-static void start_frame(CgFrame *frame, const CgDisclosed *d, uint16 flags);
-static bool write_batch(CgDisclosed *d, bool last, int elevel);
+static void make_texts(CgDisclosed *d);
+static bool incomplete(const CgDisclosed *d);
+static void reset(CgDisclosed *d);
+static void set_text(CgFrame *frame, int i, const char *s);
+static bool write_batch(CgDisclosed *d, uint16 flags, int elevel);
 static uint64 record_query(void);
 static bool record_event(const char *what, Oid relid, const char *detail,
 						 int elevel);
@@ -137,12 +156,14 @@ static int	level = 0;			/* executors that are running */
 static QueryDesc *outermost = NULL; /* the first of them */
 static uint64 statement = 1;
 static uint64 warned = 0;		/* statement in which there was a warning */
+static uint64 unclosed = 0;		/* statement of the last frame, an intent */
 static uint64 names_generation = 1;
 
 static MemoryContext entry_context = NULL;
 static CgDisclosed *entries = NULL; /* of this statement */
 static int	num_entries = 0;
 static CgDisclosed *idle = NULL;	/* of earlier ones */
+static int	num_idle = 0;
 static uint8 *list = NULL;		/* buffer of journal_file.c */
 
 void
@@ -254,10 +275,19 @@ xact_ended(XactEvent event, void *arg)
 	}
 }
 
+/* After an intent alone, say that there was no more. */
 static void
 at_exit(int code, Datum arg)
 {
+	CgFrame		frame;
+
 	end_statement(LOG);
+	if (unclosed == 0)
+		return;
+	memset(&frame, 0, sizeof(frame));
+	frame.statement = statement;
+	set_text(&frame, CG_FRAME_KIND, CG_FRAME_END);
+	(void) cg_journal_append(&frame, NULL, 0, LOG);
 }
 
 static void
@@ -282,15 +312,17 @@ end_statement(int elevel)
 {
 	CgDisclosed *d;
 	bool		written = false;
-	int			n = 0;
+	bool		large = false;
 
 	if (entries == NULL)
 		return;
 	for (d = entries; d != NULL; d = d->next)
 	{
-		if (!d->begun && d->values == 0)
+		written = written || d->frames > 0;
+		if (!incomplete(d))
 			continue;
-		if (write_batch(d, true, warned == statement ? DEBUG1 : Min(elevel, WARNING)))
+		if (write_batch(d, CG_FRAME_LAST,
+						warned == statement ? DEBUG1 : Min(elevel, WARNING)))
 			written = true;
 		else
 			ereport(elevel,
@@ -302,8 +334,7 @@ end_statement(int elevel)
 								   d->relation),
 					 errhint("Free some space, or see that %s can be written to.",
 							 "cipguard.spool_directory")));
-		d->begun = false;
-		d->values = 0;
+		reset(d);
 	}
 	if (written && cg_spool_sync == CG_SYNC_STATEMENT)
 		(void) cg_journal_sync(elevel);
@@ -312,21 +343,19 @@ end_statement(int elevel)
 	{
 		d = entries;
 		entries = d->next;
-		d->state = CG_ENTRY_NEW;
-		d->flags = 0;
+		reset(d);
 		d->num_columns = 0;
 		d->column_len = 0;
 		memset(d->seen, 0, sizeof(d->seen));
-		cg_set_clear(&d->subjects);
+		large = large || cg_set_is_large(&d->subjects);
 		d->next = idle;
 		idle = d;
+		num_idle++;
 	}
-	for (d = idle; d != NULL; d = d->next)
-		n++;
-	if (n > KEPT_ENTRIES ||
-		MemoryContextMemAllocated(entry_context, true) > KEPT_BYTES)
+	if (num_idle > KEPT_ENTRIES || large)
 	{
 		idle = NULL;
+		num_idle = 0;
 		MemoryContextReset(entry_context);
 	}
 	num_entries = 0;
@@ -371,33 +400,37 @@ cg_journal_entry(Oid relid)
 	if (num_entries >= MAX_ENTRIES)
 		end_statement(end_level());
 
-	for (p = &idle; *p != NULL; p = &(*p)->next)
-		if ((*p)->relid == relid)
+	for (p = &idle; (d = *p) != NULL; p = &d->next)
+		if (d->relid == relid)
 			break;
-	d = *p;
-	if (d != NULL)
-		*p = d->next;
-	else
+	if (d == NULL)
 	{
 		d = MemoryContextAllocZero(entry_context, sizeof(CgDisclosed));
 		d->relid = relid;
+		d->limit = 1;
 		cg_set_init(&d->subjects, entry_context);
+		d->next = idle;
+		idle = d;
+		num_idle++;
+		p = &idle;
 	}
-	/* Not to be lost track of if a look-up raises. */
-	d->next = idle;
-	idle = d;
 	if (d->names != names_generation)
 	{
 		uint64		generation = names_generation;
 
 		d->names = 0;
+		d->texts = NULL;
+		d->num_kept = 0;
 		relation_name(relid, d->relation);
 		d->names = generation;
 	}
 	if (d->who.stamp != who->stamp)
+	{
+		d->texts = NULL;
 		d->who = *who;
-	d->limit = FIRST_VALUES;
-	idle = d->next;
+	}
+	*p = d->next;
+	num_idle--;
 	d->next = entries;
 	entries = d;
 	num_entries++;
@@ -415,6 +448,15 @@ cg_journal_column(CgDisclosed *d, AttrNumber attnum)
 		(d->seen[attnum >> 6] & bit) != 0)
 		return;
 
+	cg_set_forget(&d->subjects);
+	d->seen[attnum >> 6] |= bit;
+	if (d->num_columns < d->num_kept &&
+		d->kept[d->num_columns].attnum == attnum)
+	{
+		d->column_len = d->kept[d->num_columns].end;
+		d->num_columns++;
+		return;
+	}
 	name = attnum == 0 ? pstrdup("*") : get_attname(d->relid, attnum, true);
 	len = name == NULL ? 0 : strlen(name);
 	if (d->column_max - d->column_len < CG_FRAME_COLUMN_MAX + len)
@@ -430,9 +472,14 @@ cg_journal_column(CgDisclosed *d, AttrNumber attnum)
 	d->column_len += cg_frame_put_column(d->column_bytes + d->column_len,
 										 attnum, name == NULL ? "" : name,
 										 (uint16) len);
+	d->num_kept = Min(d->num_kept, d->num_columns);
+	if (d->num_columns == d->num_kept && d->num_kept < KEPT_COLUMNS)
+	{
+		d->kept[d->num_kept].attnum = attnum;
+		d->kept[d->num_kept].end = d->column_len;
+		d->num_kept++;
+	}
 	d->num_columns++;
-	d->seen[attnum >> 6] |= bit;
-	cg_set_forget(&d->subjects);
 	if (name != NULL)
 		pfree(name);
 }
@@ -495,51 +542,99 @@ cg_journal_text(CgDisclosed *d, const char *subject, Size len)
 }
 
 /*
- * The user or what he claims is another one than before: what was collected
- * is of the former.  Then the intent.
+ * The first value; or the user or what he claims is another one than before,
+ * and what was collected is of the former.
  */
 static bool
 begin(CgDisclosed *d)
 {
 	const CgWho *who = cg_journal_who();
-	CgFrame		frame;
 
 	if (d->who.stamp != who->stamp)
 	{
-		if (d->begun || d->values > 0)
-			(void) write_batch(d, true, failure_level());
-		d->state = CG_ENTRY_NEW;
-		d->begun = false;
-		d->values = 0;
-		d->limit = FIRST_VALUES;
-		cg_set_clear(&d->subjects);
+		if (incomplete(d))
+			(void) write_batch(d, CG_FRAME_LAST, failure_level());
+		reset(d);
+		d->texts = NULL;
 		d->who = *who;
 	}
+	if (d->texts == NULL)
+		make_texts(d);
 	if (d->state == CG_ENTRY_NEW)
 	{
-		uint64		query = record_query();
-
-		start_frame(&frame, d, CG_FRAME_INTENT);
-		frame.query = d->query = query;
-		d->begun = cg_journal_append(&frame, NULL, 0, failure_level());
-		d->state = d->begun ? CG_ENTRY_OPEN : failure_state();
+		d->query = record_query();
+		d->state = CG_ENTRY_OPEN;
 	}
 	return d->state != CG_ENTRY_MASKED;
 }
 
-/* Write a batch; false if the value that was counted last must not be given. */
+/*
+ * Write the intent or a batch; false if the value that was counted last must
+ * not be given away.
+ */
 static bool
 flush(CgDisclosed *d)
 {
-	if (d->values >= d->limit)
+	if (d->frames == 0)
+		d->limit = FIRST_VALUES;
+	else if (d->values >= d->limit)
 		d->limit = Min(d->limit * LIMIT_GROWTH, MAX_VALUES);
 	if (d->state != CG_ENTRY_OPEN ||
-		write_batch(d, false, failure_level()))
+		write_batch(d, d->frames == 0 ? CG_FRAME_INTENT : 0, failure_level()))
 		return true;
-	d->state = failure_state();
-	if (d->state == CG_ENTRY_MASKED)
-		d->values--;
-	return d->state != CG_ENTRY_MASKED;
+	if (cg_on_audit_failure == CG_FAILURE_WARN)
+	{
+		d->state = CG_ENTRY_LOST;
+		return true;
+	}
+	d->state = CG_ENTRY_MASKED;
+	d->values--;
+	if (d->frames == 0)
+		cg_set_clear(&d->subjects);
+	return false;
+}
+
+/* The texts of its frames. */
+static void
+make_texts(CgDisclosed *d)
+{
+	CgFrame		frame;
+
+	memset(&frame, 0, sizeof(frame));
+	cg_journal_name_frame(&frame, &d->who);
+	cg_journal_name_texts(&frame, &d->who);
+	set_text(&frame, CG_FRAME_KIND, CG_FRAME_READ);
+	set_text(&frame, CG_FRAME_RELATION, d->relation);
+	d->text_len = cg_frame_texts_len(&frame);
+	if (d->text_len > d->text_max)
+	{
+		d->text_max = 0;
+		d->text_buffer = MemoryContextAlloc(entry_context, d->text_len);
+		d->text_max = d->text_len;
+	}
+	d->texts = d->text_buffer;
+	(void) cg_frame_put_texts(&frame, d->texts);
+}
+
+/* Has it something to say when the statement ends? */
+static bool
+incomplete(const CgDisclosed *d)
+{
+	if (d->frames == 0)
+		return d->state == CG_ENTRY_LOST;
+	return d->frames > 1 || d->values > 0;
+}
+
+/* Make an entry one of which nothing was given yet. */
+static void
+reset(CgDisclosed *d)
+{
+	d->state = CG_ENTRY_NEW;
+	d->frames = 0;
+	d->flags = 0;
+	d->limit = 1;
+	d->values = 0;
+	cg_set_clear(&d->subjects);
 }
 
 /* ---------- frames ---------- */
@@ -556,14 +651,6 @@ failure_level(void)
 	return WARNING;
 }
 
-/* What becomes of the entry then. */
-static CgEntryState
-failure_state(void)
-{
-	return cg_on_audit_failure == CG_FAILURE_WARN ? CG_ENTRY_LOST :
-		CG_ENTRY_MASKED;
-}
-
 static void
 set_text(CgFrame *frame, int i, const char *s)
 {
@@ -578,36 +665,32 @@ set_text(CgFrame *frame, int i, const char *s)
 	frame->text[i].len = (uint16) len;
 }
 
-static void
-start_frame(CgFrame *frame, const CgDisclosed *d, uint16 flags)
-{
-	memset(frame, 0, sizeof(*frame));
-	frame->flags = flags;
-	frame->statement = statement;
-	frame->query = d->query;
-	frame->relation = d->relid;
-	cg_journal_name_frame(frame, &d->who);
-	set_text(frame, CG_FRAME_KIND, CG_FRAME_READ);
-	set_text(frame, CG_FRAME_RELATION, d->relation);
-	frame->columns = d->num_columns;
-	frame->column_bytes = d->column_bytes;
-	frame->column_len = d->column_len;
-}
-
 /* Write what an entry has collected, and empty it. */
 static bool
-write_batch(CgDisclosed *d, bool last, int elevel)
+write_batch(CgDisclosed *d, uint16 flags, int elevel)
 {
 	CgFrame		frame;
 
-	start_frame(&frame, d, d->flags | (last ? CG_FRAME_LAST : 0));
+	memset(&frame, 0, sizeof(frame));
+	cg_journal_name_frame(&frame, &d->who);
+	frame.flags |= flags | d->flags;
+	frame.statement = statement;
+	frame.query = d->query;
+	frame.relation = d->relid;
 	frame.values = d->values;
+	frame.columns = d->num_columns;
+	frame.column_bytes = d->column_bytes;
+	frame.column_len = d->column_len;
+	frame.text_bytes = d->texts;
+	frame.text_len = d->text_len;
 	if (!cg_journal_append(&frame, list, cg_set_pack(&d->subjects, list),
 						   elevel))
 		return false;
 	cg_set_packed(&d->subjects);
+	d->frames++;
 	d->values = 0;
 	d->flags = 0;
+	unclosed = (flags & CG_FRAME_INTENT) ? statement : 0;
 	return true;
 }
 
@@ -641,9 +724,11 @@ static bool
 record_event(const char *what, Oid relid, const char *detail, int elevel)
 {
 	CgFrame		frame;
+	const CgWho *who;
 	char		relation[RELATION_LEN] = "";
 
 	prepare();
+	who = cg_journal_who();
 	if (OidIsValid(relid) && IsTransactionState())
 		relation_name(relid, relation);
 	memset(&frame, 0, sizeof(frame));
@@ -651,7 +736,8 @@ record_event(const char *what, Oid relid, const char *detail, int elevel)
 	if (OidIsValid(MyDatabaseId))
 		frame.query = record_query();
 	frame.relation = relid;
-	cg_journal_name_frame(&frame, cg_journal_who());
+	cg_journal_name_frame(&frame, who);
+	cg_journal_name_texts(&frame, who);
 	set_text(&frame, CG_FRAME_KIND, what);
 	set_text(&frame, CG_FRAME_RELATION, relation);
 	set_text(&frame, CG_FRAME_DETAIL, detail == NULL ? "" : detail);

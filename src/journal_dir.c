@@ -64,6 +64,15 @@ cg_journal_directory(void)
 		cg_spool_directory : CG_JOURNAL_DIR;
 }
 
+bool
+cg_journal_node(char *node)
+{
+	char		path[MAXPGPATH];
+
+	snprintf(path, sizeof(path), "%s/%s", cg_journal_directory(), NODE_FILE);
+	return read_node(path, node);
+}
+
 void
 cg_segment_name(const CgSegment *segment, char *name, Size size)
 {

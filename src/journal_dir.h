@@ -35,6 +35,9 @@ typedef struct CgSpoolFault
 
 extern const char *cg_journal_directory(void);
 
+/* The node of this server, CG_NODE_TEXT + 1 bytes; false if it has none yet. */
+extern bool cg_journal_node(char *node);
+
 extern void cg_segment_name(const CgSegment *segment, char *name, Size size);
 extern bool cg_segment_parse(const char *name, CgSegment *segment);
 

@@ -17,9 +17,10 @@
  * disk where no space could be reserved: others append behind it, and readers
  * skip it.
  *
- * A descriptor is kept open from one statement to the next.  With each frame,
- * fstat() tells whether its file was removed or is full, and once a second
- * stat() whether it is still the one of that name.
+ * A descriptor is kept open from one statement to the next.  Every
+ * CHECK_INTERVAL or CHECK_BYTES stat() tells whether its file is still the one
+ * of that name, and not full.  (Not with each frame: since Linux 6.13 a write
+ * after it costs more, for a finer time stamp.)
  *
  * Appending also happens where a transaction has failed: there nothing can be
  * allocated or looked up, hence cg_journal_prepare().
@@ -41,16 +42,14 @@
 #include "compat.h"
 
 #include "bytes.h"
-#include "category.h"
 #include "cipguard.h"
-#include "crypt.h"
-#include "envelope.h"
 #include "guc.h"
 #include "journal_dir.h"
 #include "journal_file.h"
 #include "journal_key.h"
 
-#define FILE_TRUSTED	USECS_PER_SEC	/* before it is looked up by name */
+#define CHECK_INTERVAL	10000	/* microseconds */
+#define CHECK_BYTES		(128 * 1024)	/* written by this process */
 
 /* Frames of a process in a database, of which each names the one before. */
 typedef struct CgChain
@@ -63,7 +62,6 @@ typedef struct CgChain
 
 static void link_frame(CgFrame *frame);
 static Size build_frame(CgFrame *frame, const uint8 *list, Size len);
-static Size seal(const uint8 *list, Size len, uint8 *out, Size cap);
 static bool have_file(TimestampTz now, int elevel);
 static int	month_of(TimestampTz t);
 static void close_file(void);
@@ -80,6 +78,7 @@ static CgSegment file_segment;
 static uint8 file_node[CG_FRAME_NODE_LEN];
 static uint64 file_generation = 0;	/* cg_spool_generation */
 static TimestampTz file_checked = 0;	/* when it was looked up by name */
+static Size file_written = 0;	/* since then */
 static dev_t file_dev;
 static ino_t file_ino;
 
@@ -118,6 +117,7 @@ cg_journal_append(CgFrame *frame, const uint8 *list, Size len, int elevel)
 	} while (written < 0 && errno == EINTR);
 	if (written == (ssize_t) len)
 	{
+		file_written += len;
 		chain.number = frame->number;
 		memcpy(chain.mac, frame_buffer + len - CG_SHA256_LEN, CG_SHA256_LEN);
 		return true;
@@ -153,7 +153,7 @@ link_frame(CgFrame *frame)
 	frame->started = MyStartTimestamp;
 	frame->number = chain.number + 1;
 	frame->previous = chain.mac;
-	frame->key_version = cg_journal_keys.hmac_version;
+	frame->key_version = cg_journal_keys.version;
 }
 
 /* All bytes of a frame into the buffer; 0 if there are too many. */
@@ -161,27 +161,25 @@ static Size
 build_frame(CgFrame *frame, const uint8 *list, Size len)
 {
 	const CgJournalKeys *keys = &cg_journal_keys;
-	Size		room = len == 0 ? 0 :
-		cg_envelope_bound(CG_JOURNAL_SUITE, len, CG_JOURNAL_PAD);
+	Size		room = len == 0 ? 0 : CG_STREAM_BOUND(len);
 	Size		begun;
-	Size		sealed = 0;
+	size_t		sealed = 0;
 	uint8	   *mac;
 	pg_crc32c	crc;
 
 	/* Without a key the record says so, and is written all the same. */
-	if (len > 0 && keys->cipher == NULL)
+	if (len > 0 && keys->stream == NULL)
 		frame->flags |= CG_FRAME_NO_KEY;
 	begun = cg_frame_begin(frame, room, frame_buffer, CG_FRAME_MAX);
 	if (begun == 0)
 		return 0;
-	if (len > 0 && keys->cipher != NULL)
+	if (len > 0 && keys->stream != NULL &&
+		cg_stream_seal(keys->stream, list, len, frame_buffer + begun,
+					   &sealed) != CG_OK)
 	{
-		sealed = seal(list, len, frame_buffer + begun, CG_FRAME_MAX - begun);
-		if (sealed == 0)
-		{
-			frame->flags |= CG_FRAME_NO_KEY;
-			begun = cg_frame_begin(frame, 0, frame_buffer, CG_FRAME_MAX);
-		}
+		sealed = 0;
+		frame->flags |= CG_FRAME_NO_KEY;
+		begun = cg_frame_begin(frame, 0, frame_buffer, CG_FRAME_MAX);
 	}
 	len = cg_frame_end(frame_buffer, begun, sealed);
 	mac = frame_buffer + len - CG_SHA256_LEN;
@@ -197,27 +195,6 @@ build_frame(CgFrame *frame, const uint8 *list, Size len)
 	return len;
 }
 
-/* Seal a list of subjects; 0 if that cannot be done. */
-static Size
-seal(const uint8 *list, Size len, uint8 *out, Size cap)
-{
-	uint8		nonce[CG_MAX_NONCE_LEN];
-	CgSealSpec	spec;
-	size_t		out_len = 0;
-
-	if (!cg_next_nonce(nonce, cg_suite_by_id(CG_JOURNAL_SUITE)->nonce_len))
-		return 0;
-	spec.type = CG_TYPE_SUBJECTS;
-	spec.category = (uint32) cg_category_unclassified();
-	spec.dek_version = cg_journal_keys.cipher_version;
-	spec.token_version = 0;
-	spec.pad = CG_JOURNAL_PAD;
-	if (cg_envelope_seal(cg_journal_keys.cipher, NULL, &spec, list, len,
-						 NULL, 0, nonce, out, cap, &out_len) != CG_OK)
-		return 0;
-	return out_len;
-}
-
 /* Have a segment open that takes frames of this moment. */
 static bool
 have_file(TimestampTz now, int elevel)
@@ -229,15 +206,16 @@ have_file(TimestampTz now, int elevel)
 
 	if (file >= 0 && file_segment.month == month &&
 		file_segment.database == MyDatabaseId &&
-		file_generation == cg_spool_generation &&
-		fstat(file, &st) == 0 && st.st_nlink > 0 && st.st_size < limit)
+		file_generation == cg_spool_generation)
 	{
-		if (now - file_checked >= 0 && now - file_checked < FILE_TRUSTED)
+		if (now - file_checked >= 0 && now - file_checked < CHECK_INTERVAL &&
+			file_written < CHECK_BYTES)
 			return true;
 		if (stat(file_path, &st) == 0 && st.st_dev == file_dev &&
-			st.st_ino == file_ino)
+			st.st_ino == file_ino && st.st_size < limit)
 		{
 			file_checked = now;
+			file_written = 0;
 			return true;
 		}
 	}
@@ -255,6 +233,7 @@ have_file(TimestampTz now, int elevel)
 		return report(elevel, "read", file_path);
 	}
 	file_checked = now;
+	file_written = 0;
 	file_dev = st.st_dev;
 	file_ino = st.st_ino;
 	return true;

@@ -17,13 +17,12 @@ static bool take_varint(const uint8_t **p, const uint8_t *end, uint64_t *v);
 size_t
 cg_frame_begin(const CgFrame *frame, size_t room, uint8_t *out, size_t cap)
 {
-	size_t		need = CG_FRAME_MIN + frame->column_len + room;
+	size_t		texts = frame->text_bytes != NULL ? frame->text_len :
+		cg_frame_texts_len(frame);
 	uint8_t    *p = out;
-	int			i;
 
-	for (i = 0; i < CG_FRAME_TEXTS; i++)
-		need += frame->text[i].len;
-	if (need > cap)
+	if (CG_FRAME_MIN - 2 * CG_FRAME_TEXTS + texts + frame->column_len + room >
+		cap)
 		return 0;
 
 	memset(p, 0, OFF_TEXTS);
@@ -48,14 +47,11 @@ cg_frame_begin(const CgFrame *frame, size_t room, uint8_t *out, size_t cap)
 	cg_put_u16(p + 134, frame->key_version);
 	cg_put_u64(p + 136, frame->values);
 	p += OFF_TEXTS;
-	for (i = 0; i < CG_FRAME_TEXTS; i++)
-	{
-		cg_put_u16(p, frame->text[i].len);
-		p += 2;
-		if (frame->text[i].len > 0)
-			memcpy(p, frame->text[i].s, frame->text[i].len);
-		p += frame->text[i].len;
-	}
+	if (frame->text_bytes != NULL)
+		memcpy(p, frame->text_bytes, texts);
+	else
+		(void) cg_frame_put_texts(frame, p);
+	p += texts;
 	cg_put_u16(p, frame->columns);
 	cg_put_u32(p + 2, (uint32_t) frame->column_len);
 	p += 6;
@@ -64,6 +60,34 @@ cg_frame_begin(const CgFrame *frame, size_t room, uint8_t *out, size_t cap)
 	p += frame->column_len;
 	cg_put_u32(p, 0);
 	return (size_t) (p + 4 - out);
+}
+
+size_t
+cg_frame_texts_len(const CgFrame *frame)
+{
+	size_t		len = 2 * CG_FRAME_TEXTS;
+	int			i;
+
+	for (i = 0; i < CG_FRAME_TEXTS; i++)
+		len += frame->text[i].len;
+	return len;
+}
+
+size_t
+cg_frame_put_texts(const CgFrame *frame, uint8_t *out)
+{
+	uint8_t    *p = out;
+	int			i;
+
+	for (i = 0; i < CG_FRAME_TEXTS; i++)
+	{
+		cg_put_u16(p, frame->text[i].len);
+		p += 2;
+		if (frame->text[i].len > 0)
+			memcpy(p, frame->text[i].s, frame->text[i].len);
+		p += frame->text[i].len;
+	}
+	return (size_t) (p - out);
 }
 
 size_t
@@ -124,6 +148,8 @@ cg_frame_decode(const uint8_t *data, size_t len, CgFrame *frame)
 	frame->key_version = cg_get_u16(data + 134);
 	frame->values = cg_get_u64(data + 136);
 	frame->mac = end;
+	frame->text_bytes = NULL;
+	frame->text_len = 0;
 	for (i = 0; i < CG_FRAME_TEXTS; i++)
 	{
 		if (end - p < 2)

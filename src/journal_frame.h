@@ -23,22 +23,25 @@
  *	124		4		role that logged in, as OID
  *	128		4		relation, as OID
  *	132		2		flags
- *	134		2		version of the MAC's key, 0 if there is no MAC
+ *	134		2		version of the key, 0 if there is neither MAC nor list
  *	136		8		values disclosed
  *	144		...		CG_FRAME_TEXTS texts: length (2), bytes
  *			2		number of columns
  *			4		bytes of the columns
  *			...		columns: number (2), length of the name (2), name
  *			4		length of the sealed list of subjects, 0 if there is none
- *			...		that list: a datum of envelope.h of type CG_TYPE_SUBJECTS
+ *			...		that list, see journal_stream.h
  *			32		HMAC-SHA-256 of all before it but the CRC; zeros if there
  *					is none
  *
  * What a statement discloses of a relation to a user is one frame with
- * CG_FRAME_INTENT, written before the first value is given away, and then
- * batches, of which the last one has CG_FRAME_LAST.  They have process, start,
- * statement, role and relation in common.  An intent without its last batch
- * is of a process that died, or could not write any more.
+ * CG_FRAME_INTENT, written before the first value is given away, with that
+ * value.  If there are more, batches follow, of which the last one has
+ * CG_FRAME_LAST.  They have writer, start, statement, role and relation in
+ * common.  An intent is complete if there is its last batch or a later frame
+ * (a greater number) of another statement of that writer.  Otherwise its
+ * process is at work or idle; or it died, or could not write any more, and
+ * may have disclosed more than the journal has.
  *
  * The CRC finds torn frames, the MAC forged ones.  Number and MAC of the frame
  * before chain those of a process (in a database) together, so that one which
@@ -64,13 +67,14 @@
 
 #define CG_FRAME_NO_KEY		0x0001	/* subjects left out for want of a key */
 #define CG_FRAME_CUT		0x0002	/* a long text or subject was cut */
-#define CG_FRAME_INTENT		0x0004	/* values will follow, or were lost */
+#define CG_FRAME_INTENT		0x0004	/* the first value; more may follow */
 #define CG_FRAME_LAST		0x0008	/* the statement's last batch of these */
 #define CG_FRAME_VERIFIED	0x0010	/* the application user is proved */
 
 /* Texts of CG_FRAME_KIND that are not names of events. */
 #define CG_FRAME_READ		"read"	/* intents and batches */
 #define CG_FRAME_QUERY		"query" /* the detail is the text of a query */
+#define CG_FRAME_END		"end"	/* of a process, all of it complete */
 
 enum
 {
@@ -113,6 +117,8 @@ typedef struct CgFrame
 	uint16_t	key_version;
 	uint64_t	values;
 	CgFrameText text[CG_FRAME_TEXTS];
+	const uint8_t *text_bytes;	/* begin: the texts as cg_frame_put_texts() */
+	size_t		text_len;		/* gave them, if not NULL */
 	uint16_t	columns;
 	const uint8_t *column_bytes;
 	size_t		column_len;
@@ -130,6 +136,13 @@ typedef struct CgFrame
 extern size_t cg_frame_begin(const CgFrame *frame, size_t room,
 							 uint8_t *out, size_t cap);
 extern size_t cg_frame_end(uint8_t *out, size_t begun, size_t sealed_len);
+
+/*
+ * The texts of a frame as it has them; out holds cg_frame_texts_len().
+ * For frames of which many have the same.
+ */
+extern size_t cg_frame_texts_len(const CgFrame *frame);
+extern size_t cg_frame_put_texts(const CgFrame *frame, uint8_t *out);
 
 /*
  * The MAC of a frame of that length, at least CG_FRAME_MIN: what its last

@@ -2,11 +2,10 @@
  * journal_key.c
  *		Keys of the disclosure journal.
  *
- * Lists of subjects are sealed with the data key of the category
- * `unclassified`, and frames authenticated with a key derived from that of a
- * token domain of its own.  Both are contexts of our own: those of the keyring
- * go away when keys change, and a frame must be written where no catalog can
- * be read.
+ * Frames are authenticated and lists of subjects encrypted with two keys
+ * derived from that of a token domain of its own.  The contexts are our own:
+ * those of the keyring go away when keys change, and a frame must be written
+ * where no catalog can be read.
  */
 #include "postgres.h"
 
@@ -16,79 +15,91 @@
 #include "category.h"
 #include "journal_key.h"
 #include "keyring.h"
+#include "wipe.h"
 
-#define KEY_INFO	"cipguard/v1/journal/frame"
+#define INFO_MAC	"cipguard/v1/journal/mac"
+#define INFO_LIST	"cipguard/v1/journal/list"
+
+static void get_keys(CgJournalKeys *keys, uint64 *as_of, uint16 version);
+static const CgJournalKeys *keys_of(uint16 version);
 
 CgJournalKeys cg_journal_keys;
 
 void
 cg_journal_get_keys(void)
 {
-	static uint64 as_of = 0;	/* cg_keyring_refresh() when they were made */
-	uint64		keyring = cg_keyring_refresh();
-	CgJournalKeys *k = &cg_journal_keys;
+	static uint64 as_of = 0;
 
-	if (as_of == keyring && k->cipher != NULL && k->hmac != NULL)
-		return;
-	if (k->cipher != NULL)
-		cg_cipher_free(k->cipher);
-	cg_hmac_free(k->hmac);
-	memset(k, 0, sizeof(*k));
-	k->cipher = cg_keyring_own_cipher(cg_category_unclassified(),
-									  &k->cipher_version, CG_JOURNAL_SUITE);
-	k->hmac = cg_keyring_own_hmac(cg_name_hash(CG_DOMAIN_JOURNAL),
-								  &k->hmac_version, KEY_INFO);
-	as_of = keyring;
+	if (cg_journal_keys.hmac == NULL || as_of != cg_keyring_refresh())
+		get_keys(&cg_journal_keys, &as_of, 0);
 }
 
-/* The last one is kept: most records have one and the same. */
-CgCipher *
-cg_journal_cipher(uint16 version)
+/* A version, 0 for the newest, as of cg_keyring_refresh(). */
+static void
+get_keys(CgJournalKeys *keys, uint64 *as_of, uint16 version)
 {
-	static CgCipher *cipher = NULL;
-	static uint16 cipher_version = 0;
-	static uint64 as_of = 0;
-	uint64		keyring = cg_keyring_refresh();
+	uint8		mac_key[CG_SHA256_LEN];
+	uint8		list_key[CG_SHA256_LEN];
 
-	if (version == 0)
+	cg_hmac_free(keys->hmac);
+	cg_stream_free(keys->stream);
+	memset(keys, 0, sizeof(*keys));
+	*as_of = cg_keyring_refresh();
+	if (cg_keyring_derive(cg_name_hash(CG_DOMAIN_JOURNAL), &version,
+						  INFO_MAC, mac_key) &&
+		cg_keyring_derive(cg_name_hash(CG_DOMAIN_JOURNAL), &version,
+						  INFO_LIST, list_key))
+	{
+		keys->stream = cg_stream_new(list_key);
+		keys->hmac = keys->stream == NULL ? NULL :
+			cg_hmac_new(mac_key, sizeof(mac_key));
+		if (keys->hmac != NULL)
+			keys->version = version;
+	}
+	cg_wipe(mac_key, sizeof(mac_key));
+	cg_wipe(list_key, sizeof(list_key));
+}
+
+/* For reading; the last ones are kept, since most frames have the same. */
+static const CgJournalKeys *
+keys_of(uint16 version)
+{
+	static CgJournalKeys keys;
+	static uint64 as_of = 0;
+
+	if (version != 0 &&
+		(keys.version != version || as_of != cg_keyring_refresh()))
+		get_keys(&keys, &as_of, version);
+	return version != 0 && keys.version == version ? &keys : NULL;
+}
+
+uint8 *
+cg_journal_list(const CgFrame *frame, Size *len)
+{
+	const CgJournalKeys *keys = keys_of(frame->key_version);
+	uint8	   *list;
+
+	if (keys == NULL || frame->sealed_len == 0)
 		return NULL;
-	if (cipher != NULL && cipher_version == version && as_of == keyring)
-		return cipher;
-	if (cipher != NULL)
-		cg_cipher_free(cipher);
-	cipher = NULL;
-	cipher_version = version;
-	as_of = keyring;
-	cipher = cg_keyring_own_cipher(cg_category_unclassified(), &version,
-								   CG_JOURNAL_SUITE);
-	return cipher;
+	list = palloc(frame->sealed_len);
+	if (cg_stream_open(keys->stream, frame->sealed, frame->sealed_len, list,
+					   len) == CG_OK)
+		return list;
+	pfree(list);
+	return NULL;
 }
 
 CgProof
 cg_journal_verify(const uint8 *data, Size len)
 {
-	static CgHmac *hmac = NULL;
-	static uint16 hmac_version = 0;
-	static uint64 as_of = 0;
-	uint64		keyring = cg_keyring_refresh();
+	const CgJournalKeys *keys;
 	CgFrame		frame;
-	uint16		version;
 	uint8		mac[CG_SHA256_LEN];
 
 	if (cg_frame_decode(data, len, &frame) != CG_OK)
 		return CG_PROOF_BAD;
-	if (frame.key_version == 0)
-		return CG_PROOF_UNKNOWN;
-	if (hmac == NULL || hmac_version != frame.key_version || as_of != keyring)
-	{
-		cg_hmac_free(hmac);
-		hmac = NULL;
-		version = hmac_version = frame.key_version;
-		as_of = keyring;
-		hmac = cg_keyring_own_hmac(cg_name_hash(CG_DOMAIN_JOURNAL), &version,
-								   KEY_INFO);
-	}
-	if (hmac == NULL || cg_frame_mac(hmac, data, len, mac) != CG_OK)
+	keys = keys_of(frame.key_version);
+	if (keys == NULL || cg_frame_mac(keys->hmac, data, len, mac) != CG_OK)
 		return CG_PROOF_UNKNOWN;
 	return cg_equal_ct(mac, frame.mac, CG_SHA256_LEN) ? CG_PROOF_GOOD :
 		CG_PROOF_BAD;

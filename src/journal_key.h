@@ -6,29 +6,27 @@
 #define CG_JOURNAL_KEY_H
 
 #include "journal_frame.h"
-#include "suite.h"
+#include "journal_stream.h"
 
-/* Suite and padding of lists of subjects. */
-#define CG_JOURNAL_SUITE	CG_SUITE_AES_RANDOM
-#define CG_JOURNAL_PAD		16
-
-/* What new frames are written with; NULL and 0 where no key can be had. */
+/* Made of one key; NULL and 0 where it cannot be had. */
 typedef struct CgJournalKeys
 {
-	CgCipher   *cipher;
-	uint16		cipher_version;
+	uint16		version;
 	CgHmac	   *hmac;
-	uint16		hmac_version;
+	CgStream   *stream;
 } CgJournalKeys;
 
-/* Always valid; of this database, as of the last cg_journal_get_keys(). */
+/* What new frames are written with, as of the last cg_journal_get_keys(). */
 extern CgJournalKeys cg_journal_keys;
 
 /* In a live transaction: hear of new keys, and ask again for missing ones. */
 extern void cg_journal_get_keys(void);
 
-/* The cipher of a list of subjects; NULL if it cannot be had. */
-extern CgCipher *cg_journal_cipher(uint16 version);
+/*
+ * The list of subjects of a frame (journal_frame.h), palloc'd; NULL if it
+ * cannot be decrypted.
+ */
+extern uint8 *cg_journal_list(const CgFrame *frame, Size *len);
 
 typedef enum CgProof
 {

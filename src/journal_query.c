@@ -38,10 +38,13 @@ typedef struct CgSeen
 	char		source[SEEN_LEN];
 } CgSeen;
 
+static bool is(const CgSeen *s, const char *source);
+static const CgQuery *take(const CgSeen *s);
 static void number(const char *source, int len);
 static uint64 *recorded_slot(uint64 id);
 
 static CgSeen seen[SEEN];
+static const CgSeen *last = NULL;	/* of seen, used last */
 static uint64 recorded[RECORDED];
 static int	owner = 0;			/* process of the above */
 static char normalized[TEXT_LEN];
@@ -59,21 +62,22 @@ cg_query(const char *source, int location, int len)
 	{
 		memset(seen, 0, sizeof(seen));
 		memset(recorded, 0, sizeof(recorded));
+		last = NULL;
 		owner = MyProcPid;
 	}
 	if (location > 0)
 		source += strnlen(source, location);
+	if (last != NULL && location <= 0 && len <= 0 && is(last, source) &&
+		take(last)->id != 0)
+		return &query;
 	len = location >= 0 && len > 0 ? (int) strnlen(source, len) :
 		(int) strlen(source);
 
 	s = &seen[hash_bytes((const unsigned char *) source, len) % SEEN];
-	if (s->id != 0 && s->len == len &&
-		s->standard_strings == standard_conforming_strings &&
-		memcmp(s->source, source, len) == 0 &&
-		*recorded_slot(s->id) == s->id)
+	if (s->len == len && memcmp(s->source, source, len) == 0 &&
+		take(s)->id != 0)
 	{
-		query.id = s->id;
-		query.recorded = true;
+		last = s;
 		return &query;
 	}
 
@@ -86,6 +90,26 @@ cg_query(const char *source, int location, int len)
 		memcpy(s->source, source, len);
 	}
 	query.recorded = *recorded_slot(query.id) == query.id;
+	return &query;
+}
+
+/* Is that whole string its source? */
+static bool
+is(const CgSeen *s, const char *source)
+{
+	return strncmp(s->source, source, s->len) == 0 && source[s->len] == '\0';
+}
+
+/* The query that was seen; of no number if it must be looked at again. */
+static const CgQuery *
+take(const CgSeen *s)
+{
+	if (s->standard_strings == standard_conforming_strings &&
+		*recorded_slot(s->id) == s->id)
+	{
+		query.id = s->id;
+		query.recorded = true;
+	}
 	return &query;
 }
 

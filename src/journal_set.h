@@ -68,6 +68,13 @@ cg_set_full(const CgSubjectSet *set)
 		CG_SET_PENDING || set->pending_bytes >= CG_SET_PENDING_TEXT;
 }
 
+/* Has it memory that few statements need? */
+static inline bool
+cg_set_is_large(const CgSubjectSet *set)
+{
+	return set->max_slots > 512 || set->max_bytes > 64 * 1024;
+}
+
 static inline bool
 cg_set_pending(const CgSubjectSet *set)
 {

@@ -218,6 +218,11 @@ cg_journal_name_frame(CgFrame *frame, const CgWho *by)
 	frame->user = by->user;
 	frame->login = by->login;
 	frame->flags |= by->flags;
+}
+
+void
+cg_journal_name_texts(CgFrame *frame, const CgWho *by)
+{
 	set_text(frame, CG_FRAME_USER, by->user_name);
 	set_text(frame, CG_FRAME_LOGIN, by->login_name);
 	set_text(frame, CG_FRAME_APP_USER, by->app_user);

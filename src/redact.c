@@ -36,6 +36,7 @@
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/elog.h"
 #include "utils/guc.h"
@@ -48,6 +49,8 @@
 #include "plan.h"
 #include "protect.h"
 #include "redact.h"
+#include "redact_log.h"
+#include "redact_state.h"
 
 static void redact(ErrorData *edata);
 static void redact_run(CG_EXECUTOR_RUN_PARAMS);
@@ -64,9 +67,6 @@ static bool shows_rows(int sqlerrcode);
 static bool shows_values(const ErrorData *edata);
 static bool runs_hidden_code(QueryDesc *queryDesc);
 static void rethrow(MemoryContext context, QueryDesc *queryDesc);
-
-static const char hidden[] =
-"Values are not shown, since protected columns are involved.";
 
 static emit_log_hook_type prev_emit_log = NULL;
 static ExecutorRun_hook_type prev_run = NULL;
@@ -89,6 +89,7 @@ cg_redact_init(void)
 	RegisterXactCallback(forget_depth, NULL);
 	prev_utility = ProcessUtility_hook;
 	ProcessUtility_hook = redact_utility;
+	cg_redact_state_init();
 }
 
 /* Did this transaction encrypt or decrypt anything? */
@@ -161,8 +162,9 @@ rethrow(MemoryContext context, QueryDesc *queryDesc)
 		MemoryContextSwitchTo(context);
 		edata = CopyErrorData();
 		FlushErrorState();
-		edata->message = pstrdup("a value cannot be used in an expression");
-		edata->detail = pstrdup(hidden);
+		edata->message_id = "a value cannot be used in an expression";
+		edata->message = pstrdup(edata->message_id);
+		edata->detail = pstrdup(cg_redact_hidden);
 		edata->detail_log = edata->hint = edata->context = NULL;
 		ReThrowError(edata);
 	}
@@ -175,7 +177,7 @@ rethrow(MemoryContext context, QueryDesc *queryDesc)
 	if (shows_values(edata))
 	{
 		if (edata->detail != NULL)
-			edata->detail = pstrdup(hidden);
+			edata->detail = pstrdup(cg_redact_hidden);
 		edata->detail_log = NULL;
 	}
 	ReThrowError(edata);
@@ -186,6 +188,7 @@ redact_run(CG_EXECUTOR_RUN_PARAMS)
 {
 	MemoryContext context = CurrentMemoryContext;
 
+	cg_state_run(queryDesc);
 	PG_TRY();
 	{
 		if (prev_run)
@@ -198,12 +201,14 @@ redact_run(CG_EXECUTOR_RUN_PARAMS)
 		rethrow(context, queryDesc);
 	}
 	PG_END_TRY();
+	cg_state_ran(queryDesc);
 }
 
 static void
 redact_finish(QueryDesc *queryDesc)
 {
 	MemoryContext context = CurrentMemoryContext;
+	bool		whole = cg_state_whole(queryDesc);
 
 	PG_TRY();
 	{
@@ -218,6 +223,7 @@ redact_finish(QueryDesc *queryDesc)
 	}
 	PG_END_TRY();
 	cg_armor_depth++;
+	cg_redact_plan_of(queryDesc, whole);
 }
 
 /*
@@ -234,6 +240,7 @@ redact_end(QueryDesc *queryDesc)
 		prev_end(queryDesc);
 	else
 		standard_ExecutorEnd(queryDesc);
+	cg_redact_plan_of(NULL, false);
 	if (finished && cg_armor_depth > 0)
 		cg_armor_depth--;
 }
@@ -243,7 +250,10 @@ static void
 forget_depth(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
+	{
 		cg_armor_depth = 0;
+		cg_redact_plan_of(NULL, false);
+	}
 }
 
 static void
@@ -256,7 +266,13 @@ redact_utility(PlannedStmt *pstmt, const char *query_string,
 	standard_ProcessUtility;
 	MemoryContext memory = CurrentMemoryContext;
 	bool		explain = IsA(pstmt->utilityStmt, ExplainStmt);
+	const char *query = debug_query_string;
+	char	   *worker_text;
 
+	cg_state_utility(pstmt);
+	worker_text = cg_worker_text(pstmt);
+	if (worker_text != NULL)
+		debug_query_string = worker_text;
 	if (IsA(pstmt->utilityStmt, CreateExtensionStmt))
 		bodies_checked = check_function_bodies;
 	if (explain)
@@ -268,11 +284,15 @@ redact_utility(PlannedStmt *pstmt, const char *query_string,
 	}
 	PG_CATCH();
 	{
+		if (worker_text != NULL)
+			debug_query_string = query;
 		if (explain)
 			cg_armor_depth--;
 		rethrow(memory, NULL);
 	}
 	PG_END_TRY();
+	if (worker_text != NULL)
+		debug_query_string = query;
 	if (explain)
 		cg_armor_depth--;
 }
@@ -292,14 +312,17 @@ redact(ErrorData *edata)
 
 	if (rows && edata->detail != NULL && edata->assoc_context != NULL)
 		edata->detail = edata->detail_log =
-			MemoryContextStrdup(edata->assoc_context, hidden);
+			MemoryContextStrdup(edata->assoc_context, cg_redact_hidden);
 	if (rows || (edata->elevel >= WARNING && touched_values()))
 	{
-		edata->hide_stmt = true;
-		edata->hide_ctx = true;
+		if (!cg_redacts())
+		{
+			edata->hide_stmt = true;
+			edata->hide_ctx = true;
+		}
 		edata->internalquery = NULL;
 		edata->internalpos = 0;
 	}
-	if (prev_emit_log)
+	if (!cg_redact_report(edata, prev_emit_log) && prev_emit_log)
 		prev_emit_log(edata);
 }

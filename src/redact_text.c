@@ -49,6 +49,7 @@ static bool skip_dollar(Scan *s, bool *found);
 static bool skip_number(Scan *s);
 static void take_name(Scan *s);
 static bool take_quoted_name(Scan *s);
+static bool is_like_value(const char *name, size_t len);
 static void take_operator(Scan *s);
 static bool take_token(Scan *s);
 static bool is_word(const char *text, size_t len, const char *word);
@@ -452,7 +453,7 @@ take_quoted_name(Scan *s)
 		else if (peek(s, 0) == '"')
 		{
 			s->at++;
-			if (s->strict)
+			if (s->strict || is_like_value(s->sql + begin, s->at - begin))
 				put_constant(s);
 			else
 				put(s, s->sql + begin, s->at - begin);
@@ -462,6 +463,15 @@ take_quoted_name(Scan *s)
 			s->at++;
 	}
 	return false;
+}
+
+/* A value in the wrong quotes is told from most names. */
+static bool
+is_like_value(const char *name, size_t len)
+{
+	const char *first = (const char *) memchr(name, '"', len) + 1;
+
+	return is_digit(*first) || *first == '+' || memchr(name, '@', len) != NULL;
 }
 
 /* A run of operator characters; a lone question mark is a constant. */

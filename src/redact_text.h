@@ -13,13 +13,17 @@
 /* A buffer that is large enough for any text of that length. */
 #define CG_REDACT_BOUND(len)	(2 * (size_t) (len) + 8)
 
+/* More than this of a statement is not worth logging. */
+#define CG_REDACT_MAX		((size_t) 65536)
+
 /*
  * Writes SQL text with every constant replaced by `?` and returns its length;
  * a zero byte follows that does not count.  cap must not be zero.
  *
  * Constants are strings of all kinds, numbers, true and false; lists of them
  * and of rows of them become `?, ...`.  Comments are dropped, white space is
- * one space.  Names, parameters ($1), operators and NULL stay.  Where the
+ * one space.  Names, parameters ($1), operators and NULL stay, but quoted names
+ * that begin with a digit or '+', or hold '@', are replaced.  Where the
  * text ends within a token, or cannot be understood, the rest is one `?`.  If
  * cap is less than CG_REDACT_BOUND(len) the result may end after any token.
  * Doing it again changes nothing.

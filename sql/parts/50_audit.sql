@@ -164,7 +164,7 @@ CREATE TABLE cipguard.audit_session (
 	tls_client_dn text,
 	database text,
 	apply_worker boolean NOT NULL
-);
+) WITH (vacuum_truncate = off);
 REVOKE ALL ON TABLE cipguard.audit_session FROM PUBLIC;
 COMMENT ON TABLE cipguard.audit_session IS
 	'sessions that wrote audit events; equal rows can repeat';
@@ -206,7 +206,7 @@ CREATE TABLE cipguard.audit_schema (
 	names text[] NOT NULL,
 	types oid[] NOT NULL,
 	type_names text[] NOT NULL
-);
+) WITH (vacuum_truncate = off);
 REVOKE ALL ON TABLE cipguard.audit_schema FROM PUBLIC;
 COMMENT ON TABLE cipguard.audit_schema IS
 	'columns of audited tables as row images use them; equal rows can repeat';

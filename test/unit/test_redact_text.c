@@ -88,6 +88,7 @@ names_and_comments(void)
 	is_text("SELECT x /* a /* b */ 138", "SELECT x ?");
 	is_text("SELECT x+/*1*/y-- 2", "SELECT x+ y");
 	is_text("SELECT \"a 138", "SELECT ?");
+	is_text("x = \"138\" OR \"a@b\" OR \"+86\" OR \"ab1\"", "x = ? OR ? OR ? OR \"ab1\"");
 	is_text("x\x01\x7fy;", "x y;");
 	is_text("a ? 'x' AND b ?| c", "a ? ? AND b ?| c");
 	is_text("", "");
