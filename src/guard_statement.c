@@ -105,7 +105,14 @@ cg_guard_statement(Node *stmt)
 			cg_guard_fact("role", InvalidOid, NULL, buf.data);
 			break;
 		case T_RenameStmt:
-			if (((RenameStmt *) stmt)->renameType == OBJECT_ROLE)
+			if (((RenameStmt *) stmt)->renameType != OBJECT_ROLE)
+				break;
+			/* They are found by their names. */
+			if (strncmp(((RenameStmt *) stmt)->subname, CG_SCHEMA "_",
+						strlen(CG_SCHEMA "_")) == 0 && cg_guard_any())
+				cg_guard_offend(InvalidOid, psprintf("rename role \"%s\"",
+													 ((RenameStmt *) stmt)->subname));
+			else
 				cg_guard_fact("role", InvalidOid, NULL,
 							  psprintf("%s %s RENAME TO %s", command,
 									   ((RenameStmt *) stmt)->subname,
