@@ -151,7 +151,7 @@ redacted_statement(const ErrorData *edata)
 	if (out != NULL)
 	{
 		memcpy(out, text, begin);
-		strcpy(out + begin, sql);
+		memcpy(out + begin, sql, strlen(sql) + 1);
 	}
 	return out;
 }
@@ -212,7 +212,9 @@ understood(const ErrorData *edata)
 		return NULL;
 	n = cg_redact_sql_strictly(text, len, CG_STANDARD_STRINGS, out,
 							   room - 3);
-	strcpy(out + n, n == 0 || out[n - 1] == '?' ? "?" : " ?");
+	if (n > 0)
+		out[n++] = ' ';
+	memcpy(out + n, "?", 2);
 	return out;
 }
 

@@ -10,6 +10,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use FindBin;
+use IPC::Run;
 use lib $FindBin::RealBin;
 
 use CipguardTest;
@@ -242,6 +243,26 @@ logs_flushed();
 		"STATEMENT:  SELECT n / 0 FROM orders WHERE note <> 'ofOrders' AND n <> 84");
 	like($log, qr/statement: SELECT \(SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid\(\)\) FROM orders WHERE note <> \? LIMIT \?/,
 		'but not before it is known to be');
+}
+
+# Parallel workers show the text of their leader.
+{
+	as($node, undef, 'CREATE TABLE big AS SELECT i AS id, i::text AS mobile FROM generate_series(1, 2000) i;'
+		  . "SECURITY LABEL FOR cipguard ON COLUMN big.mobile IS 'mobile'; ALTER TABLE big SET (parallel_workers = 2)");
+	my ($out, $err) = ('', '');
+	my $session = IPC::Run::start(
+		[ 'psql', '-X', '-d', $node->connstr('postgres'), '-c',
+			"SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET max_parallel_workers_per_gather = 2; SET min_parallel_table_scan_size = 0;"
+			  . "SELECT count(*) FROM big WHERE id <> 7155099551 AND pg_sleep(1) IS NOT NULL" ],
+		'>', \$out, '2>', \$err);
+	ok($node->poll_query_until('postgres',
+			"SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker' AND query LIKE '%FROM big WHERE id <> ?%'"),
+		'workers show a redacted statement');
+	is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE query ~ '7155099[5]51'"), '0', 'and so does their leader');
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%FROM big WHERE%' AND backend_type = 'client backend' AND pid <> pg_backend_pid()");
+	$session->finish;
+	logs_flushed();
+	is(join(' ', find_bytes([ grep { /server/ } files_below($logs) ], '7155099551')), '', 'even when it is terminated');
 }
 
 foreach my $mode ('on', 'off')
