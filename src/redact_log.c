@@ -337,8 +337,9 @@ cg_redact_report(ErrorData *edata, emit_log_hook_type next)
 
 	if (sending || !cg_redacts())
 		return false;
-	if (kind == KIND_PLAN ? plan_spared && !cg_statement_touched() :
-		kind == KIND_DONE ? cg_statement_spared() : cg_statement_harmless())
+	if (kind == KIND_DONE || kind == KIND_PLAN ?
+		cg_statement_spared() && (kind == KIND_DONE || plan_spared) :
+		cg_statement_harmless())
 		return false;
 
 	if (debug_query_string != NULL)

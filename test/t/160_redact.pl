@@ -42,6 +42,7 @@ BEGIN RETURN (SELECT n / (n - n) FROM client WHERE mobile > m OR name = m OR tru
 CREATE FUNCTION fail_input(m text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN RETURN m::bigint; END $$;
 CREATE FUNCTION find_sql(m text) RETURNS SETOF client LANGUAGE sql AS $$ SELECT * FROM client WHERE mobile = m $$;
+CREATE FUNCTION folded(m text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN upper(m); END $$;
 CREATE PROCEDURE touch(m text) LANGUAGE plpgsql AS $$ BEGIN UPDATE client SET name = m WHERE id = 3; END $$;
 INSERT INTO client SELECT i, 'name' || i, 'mobile' || i, i FROM generate_series(1, 3) i;
 INSERT INTO orders SELECT i, 'note' || i, i FROM generate_series(1, 3) i;
@@ -126,6 +127,10 @@ my @cases = (
 	'old strings' => "SET standard_conforming_strings = off;\nSELECT * FROM client WHERE mobile = 'a\\'b%S' AND n = %N;\nRESET standard_conforming_strings",
 	'other language' => "SET lc_messages = 'de_DE.UTF-8';\nSELECT * FROM client WHERE n = '%S%N';\nRESET lc_messages",
 	'encrypted' => "SELECT '%S%N'::cipguard.enc_text('name') IS NULL",
+	'own function' => "SELECT cipguard.mask('%S%N', 'name')",
+	'folded' => "SELECT folded('%S%N')",
+	'folded, prepared' => "PREPARE q AS SELECT folded('%S%N');\nEXECUTE q;\nEXECUTE q;\nDEALLOCATE q",
+	'encrypted in a function' => "DO \$\$ DECLARE e cipguard.enc_text('name') := '%S%N'; BEGIN END \$\$",
 	'alter role' => "ALTER ROLE clerk PASSWORD '%S%N'",
 	'nothing but a comment' => "-- %S %N\n/* %S */ \\;");
 push @cases,
@@ -139,6 +144,7 @@ my @bound = (
 	'prepared' => 'SELECT * FROM client WHERE mobile = :s AND n = :n',
 	'prepared update' => 'UPDATE client SET name = :s WHERE n = :n',
 	'prepared, in a function' => 'SELECT find_client(:s), :n::int8',
+	'prepared, folded' => "SELECT folded('x' || :s), :n::int8",
 	'prepared and failing' => 'SELECT n / (n - n) FROM client WHERE mobile <> :s AND n <> :n',
 	'prepared, wrong value' => 'SELECT * FROM client WHERE n = :s AND id <> :n');
 
