@@ -34,6 +34,7 @@
 #include "category.h"
 #include "cipguard.h"
 #include "crypt.h"
+#include "event.h"
 #include "guc.h"
 
 /* Columns of cipguard.access_grant, in the order of sql/parts/40_access.sql. */
@@ -213,6 +214,8 @@ cg_require_search(int32 category)
 
 	/* What was compared with may stand in the statement. */
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
+	cg_event_refused(psprintf("comparing values of category %s",
+							  c ? NameStr(c->name) : "?"), InvalidOid);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to compare values of category \"%s\"",
@@ -414,10 +417,13 @@ cipguard_guard_grant(PG_FUNCTION_ARGS)
 		(is_member_of_role_nosuper(GetUserId(), grantee) ||
 		 is_member_of_role_nosuper(GetSessionUserId(), grantee) ||
 		 is_member_of_role_nosuper(GetAuthenticatedUserId(), grantee)))
+	{
+		cg_event_refused("grant of access to oneself", InvalidOid);
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_SELF_GRANT),
 				 errmsg("cannot grant access to yourself or to a role you are a member of"),
 				 errhint("Ask another member of %s.", CG_ROLE_OFFICER)));
+	}
 
 	if (!insert)
 	{

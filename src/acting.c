@@ -4,12 +4,52 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "acting.h"
+
+#define MAX_NESTED	16
+
+static void acting_ended(SubXactEvent event, SubTransactionId subid,
+						 SubTransactionId parent, void *arg);
+static void all_acting_ended(XactEvent event, void *arg);
+
+int			cg_utility_depth = 0;
+int			cg_acting_depth = -1;
+
+/* Acts that have begun and not ended, each in its subtransaction. */
+static struct
+{
+	int			outer;			/* cg_acting_depth before it */
+	int			level;			/* nesting of transactions */
+}			acts[MAX_NESTED];
+static int	num_acts = 0;
+
+/* An error leaves acts without their end. */
+static void
+acting_ended(SubXactEvent event, SubTransactionId subid,
+			 SubTransactionId parent, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	while (num_acts > 0 &&
+		   acts[num_acts - 1].level >= GetCurrentTransactionNestLevel())
+		cg_acting_depth = acts[--num_acts].outer;
+}
+
+static void
+all_acting_ended(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_ABORT && event != XACT_EVENT_COMMIT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+	num_acts = 0;
+	cg_acting_depth = -1;
+}
 
 void
 cg_act_begin(CgActing *acting, Oid as)
@@ -20,6 +60,7 @@ cg_act_begin(CgActing *acting, Oid as)
 		{"default_table_access_method", "heap"},
 		{"client_min_messages", "warning"}
 	};
+	static bool registered = false;
 	int			i;
 
 	GetUserIdAndSecContext(&acting->user, &acting->context);
@@ -33,11 +74,24 @@ cg_act_begin(CgActing *acting, Oid as)
 								 false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+
+	if (!registered)
+	{
+		RegisterSubXactCallback(acting_ended, NULL);
+		RegisterXactCallback(all_acting_ended, NULL);
+		registered = true;
+	}
+	if (num_acts == MAX_NESTED)
+		elog(ERROR, "too many acts in one another");
+	acts[num_acts].outer = cg_acting_depth;
+	acts[num_acts++].level = GetCurrentTransactionNestLevel();
+	cg_acting_depth = cg_utility_depth;
 }
 
 void
 cg_act_end(const CgActing *acting)
 {
+	cg_acting_depth = acts[--num_acts].outer;
 	SPI_finish();
 	AtEOXact_GUC(false, acting->guc_level);
 	SetUserIdAndSecContext(acting->user, acting->context);

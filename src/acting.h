@@ -13,6 +13,15 @@ typedef struct CgActing
 } CgActing;
 
 /*
+ * How many utility statements are at work, one inside the other, and at which
+ * of these depths the extension itself began to act; -1: it does not act.
+ * SQL that it sends runs one deeper, if it is a utility statement, so what
+ * event triggers do meanwhile can be told from what it does itself.
+ */
+extern int	cg_utility_depth;
+extern int	cg_acting_depth;
+
+/*
  * Act as a role, with the settings that SQL depends on pinned and SPI
  * connected, until the matching end (or that of the failing
  * (sub)transaction).

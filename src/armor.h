@@ -6,14 +6,14 @@
 #ifndef CG_ARMOR_H
 #define CG_ARMOR_H
 
+#include "base64.h"
 #include "status.h"
 
 #define CG_ARMOR_PREFIX		"cip1:"
 #define CG_ARMOR_PREFIX_LEN	5
 
 /* Length of the armor of n bytes, without a terminating zero. */
-#define CG_ARMOR_LEN(n)		(CG_ARMOR_PREFIX_LEN + ((n) / 3) * 4 + \
-							 ((n) % 3 ? (n) % 3 + 1 : 0))
+#define CG_ARMOR_LEN(n)		(CG_ARMOR_PREFIX_LEN + CG_BASE64_URL_LEN(n))
 
 /* True if the text starts with the armor prefix. */
 extern bool cg_is_armor(const char *text, size_t len);

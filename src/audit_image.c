@@ -43,7 +43,8 @@
 #include "crypt.h"
 #include "label.h"
 
-#define NULL_LENGTH		0xFFFFFFFF
+#define LONG_LENGTH		0xFE
+#define NULL_LENGTH		0xFF
 #define MODE_SHIFT		12
 #define ATTNUM_MASK		0x0FFF
 
@@ -147,14 +148,14 @@ cg_image_describe(CgImageColumn *column, Oid type, const int32 *category,
 void
 cg_image_begin(StringInfo buf, int64 schema_id)
 {
-	uint8		head[CG_IMAGE_HEADER_LEN];
+	uint8	   *head;
 
 	initStringInfo(buf);
+	head = (uint8 *) buf->data + VARHDRSZ;
 	head[0] = CG_IMAGE_ROW;
 	cg_put_u32(head + 1, (uint32) ((uint64) schema_id >> 32));
 	cg_put_u32(head + 5, (uint32) schema_id);
-	appendStringInfoSpaces(buf, VARHDRSZ);
-	appendBinaryStringInfo(buf, (char *) head, sizeof(head));
+	buf->len = VARHDRSZ + CG_IMAGE_HEADER_LEN;
 }
 
 static void
@@ -170,13 +171,24 @@ add_entry(StringInfo buf, const CgImageColumn *column,
 				 errdetail("The images of one change must not exceed %zu bytes.",
 						   CG_IMAGE_MAX),
 				 errhint("Change less at once, or move large values into a table that is not audited.")));
-	enlargeStringInfo(buf, (int) len + 6);
+	if (buf->len + (int) len + 7 >= buf->maxlen)
+		enlargeStringInfo(buf, (int) len + 7);
 	p = (uint8 *) buf->data + buf->len;
 	cg_put_u16(p, (uint16) (column->mode << MODE_SHIFT | column->attnum));
-	cg_put_u32(p + 2, data == NULL ? NULL_LENGTH : (uint32) len);
+	p += 2;
+	if (data == NULL)
+		*p++ = NULL_LENGTH;
+	else if (len < LONG_LENGTH)
+		*p++ = (uint8) len;
+	else
+	{
+		*p++ = LONG_LENGTH;
+		cg_put_u32(p, (uint32) len);
+		p += 4;
+	}
 	if (data != NULL)
-		memcpy(p + 6, data, len);
-	buf->len += 6 + (int) len;
+		memcpy(p, data, len);
+	buf->len = (int) (p - (uint8 *) buf->data + len);
 }
 
 /*
@@ -260,14 +272,16 @@ cg_image_finish(StringInfo buf)
 }
 
 bytea *
-cg_image_note(const char *note)
+cg_image_note(const char *what, const char *detail)
 {
-	Size		len = strlen(note);
-	bytea	   *image = palloc(VARHDRSZ + 1 + len);
+	Size		what_len = strlen(what) + 1;
+	Size		detail_len = strlen(detail);
+	bytea	   *image = palloc(VARHDRSZ + 1 + what_len + detail_len);
 
-	SET_VARSIZE(image, VARHDRSZ + 1 + len);
+	SET_VARSIZE(image, VARHDRSZ + 1 + what_len + detail_len);
 	*(uint8 *) VARDATA(image) = CG_IMAGE_NOTE;
-	memcpy(VARDATA(image) + 1, note, len);
+	memcpy(VARDATA(image) + 1, what, what_len);
+	memcpy(VARDATA(image) + 1 + what_len, detail, detail_len);
 	return image;
 }
 
@@ -303,11 +317,11 @@ cg_image_next(const bytea *image, const char **cursor, CgImageEntry *entry)
 
 	if (*cursor == end)
 		return false;
-	if (end - *cursor < 6)
+	if (end - *cursor < 3)
 		malformed();
 	word = cg_get_u16(p);
-	len = cg_get_u32(p + 2);
-	*cursor += 6;
+	len = p[2];
+	*cursor += 3;
 	entry->attnum = (AttrNumber) (word & ATTNUM_MASK);
 	entry->mode = (CgImageMode) (word >> MODE_SHIFT);
 	entry->isnull = (len == NULL_LENGTH);
@@ -317,6 +331,14 @@ cg_image_next(const bytea *image, const char **cursor, CgImageEntry *entry)
 		malformed();
 	if (entry->isnull)
 		return true;
+	if (len == LONG_LENGTH)
+	{
+		if (end - *cursor < 4)
+			malformed();
+		len = cg_get_u32(p + 3);
+		*cursor += 4;
+		entry->data = *cursor;
+	}
 	if (len > (Size) (end - *cursor))
 		malformed();
 	entry->len = len;

@@ -3,11 +3,12 @@
  *		Row images of the audit log: how a row becomes bytes.
  *
  *	offset	bytes	field
- *	0		1		format: 1 row image, 2 note (the rest is text)
+ *	0		1		format: 1 row image; 2 note: text that says what happened,
+ *					a null byte and text with details
  *	1		8		schema id (cipguard.audit_schema.id)
  *	9		..		entries, in order of attribute number:
  *					u16 mode << 12 | attribute number
- *					u32 length, or 0xFFFFFFFF for NULL
+ *					u8 length, or 0xFE and u32 length, or 0xFF for NULL
  *					bytes
  *
  * Integers are big-endian.
@@ -73,7 +74,7 @@ extern void cg_image_begin(StringInfo buf, int64 schema_id);
 extern void cg_image_add(StringInfo buf, const CgImageColumn *column,
 						 Datum value, bool isnull);
 extern bytea *cg_image_finish(StringInfo buf);
-extern bytea *cg_image_note(const char *note);
+extern bytea *cg_image_note(const char *what, const char *detail);
 
 /* The schema id of a row image; false if it is a note or no image at all. */
 extern bool cg_image_open(const bytea *image, int64 *schema_id,

@@ -2,14 +2,18 @@
  * audit_partition.c
  *		Monthly partitions of the audit log.
  *
- * Partitions are named audit_event_YYYYMM after their month in UTC.
+ * Each branch of the log, audit_change and audit_record, has partitions that
+ * are named after it and their month in UTC: audit_change_YYYYMM.
  *
  * Locks: makers of partitions exclude one another by ShareUpdateExclusiveLock
- * on cipguard.audit_event, which is what ATTACH PARTITION takes anyway, until
+ * on the branch, which is what ATTACH PARTITION takes anyway, until
  * their transaction ends.  Writers do not lock the parent at all, they insert
  * into the partition, so only who needs a missing partition can wait.  That
  * is rare: audit_table() makes three months, and the first event of a backend
  * in a month makes the next one, if it gets the lock without waiting.
+ *
+ * VACUUM must not make a partition shorter: the sealer looks for new rows after
+ * the end that it has seen (seal.c).
  *
  * A partition is made as a plain table and attached, since CREATE TABLE ...
  * PARTITION OF takes AccessExclusiveLock on the parent and would stop readers
@@ -41,9 +45,10 @@
 #include "cipguard.h"
 
 static TimestampTz month_start(int year, int month);
-static void partition_name(const CgMonth *month, char *name);
-static Oid	find_partition(const CgMonth *month);
-static Oid	make_partition(const CgMonth *month);
+static void partition_name(CgAuditObject branch, const CgMonth *month,
+						   char *name);
+static Oid	find_partition(CgAuditObject branch, const CgMonth *month);
+static Oid	make_partition(CgAuditObject branch, const CgMonth *month);
 static void revoke_defaults(Oid relid, const char *name);
 
 static TimestampTz
@@ -79,9 +84,9 @@ cg_month_of(TimestampTz ts, int ahead, CgMonth *month)
 }
 
 static void
-partition_name(const CgMonth *month, char *name)
+partition_name(CgAuditObject branch, const CgMonth *month, char *name)
 {
-	snprintf(name, NAMEDATALEN, "audit_event_%04d%02d",
+	snprintf(name, NAMEDATALEN, "%s_%04d%02d", cg_audit_name(branch),
 			 month->year, month->month);
 }
 
@@ -90,13 +95,13 @@ partition_name(const CgMonth *month, char *name)
  * (detached, or put there by a superuser) must not swallow events.
  */
 static Oid
-find_partition(const CgMonth *month)
+find_partition(CgAuditObject branch, const CgMonth *month)
 {
 	char		name[NAMEDATALEN];
-	Oid			parent = cg_audit_oid(CG_AUDIT_EVENT);
+	Oid			parent = cg_audit_oid(branch);
 	Oid			relid;
 
-	partition_name(month, name);
+	partition_name(branch, month, name);
 	relid = get_relname_relid(name, get_rel_namespace(parent));
 	if (OidIsValid(relid) &&
 		(!get_rel_relispartition(relid) ||
@@ -105,44 +110,44 @@ find_partition(const CgMonth *month)
 				(errcode(CG_ERRCODE_AUDIT),
 				 errmsg("table \"%s.%s\" is not a partition of the audit log",
 						CG_SCHEMA, name),
-				 errhint("Attach it to %s again, or rename it.",
-						 "cipguard.audit_event")));
+				 errhint("Attach it to %s.%s again, or rename it.",
+						 CG_SCHEMA, cg_audit_name(branch))));
 	return relid;
 }
 
 Oid
-cg_audit_partition(const CgMonth *month)
+cg_audit_partition(CgAuditObject branch, const CgMonth *month)
 {
-	Oid			relid = find_partition(month);
+	Oid			relid = find_partition(branch, month);
 
 	if (OidIsValid(relid))
 		return relid;
 
-	LockRelationOid(cg_audit_oid(CG_AUDIT_EVENT), ShareUpdateExclusiveLock);
-	relid = find_partition(month);
+	LockRelationOid(cg_audit_oid(branch), ShareUpdateExclusiveLock);
+	relid = find_partition(branch, month);
 	if (OidIsValid(relid))
 		return relid;
-	return make_partition(month);
+	return make_partition(branch, month);
 }
 
 void
-cg_audit_partition_ahead(const CgMonth *month)
+cg_audit_partition_ahead(CgAuditObject branch, const CgMonth *month)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *error;
 
-	if (OidIsValid(find_partition(month)) ||
-		!ConditionalLockRelationOid(cg_audit_oid(CG_AUDIT_EVENT),
+	if (OidIsValid(find_partition(branch, month)) ||
+		!ConditionalLockRelationOid(cg_audit_oid(branch),
 									ShareUpdateExclusiveLock) ||
-		OidIsValid(find_partition(month)))
+		OidIsValid(find_partition(branch, month)))
 		return;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		(void) make_partition(month);
+		(void) make_partition(branch, month);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -167,14 +172,14 @@ cg_audit_partition_ahead(const CgMonth *month)
 }
 
 static Oid
-make_partition(const CgMonth *month)
+make_partition(CgAuditObject branch, const CgMonth *month)
 {
 	char		name[NAMEDATALEN];
 	CgMonth		next;
 	CgActing	acting;
 	Oid			relid;
 
-	partition_name(month, name);
+	partition_name(branch, month, name);
 	cg_month_of(month->lower, 1, &next);
 
 	cg_act_begin(&acting, cg_audit_owner());
@@ -188,7 +193,8 @@ make_partition(const CgMonth *month)
 							 0, false);
 	cg_act_execute("CREATE TABLE cipguard.%s (LIKE cipguard.audit_event"
 				   " INCLUDING DEFAULTS INCLUDING CONSTRAINTS"
-				   " INCLUDING STORAGE)", name);
+				   " INCLUDING STORAGE)"
+				   " WITH (vacuum_truncate = off)", name);
 	relid = get_relname_relid(name, cg_schema_oid());
 	revoke_defaults(relid, name);
 	cg_act_execute("COMMENT ON TABLE cipguard.%s IS"
@@ -200,10 +206,11 @@ make_partition(const CgMonth *month)
 	cg_act_execute("ALTER TABLE cipguard.%s ENABLE ALWAYS TRIGGER"
 				   " audit_protect_statement", name);
 	cg_act_execute("ALTER EXTENSION cipguard ADD TABLE cipguard.%s", name);
-	cg_act_execute("ALTER TABLE cipguard.audit_event ATTACH PARTITION"
+	cg_act_execute("ALTER TABLE cipguard.%s ATTACH PARTITION"
 				   " cipguard.%s FOR VALUES FROM"
 				   " ('%04d-%02d-01 00:00:00+00') TO"
-				   " ('%04d-%02d-01 00:00:00+00')", name,
+				   " ('%04d-%02d-01 00:00:00+00')",
+				   cg_audit_name(branch), name,
 				   month->year, month->month, next.year, next.month);
 	cg_act_end(&acting);
 	CommandCounterIncrement();

@@ -7,6 +7,8 @@
 
 #include "datatype/timestamp.h"
 
+#include "audit_store.h"
+
 /* A calendar month, UTC. */
 typedef struct CgMonth
 {
@@ -19,13 +21,17 @@ typedef struct CgMonth
 /* The month that lies `ahead` months after the one of ts. */
 extern void cg_month_of(TimestampTz ts, int ahead, CgMonth *month);
 
-/* The partition of a month; made when missing. */
-extern Oid	cg_audit_partition(const CgMonth *month);
+/*
+ * The partition of a month; made when missing.  The branch is CG_AUDIT_CHANGE
+ * or CG_AUDIT_RECORD.
+ */
+extern Oid	cg_audit_partition(CgAuditObject branch, const CgMonth *month);
 
 /*
  * Make the partition of a month ahead of need.  Gives up at once when another
  * transaction is making partitions; only warns when it fails.
  */
-extern void cg_audit_partition_ahead(const CgMonth *month);
+extern void cg_audit_partition_ahead(CgAuditObject branch,
+									 const CgMonth *month);
 
 #endif							/* CG_AUDIT_PARTITION_H */

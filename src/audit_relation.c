@@ -191,17 +191,6 @@ build(CgAuditRelation *table, Relation rel)
 	PG_END_TRY();
 }
 
-char *
-cg_audit_relation_name(Oid relid)
-{
-	char	   *name = get_rel_name(relid);
-
-	if (name == NULL)
-		return psprintf("%u", relid);
-	return quote_qualified_identifier(
-									  get_namespace_name_or_temp(get_rel_namespace(relid)), name);
-}
-
 /* ---------- what attribute numbers mean ---------- */
 
 /* Digest of relation, attribute numbers, names and types. */
@@ -327,10 +316,14 @@ cg_audit_relation_record(CgAuditRelation *table)
 int64
 cg_subject_tag(const char *subject, Size len)
 {
-	int32		domain = cg_name_hash(CG_DOMAIN_SUBJECT);
-	uint16		version = cg_keyring_current(CG_KEY_KIND_TOKEN, domain);
+	static int32 domain = 0;
+	uint16		version;
 	uint8		token[CG_TOKEN_LEN];
 
+	/* A digest, which takes longer than the tag itself. */
+	if (domain == 0)
+		domain = cg_name_hash(CG_DOMAIN_SUBJECT);
+	version = cg_keyring_current(CG_KEY_KIND_TOKEN, domain);
 	if (cg_token_make(cg_keyring_token(domain, version,
 									   CG_SUITE_AES_SEARCHABLE, false),
 					  CG_TYPE_TEXT, (const uint8 *) subject, len,

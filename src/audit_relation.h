@@ -37,9 +37,6 @@ extern CgAuditRelation *cg_audit_relation(Relation rel);
 /* Make sure that the log explains the table's images. */
 extern void cg_audit_relation_record(CgAuditRelation *table);
 
-/* Schema-qualified, quoted name as the log spells it. */
-extern char *cg_audit_relation_name(Oid relid);
-
 /* Subject tag of the text form of a subject: what audit_event.subject holds. */
 extern int64 cg_subject_tag(const char *subject, Size len);
 

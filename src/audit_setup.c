@@ -10,7 +10,7 @@
  * Row triggers of a partitioned table are cloned to its partitions, present
  * and future.  TRUNCATE triggers are not, nor are any triggers inherited by
  * tables made with INHERITS: audit_table() gives each table below the named one
- * what it lacks, and can be run again after tables were added.
+ * what it lacks, and an event trigger those that are added later.
  *
  * Locks: ShareRowExclusiveLock on every table of the tree, parents first, as
  * CREATE TRIGGER takes.  Ownership is checked before a lock is asked for.
@@ -24,9 +24,12 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
+#include "commands/event_trigger.h"
 #include "commands/trigger.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -35,12 +38,17 @@
 
 #include "compat.h"
 
+#include "access.h"
 #include "acting.h"
 #include "audit_partition.h"
 #include "audit_relation.h"
+#include "audit_setup.h"
 #include "audit_store.h"
 #include "catalog.h"
 #include "cipguard.h"
+#include "event.h"
+#include "guard.h"
+#include "label.h"
 
 #define MONTHS_AHEAD	2
 
@@ -61,6 +69,7 @@ typedef enum CgTriggerState
 	TRIGGER_WRONG				/* disabled, or not as we make it */
 } CgTriggerState;
 
+static bool is_officer(void);
 static void check_table(Oid relid, bool named);
 static List *lock_tree(Oid relid);
 static Oid	trigger_function(const CgTriggerKind *kind);
@@ -69,16 +78,18 @@ static CgTriggerState find_trigger(Oid relid, const CgTriggerKind *kind,
 static char *sql_name(Oid relid);
 static bool ensure_trigger(Oid relid, const CgTriggerKind *kind);
 static bool drop_trigger(Oid relid, const CgTriggerKind *kind);
-static void record(Oid relid, const char *note);
+static bool has_trigger(Oid relid, const CgTriggerKind *kind);
+static bool adds_tables(Node *statement);
+static void cover_tree(Oid relid);
 
 static const CgTriggerKind row_trigger = {
-	"cipguard_audit_row", "audit_row",
+	CG_ROW_TRIGGER, "audit_row",
 	TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE |
 	TRIGGER_TYPE_DELETE,
 	"INSERT OR UPDATE OR DELETE", "ROW"
 };
 static const CgTriggerKind truncate_trigger = {
-	"cipguard_audit_truncate", "audit_truncate",
+	CG_TRUNCATE_TRIGGER, "audit_truncate",
 	TRIGGER_TYPE_TRUNCATE,
 	"TRUNCATE", "STATEMENT"
 };
@@ -99,7 +110,8 @@ cipguard_audit_table(PG_FUNCTION_ARGS)
 		CgMonth		month;
 
 		cg_month_of(GetCurrentTimestamp(), i, &month);
-		(void) cg_audit_partition(&month);
+		(void) cg_audit_partition(CG_AUDIT_CHANGE, &month);
+		(void) cg_audit_partition(CG_AUDIT_RECORD, &month);
 	}
 
 	foreach(lc, tree)
@@ -124,7 +136,7 @@ cipguard_audit_table(PG_FUNCTION_ARGS)
 		if (relkind != RELKIND_FOREIGN_TABLE)
 			done |= ensure_trigger(member, &truncate_trigger);
 		if (done)
-			record(member, "audit on");
+			cg_audit_note("audit on", member, NULL, "");
 		any |= done;
 	}
 	if (!any)
@@ -146,6 +158,9 @@ cipguard_unaudit_table(PG_FUNCTION_ARGS)
 	bool		cloned;
 	char	   *name;
 
+	if (!is_officer())
+		cg_guard_offend_now(relid, psprintf("stop auditing table \"%s\"",
+											get_rel_name(relid)));
 	(void) find_trigger(relid, &row_trigger, &cloned, &name);
 	if (cloned)
 		ereport(ERROR,
@@ -167,13 +182,20 @@ cipguard_unaudit_table(PG_FUNCTION_ARGS)
 		done = drop_trigger(member, &row_trigger);
 		done |= drop_trigger(member, &truncate_trigger);
 		if (done)
-			record(member, "audit off");
+			cg_audit_note("audit off", member, NULL, "");
 		any |= done;
 	}
 	if (!any)
 		ereport(NOTICE,
 				(errmsg("table \"%s\" is not audited", get_rel_name(relid))));
 	PG_RETURN_VOID();
+}
+
+/* Officers may have any table audited, and no longer. */
+static bool
+is_officer(void)
+{
+	return cg_has_privs_of(GetUserId(), get_role_oid(CG_ROLE_OFFICER, false));
 }
 
 /* Raises unless the caller may have this table audited. */
@@ -188,11 +210,15 @@ check_table(Oid relid, bool named)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relid)));
-	if (!cg_owns_relation(relid, GetUserId()))
+	if (!cg_owns_relation(relid, GetUserId()) && !is_officer())
+	{
+		cg_event_refused("auditing of a table", relid);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of table %s", name),
-				 errhint("Let the owner of the table or a superuser call the function.")));
+				 errhint("Let the owner of the table, a member of %s or a superuser call the function.",
+						 CG_ROLE_OFFICER)));
+	}
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
 		(relkind != RELKIND_FOREIGN_TABLE || named))
 		ereport(ERROR,
@@ -212,11 +238,12 @@ check_table(Oid relid, bool named)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("table \"%s\" belongs to cipguard", name)));
-	if (isOtherTempNamespace(nspoid))
+	if (isAnyTempNamespace(nspoid))
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("table \"%s\" is a temporary table of another session",
-						name)));
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a temporary table", name),
+				 errdetail("It goes with its session, without an event."),
+				 errhint("Audit tables that stay.")));
 }
 
 /* The table and all below it, locked, parents before children. */
@@ -358,15 +385,112 @@ drop_trigger(Oid relid, const CgTriggerKind *kind)
 	}
 }
 
-static void
-record(Oid relid, const char *note)
+static bool
+has_trigger(Oid relid, const CgTriggerKind *kind)
 {
-	CgAuditEvent event;
+	char	   *name;
+	bool		cloned;
 
-	memset(&event, 0, sizeof(event));
-	event.kind = CG_EVENT_POLICY;
-	event.relid = relid;
-	event.relname = cstring_to_text(cg_audit_relation_name(relid));
-	event.after = cg_image_note(note);
-	cg_audit_write(&event);
+	return find_trigger(relid, kind, &cloned, &name) != TRIGGER_ABSENT;
+}
+
+/* audit_new_tables() RETURNS event_trigger, on ddl_command_end */
+PG_FUNCTION_INFO_V1(cipguard_audit_new_tables);
+Datum
+cipguard_audit_new_tables(PG_FUNCTION_ARGS)
+{
+	List	   *relids = NIL;
+	ListCell   *lc;
+	EventTriggerData *trigdata = (EventTriggerData *) fcinfo->context;
+	MemoryContext context = CurrentMemoryContext;
+	CgActing	acting;
+	uint64		i;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function must be called as an event trigger")));
+	if (!adds_tables(trigdata->parsetree))
+		return PointerGetDatum(NULL);
+
+	cg_act_begin(&acting, cg_audit_owner());
+	cg_act_execute("SELECT DISTINCT d.objid"
+				   " FROM pg_catalog.pg_event_trigger_ddl_commands() d"
+				   " WHERE d.classid OPERATOR(pg_catalog.=)"
+				   " 'pg_catalog.pg_class'::pg_catalog.regclass AND"
+				   " d.objsubid OPERATOR(pg_catalog.=) 0");
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		relid = SPI_getbinval(SPI_tuptable->vals[i],
+										  SPI_tuptable->tupdesc, 1, &isnull);
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		relids = lappend_oid(relids, DatumGetObjectId(relid));
+		MemoryContextSwitchTo(old);
+	}
+	cg_act_end(&acting);
+
+	foreach(lc, relids)
+	{
+		char		relkind = get_rel_relkind(lfirst_oid(lc));
+
+		if (relkind == RELKIND_RELATION || relkind == RELKIND_FOREIGN_TABLE ||
+			relkind == RELKIND_PARTITIONED_TABLE)
+			cover_tree(lfirst_oid(lc));
+	}
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * Can it put a table below another?  What ensure_trigger() executes cannot,
+ * and is not looked at again.
+ */
+static bool
+adds_tables(Node *statement)
+{
+	ListCell   *lc;
+
+	if (IsA(statement, CreateStmt))
+		return ((CreateStmt *) statement)->inhRelations != NIL;
+	if (!IsA(statement, AlterTableStmt))
+		return true;
+	foreach(lc, ((AlterTableStmt *) statement)->cmds)
+		if (lfirst_node(AlterTableCmd, lc)->subtype != AT_EnableAlwaysTrig)
+			return true;
+	return false;
+}
+
+/*
+ * Give a table and those below it the triggers that a table above has, and
+ * they have not.  One that was disabled is left: it was there.
+ */
+static void
+cover_tree(Oid relid)
+{
+	ListCell   *lc;
+	ListCell   *above;
+
+	foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
+	{
+		Oid			member = lfirst_oid(lc);
+		bool		audited = false;
+		bool		done = false;
+
+		foreach(above, cg_ancestors(member))
+		{
+			LockRelationOid(lfirst_oid(above), AccessShareLock);
+			audited |= has_trigger(lfirst_oid(above), &row_trigger);
+		}
+		if (!audited)
+			continue;
+		if (!has_trigger(member, &row_trigger))
+			done |= ensure_trigger(member, &row_trigger);
+		if (get_rel_relkind(member) != RELKIND_FOREIGN_TABLE &&
+			!has_trigger(member, &truncate_trigger))
+			done |= ensure_trigger(member, &truncate_trigger);
+		if (done)
+			cg_audit_note("audit on", member, NULL,
+						  "below an audited table");
+	}
 }

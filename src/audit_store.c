@@ -6,27 +6,20 @@
  * changes the audited table do not matter, and no SQL statement can add to the
  * log or change it (cipguard.audit_protect()).
  *
- * The partition of the month and its indexes are opened at the first event of
- * a transaction, under the top transaction's resource owner, and closed before
- * commit; that saves a tenth of the cost of a bulk write.  A partition or index
- * made in a subtransaction of this very transaction is closed after each event
- * instead: a rollback to a savepoint would pull it from under us.
- *
- * Order of the log is (xid, seq): within one transaction seq, taken from a
- * cached sequence, grows with time; gaps mean nothing.  There are no columns
- * for a leaf hash or MAC: leaves can be computed from the rows.  Rows of
- * sessions and schemas carry xid and seq for that, too.
+ * Order of the log is (xid, seq): within one transaction seq grows with time;
+ * gaps mean nothing.  A session takes numbers in blocks from the sequence and
+ * hands them out itself.  There are no columns for a leaf hash or MAC: leaves
+ * can be computed from the rows.  Rows of sessions and schemas carry xid and
+ * seq for that, too.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/index.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/sequence.h"
@@ -40,42 +33,22 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
 #include "compat.h"
 
-#include "audit_partition.h"
+#include "app_token.h"
+#include "audit_buffer.h"
+#include "audit_image.h"
 #include "audit_store.h"
 #include "catalog.h"
 #include "cipguard.h"
 #include "guc.h"
 
-#define MAX_INDEXES			16
-
-/* Columns of cipguard.audit_event, in the order of sql/parts/50_audit.sql. */
-enum
-{
-	EV_SEQ,
-	EV_XID,
-	EV_TS,
-	EV_SESSION,
-	EV_SUBJECT,
-	EV_RELID,
-	EV_CMD,
-	EV_KIND,
-	EV_APP_VERIFIED,
-	EV_RELNAME,
-	EV_ROLE,
-	EV_APP_USER,
-	EV_PURPOSE,
-	EV_COLS,
-	EV_OLD,
-	EV_NEW,
-	EV_COLUMNS
-};
+/* The increment of cipguard.audit_event_seq. */
+#define SEQUENCE_BLOCK		128
 
 /* Columns of cipguard.audit_session. */
 enum
@@ -100,19 +73,6 @@ enum
 	SE_COLUMNS
 };
 
-/* The partition being written, see the banner. */
-typedef struct CgWriter
-{
-	Relation	heap;			/* NULL when closed */
-	bool		busy;			/* being opened, or inside an insertion */
-	bool		stale;			/* changed since it was opened */
-	bool		transient;		/* made in this subtransaction: see banner */
-	CgMonth		month;
-	int			indexes;
-	Relation	index[MAX_INDEXES];
-	IndexInfo  *info[MAX_INDEXES];
-} CgWriter;
-
 /* The row of cipguard.audit_session that stands for us now. */
 typedef struct CgSession
 {
@@ -123,24 +83,29 @@ typedef struct CgSession
 	CgOnce		once;
 } CgSession;
 
+/* What the session claims, as a datum. */
+typedef struct CgClaim
+{
+	char	   *setting;
+	text	   *value;
+} CgClaim;
+
 static void relation_changed(Datum arg, Oid relid);
 static void role_changed(Datum arg, SysCacheIdentifier cacheid, uint32 hash);
 static void xact_ended(XactEvent event, void *arg);
 static void subxact_ended(SubXactEvent event, SubTransactionId subid,
 						  SubTransactionId parent, void *arg);
-static Relation open_partition(void);
-static void open_writer(TimestampTz now);
-static void close_writer(void);
-static void insert_event(Datum *values, bool *nulls);
 static int64 current_session(void);
 static void write_session(const char *application);
 static Datum call_no_args(PGFunction function, bool *isnull);
 static Datum current_role_name(void);
-static bool claim(const char *setting, Datum *value);
+static bool claim(CgClaim *claim, const char *setting, Datum *value);
 static Datum text_or_null(const char *s, bool *isnull);
 
 static const char *const object_names[CG_AUDIT_OBJECTS] = {
 	"audit_event",
+	"audit_change",
+	"audit_record",
 	"audit_event_seq",
 	"audit_session",
 	"audit_schema",
@@ -149,12 +114,9 @@ static const char *const object_names[CG_AUDIT_OBJECTS] = {
 
 static Oid	objects[CG_AUDIT_OBJECTS];
 static CgOnce *pending = NULL;
-static CgWriter writer;
-static Oid	partition = InvalidOid; /* of partition_month, known good */
-static TimestampTz partition_month = 0;
-static TimestampTz prepared = 0;	/* month whose successor was made ... */
-static bool prepared_now = false;	/* ... by this transaction */
 static CgSession session;
+static CgClaim app_user;
+static CgClaim purpose;
 static bool role_valid = false;
 static bool registered = false;
 
@@ -165,6 +127,7 @@ cg_audit_store_init(void)
 	CacheRegisterSyscacheCallback(AUTHOID, role_changed, (Datum) 0);
 	RegisterXactCallback(xact_ended, NULL);
 	RegisterSubXactCallback(subxact_ended, NULL);
+	cg_buffer_init();
 	registered = true;
 }
 
@@ -176,11 +139,6 @@ relation_changed(Datum arg, Oid relid)
 	for (i = 0; i < CG_AUDIT_OBJECTS; i++)
 		if (!OidIsValid(relid) || relid == objects[i])
 			objects[i] = InvalidOid;
-	if (!OidIsValid(relid) || relid == partition)
-		partition = InvalidOid;
-	if (writer.heap != NULL &&
-		(!OidIsValid(relid) || relid == RelationGetRelid(writer.heap)))
-		writer.stale = true;
 }
 
 static void
@@ -208,21 +166,78 @@ cg_audit_oid(CgAuditObject object)
 	return oid;
 }
 
+const char *
+cg_audit_name(CgAuditObject object)
+{
+	return object_names[object];
+}
+
 int64
 cg_audit_next_seq(void)
 {
-	return nextval_internal(cg_audit_oid(CG_AUDIT_SEQUENCE), false);
+	static Oid	sequence = InvalidOid;
+	static int64 next = 0;
+	static int64 end = 0;
+	Oid			oid = cg_audit_oid(CG_AUDIT_SEQUENCE);
+
+	if (next == end || oid != sequence)
+	{
+		next = nextval_internal(oid, false);
+		end = next + SEQUENCE_BLOCK;
+		sequence = oid;
+	}
+	return next++;
 }
 
+/* Such a table grows at its end only, as partitions do: see audit_buffer.c. */
 void
 cg_audit_append(CgAuditObject object, Datum *values, bool *nulls)
 {
 	Relation	rel = table_open(cg_audit_oid(object), RowExclusiveLock);
-	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 
-	CatalogTupleInsert(rel, tuple);
-	heap_freetuple(tuple);
+	cg_audit_append_to(rel, values, nulls);
 	table_close(rel, NoLock);
+}
+
+/* At the end of the table, where the sealer looks for it. */
+void
+cg_audit_append_to(Relation rel, Datum *values, bool *nulls)
+{
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+
+	RelationSetTargetBlock(rel, InvalidBlockNumber);
+	heap_insert(rel, tuple, GetCurrentCommandId(true), HEAP_INSERT_SKIP_FSM,
+				NULL);
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
+		IndexInfo  *info = BuildIndexInfo(index);
+		Datum		ivalues[INDEX_MAX_KEYS];
+		bool		inulls[INDEX_MAX_KEYS];
+		int			k;
+
+		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL ||
+			info->ii_ExclusionOps != NULL)
+			ereport(ERROR,
+					(errcode(CG_ERRCODE_AUDIT),
+					 errmsg("index \"%s\" does not suit the audit log",
+							RelationGetRelationName(index)),
+					 errdetail("There can be indexes on plain columns only."),
+					 errhint("Drop the index.")));
+		for (k = 0; k < info->ii_NumIndexAttrs; k++)
+		{
+			ivalues[k] = values[info->ii_IndexAttrNumbers[k] - 1];
+			inulls[k] = nulls[info->ii_IndexAttrNumbers[k] - 1];
+		}
+		if (info->ii_ReadyForInserts)
+			index_insert(index, ivalues, inulls, &tuple->t_self, rel,
+						 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+						 false, info);
+		index_close(index, NoLock);
+	}
+	heap_freetuple(tuple);
 }
 
 /* ---------- rows that are written once ---------- */
@@ -259,10 +274,6 @@ xact_ended(XactEvent event, void *arg)
 
 	switch (event)
 	{
-		case XACT_EVENT_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
-			close_writer();
-			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
@@ -277,11 +288,6 @@ xact_ended(XactEvent event, void *arg)
 				once->done = (event == XACT_EVENT_COMMIT);
 			}
 			pending = NULL;
-			if (prepared_now && event != XACT_EVENT_COMMIT)
-				prepared = 0;
-			prepared_now = false;
-			writer.heap = NULL; /* released by its resource owner */
-			writer.busy = false;
 			break;
 		default:
 			break;
@@ -310,13 +316,6 @@ subxact_ended(SubXactEvent event, SubTransactionId subid,
 			once->subid = parent;
 		p = &once->next;
 	}
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-	{
-		if (prepared_now)
-			prepared = 0;
-		if (writer.busy)
-			close_writer();
-	}
 }
 
 Oid
@@ -334,199 +333,127 @@ cg_audit_owner(void)
 	return owner;
 }
 
-/* ---------- the partition of the month ---------- */
+/* ---------- events ---------- */
 
-/*
- * Open and lock the partition of writer.month.  Its OID is cached from one
- * transaction to the next; it can be dropped or detached until it is locked.
- */
-static Relation
-open_partition(void)
+void
+cg_audit_begin(CgAuditEvent *event, char kind)
 {
-	for (;;)
-	{
-		Oid			oid = partition;
-		Relation	rel;
+	if (!registered)
+		elog(ERROR, "the audit modules were not initialized");
+	if (XactReadOnly)
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot write to the audit log in a read-only transaction"),
+				 errhint("Change audited tables, temporary ones too, in a transaction that is not read-only.")));
 
-		if (!OidIsValid(oid) || partition_month != writer.month.lower)
-		{
-			oid = cg_audit_partition(&writer.month);
-			partition = oid;
-			partition_month = writer.month.lower;
-		}
-		rel = try_relation_open(oid, RowExclusiveLock);
-		if (rel != NULL && rel->rd_rel->relispartition)
-			return rel;
-		if (rel != NULL)
-			relation_close(rel, RowExclusiveLock);
-		partition = InvalidOid;
-		CHECK_FOR_INTERRUPTS();
-	}
-}
+	cg_app_token_require();
 
-/* Point the writer at the partition for an event of this moment. */
-static void
-open_writer(TimestampTz now)
-{
-	MemoryContext context;
-	ResourceOwner owner;
-	List	   *oids;
-	ListCell   *lc;
-
-	if (writer.heap != NULL)
-	{
-		if (!writer.stale && now >= writer.month.lower &&
-			now < writer.month.upper)
-			return;
-		close_writer();
-	}
-
-	cg_month_of(now, 0, &writer.month);
-	if (prepared != writer.month.lower)
-	{
-		CgMonth		next;
-
-		(void) cg_audit_partition(&writer.month);
-		cg_month_of(now, 1, &next);
-		cg_audit_partition_ahead(&next);
-		prepared = writer.month.lower;
-		prepared_now = true;
-	}
-
-	owner = CurrentResourceOwner;
-	CurrentResourceOwner = TopTransactionResourceOwner;
-	context = MemoryContextSwitchTo(TopTransactionContext);
-	writer.busy = true;
-	writer.stale = false;
-	writer.indexes = 0;
-	writer.heap = open_partition();
-	writer.transient = writer.heap->rd_createSubid > TopSubTransactionId;
-	if (RelationGetNumberOfAttributes(writer.heap) != EV_COLUMNS)
-		elog(ERROR, "partition \"%s\" of the audit log has %d columns",
-			 RelationGetRelationName(writer.heap),
-			 RelationGetNumberOfAttributes(writer.heap));
-	oids = RelationGetIndexList(writer.heap);
-	foreach(lc, oids)
-	{
-		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
-		IndexInfo  *info;
-
-		writer.index[writer.indexes++] = index;
-		info = writer.info[writer.indexes - 1] = BuildIndexInfo(index);
-		if (index->rd_createSubid > TopSubTransactionId)
-			writer.transient = true;
-		if (writer.indexes == MAX_INDEXES || info->ii_Expressions != NIL ||
-			info->ii_Predicate != NIL || info->ii_ExclusionOps != NULL)
-			ereport(ERROR,
-					(errcode(CG_ERRCODE_AUDIT),
-					 errmsg("index \"%s\" does not suit the audit log",
-							RelationGetRelationName(index)),
-					 errdetail("There can be at most %d indexes, on plain columns only.",
-							   MAX_INDEXES - 1),
-					 errhint("Drop the index.")));
-	}
-	list_free(oids);
-	writer.busy = false;
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-}
-
-static void
-close_writer(void)
-{
-	ResourceOwner owner = CurrentResourceOwner;
-	int			i;
-
-	if (writer.heap == NULL)
-		return;
-	CurrentResourceOwner = TopTransactionResourceOwner;
-	for (i = 0; i < writer.indexes; i++)
-	{
-		if (!writer.busy)
-			index_insert_cleanup(writer.index[i], writer.info[i]);
-		index_close(writer.index[i], NoLock);
-	}
-	table_close(writer.heap, NoLock);
-	CurrentResourceOwner = owner;
-	writer.heap = NULL;
-	writer.busy = false;
-}
-
-static void
-insert_event(Datum *values, bool *nulls)
-{
-	ResourceOwner owner = CurrentResourceOwner;
-	HeapTuple	tuple;
-	int			i;
-
-	writer.busy = true;
-	tuple = heap_form_tuple(RelationGetDescr(writer.heap), values, nulls);
-	heap_insert(writer.heap, tuple, GetCurrentCommandId(true), 0, NULL);
-
-	/* BRIN keeps buffers pinned from one insertion to the next. */
-	CurrentResourceOwner = TopTransactionResourceOwner;
-	for (i = 0; i < writer.indexes; i++)
-	{
-		IndexInfo  *info = writer.info[i];
-		Datum		ivalues[INDEX_MAX_KEYS];
-		bool		inulls[INDEX_MAX_KEYS];
-		int			k;
-
-		if (!info->ii_ReadyForInserts)
-			continue;
-		for (k = 0; k < info->ii_NumIndexAttrs; k++)
-		{
-			ivalues[k] = values[info->ii_IndexAttrNumbers[k] - 1];
-			inulls[k] = nulls[info->ii_IndexAttrNumbers[k] - 1];
-		}
-		index_insert(writer.index[i], ivalues, inulls, &tuple->t_self,
-					 writer.heap,
-					 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
-					 false, info);
-	}
-	CurrentResourceOwner = owner;
-	heap_freetuple(tuple);
-	writer.busy = false;
-
-	if (writer.transient)
-		close_writer();
+	memset(event, 0, sizeof(*event));
+	event->kind = kind;
+	event->ts = GetCurrentTimestamp();
+	event->cmd = GetCurrentCommandId(false);
+	event->session = current_session();
+	cg_buffer_prepare(CG_AUDIT_CHANGE, event->ts);
 }
 
 void
 cg_audit_write(const CgAuditEvent *event)
 {
-	Datum		values[EV_COLUMNS];
-	bool		nulls[EV_COLUMNS];
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (!registered)
-		elog(ERROR, "the audit modules were not initialized");
+	Datum		values[CG_EV_COLUMNS];
+	bool		nulls[CG_EV_COLUMNS];
+	bool		verified;
 
 	memset(nulls, 0, sizeof(nulls));
-	values[EV_SESSION] = Int64GetDatum(current_session());
-	open_writer(now);
+	values[CG_EV_SEQ] = Int64GetDatum(cg_audit_next_seq());
+	values[CG_EV_XID] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[CG_EV_TS] = TimestampTzGetDatum(event->ts);
+	values[CG_EV_SESSION] = Int64GetDatum(event->session);
+	values[CG_EV_SUBJECT] = Int64GetDatum(event->subject);
+	nulls[CG_EV_SUBJECT] = !event->has_subject;
+	values[CG_EV_RELID] = ObjectIdGetDatum(event->relid);
+	values[CG_EV_CMD] = Int32GetDatum((int32) event->cmd);
+	values[CG_EV_KIND] = CharGetDatum(event->kind);
+	values[CG_EV_SPOOLED] = BoolGetDatum(false);
+	values[CG_EV_RELNAME] = PointerGetDatum(event->relname);
+	values[CG_EV_ROLE] = current_role_name();
+	nulls[CG_EV_APP_USER] = !claim(&app_user, cg_app_identity(&verified),
+								   &values[CG_EV_APP_USER]);
+	values[CG_EV_APP_VERIFIED] = BoolGetDatum(verified);
+	nulls[CG_EV_PURPOSE] = !claim(&purpose, cg_purpose,
+								  &values[CG_EV_PURPOSE]);
+	values[CG_EV_COLS] = PointerGetDatum(event->cols);
+	nulls[CG_EV_COLS] = (event->cols == NULL);
+	values[CG_EV_OLD] = PointerGetDatum(event->before);
+	nulls[CG_EV_OLD] = (event->before == NULL);
+	values[CG_EV_NEW] = PointerGetDatum(event->after);
+	nulls[CG_EV_NEW] = (event->after == NULL);
+	values[CG_EV_SUBJECTS] = (Datum) 0;
+	nulls[CG_EV_SUBJECTS] = true;
 
-	values[EV_SEQ] = Int64GetDatum(cg_audit_next_seq());
-	values[EV_XID] = FullTransactionIdGetDatum(GetTopFullTransactionId());
-	values[EV_TS] = TimestampTzGetDatum(now);
-	values[EV_SUBJECT] = Int64GetDatum(event->subject);
-	nulls[EV_SUBJECT] = !event->has_subject;
-	values[EV_RELID] = ObjectIdGetDatum(event->relid);
-	values[EV_CMD] = Int32GetDatum((int32) GetCurrentCommandId(false));
-	values[EV_KIND] = CharGetDatum(event->kind);
-	values[EV_APP_VERIFIED] = BoolGetDatum(false);
-	values[EV_RELNAME] = PointerGetDatum(event->relname);
-	values[EV_ROLE] = current_role_name();
-	nulls[EV_APP_USER] = !claim(cg_app_user, &values[EV_APP_USER]);
-	nulls[EV_PURPOSE] = !claim(cg_purpose, &values[EV_PURPOSE]);
-	values[EV_COLS] = PointerGetDatum(event->cols);
-	nulls[EV_COLS] = (event->cols == NULL);
-	values[EV_OLD] = PointerGetDatum(event->before);
-	nulls[EV_OLD] = (event->before == NULL);
-	values[EV_NEW] = PointerGetDatum(event->after);
-	nulls[EV_NEW] = (event->after == NULL);
+	cg_buffer_add(CG_AUDIT_CHANGE, values, nulls);
+}
 
-	insert_event(values, nulls);
+void
+cg_audit_note(const char *what, Oid relid, const char *relname,
+			  const char *detail)
+{
+	CgAuditEvent event;
+
+	cg_audit_begin(&event, CG_EVENT_NOTE);
+	event.relid = relid;
+	if (relname == NULL)
+		relname = OidIsValid(relid) ? cg_audit_relation_name(relid) : "";
+	event.relname = cstring_to_text(relname);
+	event.after = cg_image_note(what, detail);
+	cg_audit_write(&event);
+}
+
+void
+cg_audit_write_record(const CgAuditRecord *record)
+{
+	Datum		values[CG_EV_COLUMNS];
+	bool		nulls[CG_EV_COLUMNS];
+
+	memset(nulls, 0, sizeof(nulls));
+	cg_buffer_prepare(CG_AUDIT_RECORD, record->ts);
+	values[CG_EV_SEQ] = Int64GetDatum(cg_audit_next_seq());
+	values[CG_EV_XID] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[CG_EV_TS] = TimestampTzGetDatum(record->ts);
+	values[CG_EV_SESSION] = Int64GetDatum(record->session);
+	values[CG_EV_SUBJECT] = Int64GetDatum(record->subject);
+	nulls[CG_EV_SUBJECT] = !record->has_subject;
+	values[CG_EV_RELID] = ObjectIdGetDatum(record->relid);
+	values[CG_EV_CMD] = Int32GetDatum(record->cmd);
+	values[CG_EV_KIND] = CharGetDatum(record->kind);
+	values[CG_EV_APP_VERIFIED] = BoolGetDatum(record->app_verified);
+	values[CG_EV_SPOOLED] = BoolGetDatum(true);
+	values[CG_EV_RELNAME] = CStringGetTextDatum(record->relname);
+	values[CG_EV_ROLE] = CStringGetTextDatum(record->role);
+	values[CG_EV_APP_USER] = text_or_null(record->app_user,
+										  &nulls[CG_EV_APP_USER]);
+	values[CG_EV_PURPOSE] = text_or_null(record->purpose,
+										 &nulls[CG_EV_PURPOSE]);
+	values[CG_EV_COLS] = (Datum) 0;
+	nulls[CG_EV_COLS] = true;
+	values[CG_EV_OLD] = (Datum) 0;
+	nulls[CG_EV_OLD] = true;
+	values[CG_EV_NEW] = PointerGetDatum(record->frame);
+	nulls[CG_EV_NEW] = (record->frame == NULL);
+	values[CG_EV_SUBJECTS] = PointerGetDatum(record->subjects);
+	nulls[CG_EV_SUBJECTS] = (record->subjects == NULL);
+
+	cg_buffer_add(CG_AUDIT_RECORD, values, nulls);
+}
+
+char *
+cg_audit_relation_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+
+	if (name == NULL)
+		return psprintf("%u", relid);
+	return quote_qualified_identifier(get_namespace_name_or_temp(get_rel_namespace(relid)),
+									  name);
 }
 
 /* ---------- who ---------- */
@@ -657,12 +584,26 @@ current_role_name(void)
 
 /* What the session claims about itself; false when it says nothing. */
 static bool
-claim(const char *setting, Datum *value)
+claim(CgClaim *claimed, const char *setting, Datum *value)
 {
 	*value = (Datum) 0;
 	if (setting == NULL || setting[0] == '\0')
 		return false;
-	*value = CStringGetTextDatum(setting);
+	if (claimed->setting == NULL || strcmp(claimed->setting, setting) != 0)
+	{
+		MemoryContext context = MemoryContextSwitchTo(TopMemoryContext);
+
+		if (claimed->setting != NULL)
+		{
+			pfree(claimed->setting);
+			pfree(claimed->value);
+			claimed->setting = NULL;
+		}
+		claimed->value = cstring_to_text(setting);
+		claimed->setting = pstrdup(setting);
+		MemoryContextSwitchTo(context);
+	}
+	*value = PointerGetDatum(claimed->value);
 	return true;
 }
 

@@ -9,6 +9,12 @@
  * else of all columns), so that the row can be found.  An UPDATE that changes
  * nothing is an event, too.
  *
+ * An UPDATE that moves a row to another partition is a DELETE there and an
+ * INSERT here.  Both have an empty list of changed columns, which other
+ * deletions and insertions do not have; they belong together if they have one
+ * command number and no other such event of that lies between.  (The applying side
+ * of a replication deletes and inserts; nothing says that this was a move.)
+ *
  * "Changed" means that the stored bytes differ once decompressed.  A value
  * stored out of line that was not touched has the same pointer and is not
  * fetched.  A value of an encrypted type is new whenever it was encrypted
@@ -21,7 +27,11 @@
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/tupdesc.h"
+#include "access/xact.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
@@ -36,11 +46,13 @@
 #include "cipguard.h"
 
 static void require_trigger(FunctionCallInfo fcinfo, bool row);
-static text *copied_name(const CgAuditRelation *table);
 static void row_event(CgAuditRelation *table, TriggerData *trigdata,
 					  CgAuditEvent *event);
 static void row_event_pinned(CgAuditRelation *table, TriggerData *trigdata,
 							 CgAuditEvent *event);
+static void moved_row(CgAuditRelation *table, TriggerData *trigdata,
+					  CgAuditEvent *event);
+static Oid	root_of(Oid relid);
 static bytea *whole_row(CgAuditRelation *table, TupleTableSlot *slot);
 static void updated_row(CgAuditRelation *table, TupleTableSlot *old,
 						TupleTableSlot *new, CgAuditEvent *event);
@@ -48,6 +60,15 @@ static bool changed(const CgImageColumn *column, Datum a, bool a_null,
 					Datum b, bool b_null);
 static bool varlena_changed(struct varlena *a, struct varlena *b);
 static void in_context(void *arg);
+
+/* A row that left its partition, and has not been seen to arrive. */
+static struct
+{
+	bool		waits;
+	FullTransactionId xid;
+	CommandId	cmd;
+	Oid			root;
+}			moved;
 
 void
 cg_audit_init(void)
@@ -97,7 +118,7 @@ cipguard_audit_row(PG_FUNCTION_ARGS)
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 
-	memset(&event, 0, sizeof(event));
+	cg_audit_begin(&event, '\0');
 	table = cg_audit_relation(trigdata->tg_relation);
 	if (table->delicate || cg_image_foreign_encoding())
 		row_event_pinned(table, trigdata, &event);
@@ -122,11 +143,10 @@ cipguard_audit_truncate(PG_FUNCTION_ARGS)
 
 	require_trigger(fcinfo, false);
 
-	memset(&event, 0, sizeof(event));
+	cg_audit_begin(&event, CG_EVENT_TRUNCATE);
 	table = cg_audit_relation(trigdata->tg_relation);
-	event.kind = CG_EVENT_TRUNCATE;
 	event.relid = table->relid;
-	event.relname = copied_name(table);
+	event.relname = table->relname;
 	cg_audit_write(&event);
 	return PointerGetDatum(NULL);
 }
@@ -149,14 +169,6 @@ cipguard_audit_protect(PG_FUNCTION_ARGS)
 			 errdetail("Only the audit triggers write to it."),
 			 errhint("Correct an entry by changing the audited table again.")));
 	return PointerGetDatum(NULL);
-}
-
-/* Writing can run code (a partition is made) that renews the description. */
-static text *
-copied_name(const CgAuditRelation *table)
-{
-	return (text *) DatumGetPointer(datumCopy(PointerGetDatum(table->relname),
-											  false, -1));
 }
 
 static void
@@ -194,7 +206,7 @@ row_event(CgAuditRelation *table, TriggerData *trigdata, CgAuditEvent *event)
 	int			i = table->subject - 1;
 
 	event->relid = table->relid;
-	event->relname = copied_name(table);
+	event->relname = table->relname;
 	slot_getallattrs(old);
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 	{
@@ -215,10 +227,56 @@ row_event(CgAuditRelation *table, TriggerData *trigdata, CgAuditEvent *event)
 		if (i >= 0 && old->tts_isnull[i])
 			about = new;
 	}
+	if (trigdata->tg_relation->rd_rel->relkind == RELKIND_RELATION)
+		moved_row(table, trigdata, event);
 	if (i >= 0)
 		event->has_subject = cg_audit_subject(table, about->tts_values[i],
 											  about->tts_isnull[i],
 											  &event->subject);
+}
+
+/*
+ * Take the number of the statement's command from the row: other triggers may
+ * have executed commands since.
+ */
+static void
+moved_row(CgAuditRelation *table, TriggerData *trigdata, CgAuditEvent *event)
+{
+	HeapTupleHeader row = trigdata->tg_trigtuple->t_data;
+
+	if (event->kind == CG_EVENT_DELETE)
+	{
+		event->cmd = HeapTupleHeaderGetCmax(row);
+		if (!trigdata->tg_relation->rd_rel->relispartition ||
+			!HeapTupleHeaderIndicatesMovedPartitions(row))
+			return;
+		moved.waits = true;
+		moved.xid = GetTopFullTransactionId();
+		moved.cmd = event->cmd;
+		moved.root = root_of(table->relid);
+		event->cols = construct_empty_array(INT2OID);
+	}
+	else if (event->kind == CG_EVENT_INSERT)
+	{
+		event->cmd = HeapTupleHeaderGetCmin(row);
+		if (moved.waits && moved.cmd == event->cmd &&
+			FullTransactionIdEquals(moved.xid, GetTopFullTransactionId()) &&
+			moved.root == root_of(table->relid))
+		{
+			moved.waits = false;
+			event->cols = construct_empty_array(INT2OID);
+		}
+	}
+	else
+		event->cmd = HeapTupleHeaderGetCmin(trigdata->tg_newtuple->t_data);
+}
+
+static Oid
+root_of(Oid relid)
+{
+	List	   *ancestors = get_partition_ancestors(relid);
+
+	return ancestors == NIL ? relid : llast_oid(ancestors);
 }
 
 static bytea *

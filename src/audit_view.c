@@ -144,6 +144,32 @@ cipguard_audit_columns(PG_FUNCTION_ARGS)
 										  TYPALIGN_INT));
 }
 
+/* audit_note(image bytea, part integer) RETURNS text */
+PG_FUNCTION_INFO_V1(cipguard_audit_note);
+Datum
+cipguard_audit_note(PG_FUNCTION_ARGS)
+{
+	bytea	   *image = PG_GETARG_BYTEA_PP(0);
+	int32		part = PG_GETARG_INT32(1);
+	const char *p = VARDATA_ANY(image);
+	const char *end = p + VARSIZE_ANY_EXHDR(image);
+	const char *middle;
+
+	if (p == end || *p++ != CG_IMAGE_NOTE)
+		PG_RETURN_NULL();
+	middle = memchr(p, '\0', end - p);
+	if (middle == NULL)
+		middle = end;
+	if (part == 1)
+		end = middle;
+	else if (part == 2 && middle < end)
+		p = middle + 1;
+	else
+		PG_RETURN_NULL();
+	pg_verifymbstr(p, (int) (end - p), false);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(p, (int) (end - p)));
+}
+
 /* subject_tag(subject text) RETURNS bigint */
 PG_FUNCTION_INFO_V1(cipguard_subject_tag);
 Datum

@@ -8,11 +8,14 @@
 #include "miscadmin.h"
 
 #include "access.h"
+#include "app_token.h"
 #include "audit_trigger.h"
 #include "catalog.h"
 #include "category.h"
 #include "cipguard.h"
+#include "event.h"
 #include "gate.h"
+#include "guard.h"
 #include "guc.h"
 #include "journal.h"
 #include "keyring.h"
@@ -23,6 +26,7 @@
 #include "plan_search.h"
 #include "protect.h"
 #include "view_write.h"
+#include "worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -39,6 +43,7 @@ _PG_init(void)
 	cg_category_init();
 	cg_keyring_init();
 	cg_access_init();
+	cg_app_token_init();
 	cg_label_init();
 	cg_redact_init();
 	cg_plan_search_init();
@@ -46,8 +51,11 @@ _PG_init(void)
 	cg_gate_init();
 	cg_plan_init();
 	cg_view_write_init();
+	cg_guard_init();
+	cg_event_init();
 	cg_audit_init();
 	cg_journal_init();
+	cg_worker_init();
 
 	if (cg_preloaded)
 		cg_kek_fetch_at_start();

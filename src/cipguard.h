@@ -36,6 +36,8 @@ extern bool cg_preloaded;
 #define CG_ERRCODE_AUDIT			MAKE_SQLSTATE('Z','C','0','1','2')
 #define CG_ERRCODE_MASK_STORED		MAKE_SQLSTATE('Z','C','0','1','3')
 #define CG_ERRCODE_EXPOSURE			MAKE_SQLSTATE('Z','C','0','1','4')
+#define CG_ERRCODE_GUARDED			MAKE_SQLSTATE('Z','C','0','1','5')
+#define CG_ERRCODE_APP_TOKEN		MAKE_SQLSTATE('Z','C','0','1','6')
 
 /* Was the library loaded by shared_preload_libraries? */
 extern bool cg_preloaded;

@@ -9,8 +9,10 @@
 #define CG_COMPAT_H
 
 #include "access/tupdesc.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "commands/vacuum.h"
@@ -19,9 +21,11 @@
 #include "nodes/parsenodes.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/backend_status.h"
+#include "utils/regproc.h"
 
 #if PG_VERSION_NUM < 150000
 #error "cipguard needs PostgreSQL 15 or later"
@@ -63,6 +67,31 @@ cg_owns_relation(Oid relid, Oid roleid)
 #endif
 }
 
+static inline bool
+cg_owns_database(Oid database, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, database, roleid);
+#else
+	return pg_database_ownercheck(database, roleid);
+#endif
+}
+
+/*
+ * Connect to another server as a client.  Before 17 a logical replication
+ * connection is the only kind that can run queries.
+ */
+#if PG_VERSION_NUM >= 170000
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, false, false, false, appname, err)
+#elif PG_VERSION_NUM >= 160000
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, true, false, appname, err)
+#else
+#define CG_WALRCV_CONNECT(conninfo, appname, err) \
+	walrcv_connect(conninfo, true, appname, err)
+#endif
+
 /* Raise unless the current user may create objects in a schema. */
 static inline void
 cg_require_create(Oid nspid)
@@ -88,6 +117,17 @@ cg_may_execute(Oid procid, Oid roleid)
 						   ACL_EXECUTE) == ACLCHECK_OK;
 #else
 	return pg_proc_aclcheck(procid, roleid, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
+/* A table by its name as in SQL text; 16 brought soft errors to that. */
+static inline RangeVar *
+cg_range_var(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return makeRangeVarFromNameList(stringToQualifiedNameList(name, NULL));
+#else
+	return makeRangeVarFromNameList(stringToQualifiedNameList(name));
 #endif
 }
 
@@ -338,5 +378,16 @@ cg_group_exprs(RangeTblEntry *rte)
 #define CG_PLANNER_ARGS \
 	parse, query_string, cursorOptions, boundParams
 #endif
+
+/* 17 made the number of a process a type, and 18 its field private. */
+static inline int
+cg_proc_number(const PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return (int) GetNumberFromPGProc(proc);
+#else
+	return proc->pgprocno;
+#endif
+}
 
 #endif							/* CG_COMPAT_H */

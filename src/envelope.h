@@ -54,7 +54,6 @@
 #define CG_FLAGS_KNOWN		(CG_FLAG_SEARCHABLE | CG_FLAG_VARIANT)
 
 #define CG_TYPE_TEXT		1
-#define CG_TYPE_SUBJECTS	200 /* of a disclosure, see journal_frame.h */
 #define CG_TYPE_PSEUDONYM	0xFF	/* of no datum: what is MAC'd is the
 									 * pseudonym of a value */
 

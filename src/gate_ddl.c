@@ -65,6 +65,7 @@
 
 #include "category.h"
 #include "cipguard.h"
+#include "event.h"
 #include "gate_ddl.h"
 #include "label.h"
 #include "plan.h"
@@ -461,12 +462,15 @@ refuse_masking_view(Oid relid)
 		get_role_oid(CG_ROLE_MASKER, true);
 	ReleaseSysCache(tuple);
 	if (ours && !superuser())
+	{
+		cg_event_refused("trigger on a masking view", relid);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for a trigger on masking view \"%s\"",
 						get_rel_name(relid)),
 				 errdetail("It would see what readers are shown."),
 				 errhint("Make the trigger on the table.")));
+	}
 }
 
 /*
@@ -490,13 +494,18 @@ refuse_code(List *tables)
 	ListCell   *lc;
 
 	foreach(lc, tables)
-		if (runs_code(lfirst_oid(lc)))
+	{
+		if (!runs_code(lfirst_oid(lc)))
+			continue;
+		cg_event_refused("joining a table with a protected one",
+						 lfirst_oid(lc));
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to join table \"%s\" with a protected one",
 						get_rel_name(lfirst_oid(lc))),
 				 errdetail("Its triggers, rules, policies, checks or expressions, or its server, would see values that you may not read."),
 				 errhint("Join them first and define these afterwards, or ask somebody who may read.")));
+	}
 }
 
 static bool
@@ -651,6 +660,7 @@ cg_gate_forbidden(Oid relid)
 void
 cg_gate_refuse(const CgProtection *p, const char *what)
 {
+	cg_event_refused(what, p->relid);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for %s: table \"%s\" is protected",

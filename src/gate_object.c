@@ -40,6 +40,7 @@
 
 #include "category.h"
 #include "cipguard.h"
+#include "event.h"
 #include "gate_ddl.h"
 #include "label.h"
 #include "plan.h"
@@ -69,12 +70,16 @@ cg_gate_object(Oid class_id, Oid object_id)
 		case ProcedureRelationId:
 			p = cg_gate_used_by(class_id, object_id, &seen);
 			if (p != NULL)
+			{
+				cg_event_refused("change of a function that runs on the table",
+								 p->relid);
 				ereport(ERROR,
 						(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						 errmsg("permission denied to change a function that runs on protected table \"%s\"",
 								get_rel_name(p->relid)),
 						 errdetail("It is called with values that you may not read."),
 						 errhint("Ask somebody who may read all protected columns of the table.")));
+			}
 			return;
 		case TriggerRelationId:
 			what = "a trigger";

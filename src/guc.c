@@ -10,29 +10,52 @@
 #include "utils/guc.h"
 #include "utils/plancache.h"
 
+#include "app_claim.h"
+#include "checkpoint.h"
 #include "cipguard.h"
 #include "guc.h"
 
+static bool check_token(char **newval, void **extra, GucSource source);
+static void assign_token(const char *newval, void *extra);
+static bool check_origin(char **newval, void **extra, GucSource source);
 static bool check_claim(char **newval, void **extra, GucSource source);
 static void assign_masking(bool newval, void *extra);
+static bool check_spool_directory(char **newval, void **extra,
+								  GucSource source);
+static void assign_spool_directory(const char *newval, void *extra);
 static void assign_app_user(const char *newval, void *extra);
 static void assign_purpose(const char *newval, void *extra);
 static void assign_kek_command(const char *newval, void *extra);
 static void assign_kek_file(const char *newval, void *extra);
 static void assign_kek(const char *oldval, const char *newval);
 
+char	   *cg_anchor_command = NULL;
+int			cg_anchor_interval = 60;
+bool		cg_anchor_log = false;
 char	   *cg_kek_command = NULL;
 char	   *cg_kek_file = NULL;
 int			cg_output = CG_OUTPUT_AUTO;
+int			cg_log_logins = CG_LOGINS_OFF;
 bool		cg_mask_owner = true;
 bool		cg_mask_superuser = true;
 bool		cg_transparent_masking = true;
+int			cg_on_audit_failure = CG_FAILURE_MASK;
+char	   *cg_spool_directory = NULL;
+int			cg_spool_keep = 7 * 24 * 3600;
+int			cg_spool_segment_size = 16;
+int			cg_spool_sync = CG_SYNC_OFF;
 char	   *cg_purpose = NULL;
 bool		cg_redact_log = false;
+int			cg_seal_heartbeat = 60;
+char	   *cg_seal_origin_name = NULL;
+char	   *cg_app_token = NULL;
 char	   *cg_app_user = NULL;
+char	   *cg_forward_conninfo = NULL;
+int			cg_worker_interval = 5;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
 uint64		cg_kek_generation = 1;
+uint64		cg_spool_generation = 1;
 
 static const struct config_enum_entry output_options[] = {
 	{"auto", CG_OUTPUT_AUTO, false},
@@ -40,9 +63,62 @@ static const struct config_enum_entry output_options[] = {
 	{NULL, 0, false}
 };
 
+static const struct config_enum_entry failure_options[] = {
+	{"mask", CG_FAILURE_MASK, false},
+	{"deny", CG_FAILURE_DENY, false},
+	{"warn", CG_FAILURE_WARN, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry sync_options[] = {
+	{"off", CG_SYNC_OFF, false},
+	{"statement", CG_SYNC_STATEMENT, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry login_options[] = {
+	{"off", CG_LOGINS_OFF, false},
+	{"failed", CG_LOGINS_FAILED, false},
+	{"all", CG_LOGINS_ALL, false},
+	{NULL, 0, false}
+};
+
 void
 cg_guc_init(void)
 {
+	DefineCustomStringVariable(CG_SCHEMA ".anchor_command",
+							   "Shell command that keeps checkpoints of the audit log elsewhere.",
+							   "It gets the signed checkpoint on its standard input. Run by the worker, at most every cipguard.anchor_interval.",
+							   &cg_anchor_command,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".anchor_interval",
+							"Least time between two anchors of the audit log.",
+							NULL,
+							&cg_anchor_interval,
+							60, 1, 86400,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
+	DefineCustomBoolVariable(CG_SCHEMA ".anchor_log",
+							 "Writes size and root of the audit log to the server log.",
+							 "At most every cipguard.anchor_interval.",
+							 &cg_anchor_log,
+							 false,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".app_token",
+							   "Signed statement of an application for whom it acts.",
+							   "Takes precedence over cipguard.app_user. Set it with SET LOCAL when connections are pooled.",
+							   &cg_app_token,
+							   "",
+							   PGC_USERSET,
+							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+							   check_token, assign_token, NULL);
+
 	DefineCustomStringVariable(CG_SCHEMA ".app_user",
 							   "Person on whose behalf the application acts, as the application claims.",
 							   "Recorded in the audit log. Set it with SET LOCAL when connections are pooled.",
@@ -50,6 +126,14 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_app_user, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".forward_conninfo",
+							   "Connection by which a standby sends its disclosure journal to the primary.",
+							   "The database is added. Empty: primary_conninfo.",
+							   &cg_forward_conninfo,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".kek_command",
 							   "Shell command that prints the key-encryption key.",
@@ -67,6 +151,15 @@ cg_guc_init(void)
 							   PGC_SUSET, GUC_SUPERUSER_ONLY,
 							   NULL, assign_kek_file, NULL);
 
+	DefineCustomEnumVariable(CG_SCHEMA ".log_logins",
+							 "Logins that are recorded in the disclosure journal.",
+							 "Takes effect with shared_preload_libraries.",
+							 &cg_log_logins,
+							 CG_LOGINS_OFF,
+							 login_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
 	DefineCustomBoolVariable(CG_SCHEMA ".mask_owner",
 							 "Shows masks of labelled columns to the owner of a table unless he has a grant.",
 							 "Takes effect with shared_preload_libraries.",
@@ -82,6 +175,15 @@ cg_guc_init(void)
 							 true,
 							 PGC_SIGHUP, 0,
 							 NULL, assign_masking, NULL);
+
+	DefineCustomEnumVariable(CG_SCHEMA ".on_audit_failure",
+							 "What is shown to readers when the disclosure journal cannot be written.",
+							 "mask: masks. deny: the statement fails. warn: plaintext, which is not recorded.",
+							 &cg_on_audit_failure,
+							 CG_FAILURE_MASK,
+							 failure_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
 
 	DefineCustomEnumVariable(CG_SCHEMA ".output",
 							 "Form in which encrypted values are shown.",
@@ -110,6 +212,56 @@ cg_guc_init(void)
 								 PGC_SIGHUP, GUC_SUPERUSER_ONLY,
 								 NULL, NULL, NULL);
 
+	DefineCustomIntVariable(CG_SCHEMA ".seal_heartbeat",
+							"Time after which a block of the audit log is closed although nothing has happened.",
+							"Zero closes none. A longer gap between blocks shows that nothing was sealed.",
+							&cg_seal_heartbeat,
+							60, 0, 24 * 60,
+							PGC_SIGHUP, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".seal_origin",
+							   "Name of the audit log in its checkpoints, and of the key that signs them.",
+							   "Empty: \"cipguard/\" and the number of the log.",
+							   &cg_seal_origin_name,
+							   "",
+							   PGC_SIGHUP, 0,
+							   check_origin, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".spool_directory",
+							   "Directory of the disclosure journal.",
+							   "Best outside of the data directory. Empty: cipguard/journal in the data directory.",
+							   &cg_spool_directory,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   check_spool_directory, assign_spool_directory,
+							   NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".spool_keep",
+							"Time that segments of the disclosure journal are kept after they were taken into the audit log.",
+							"A database that is recovered to a point in time further back loses disclosures made since.",
+							&cg_spool_keep,
+							7 * 24 * 3600, 0, 366 * 24 * 3600,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".spool_segment_size",
+							"Size at which a segment of the disclosure journal is followed by another.",
+							"That much space is reserved when a segment is begun.",
+							&cg_spool_segment_size,
+							16, 1, 1024,
+							PGC_SIGHUP, GUC_UNIT_MB,
+							NULL, NULL, NULL);
+
+	DefineCustomEnumVariable(CG_SCHEMA ".spool_sync",
+							 "When the disclosure journal is written to disk.",
+							 "off: when the operating system does so. statement: before a statement that disclosed anything completes.",
+							 &cg_spool_sync,
+							 CG_SYNC_OFF,
+							 sync_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
 	/* One that is fixed at start can only be made at start. */
 	if (cg_preloaded)
 		DefineCustomBoolVariable(CG_SCHEMA ".transparent_masking",
@@ -120,6 +272,14 @@ cg_guc_init(void)
 								 PGC_POSTMASTER, 0,
 								 NULL, NULL, NULL);
 
+	DefineCustomIntVariable(CG_SCHEMA ".worker_interval",
+							"Time between two cycles of the audit log's worker.",
+							"0 switches the workers off. Takes effect with shared_preload_libraries.",
+							&cg_worker_interval,
+							5, 0, 86400,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
 	MarkGUCPrefixReserved(CG_SCHEMA);
 }
 
@@ -127,6 +287,50 @@ bool
 cg_masks(void)
 {
 	return cg_preloaded && cg_transparent_masking;
+}
+
+/* The usual message would repeat the token. */
+static bool
+check_token(char **newval, void **extra, GucSource source)
+{
+	CgAppClaim	claim;
+
+	if (*newval == NULL || (*newval)[0] == '\0' ||
+		cg_app_claim_parse(*newval, strlen(*newval), &claim) == CG_OK)
+		return true;
+	GUC_check_errmsg("invalid token for parameter \"%s\"",
+					 CG_SCHEMA ".app_token");
+	GUC_check_errdetail("A token is \"v1|user|expiry|database|binding\" in base64url, \".\", and an Ed25519 signature in base64url.");
+	GUC_check_errhint("Set it to the empty string to have none.");
+	return false;
+}
+
+static void
+assign_token(const char *newval, void *extra)
+{
+	cg_claim_generation++;
+}
+
+static bool
+check_origin(char **newval, void **extra, GucSource source)
+{
+	const char *p;
+
+	if (*newval == NULL || (*newval)[0] == '\0')
+		return true;
+	for (p = *newval; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || *p == '+')
+		{
+			GUC_check_errdetail("Value must be of printable ASCII characters without spaces and \"+\".");
+			return false;
+		}
+	if (!cg_origin_valid(*newval, strlen(*newval)))
+	{
+		GUC_check_errdetail("Value must be at most %d bytes long.",
+							CG_MAX_ORIGIN);
+		return false;
+	}
+	return true;
 }
 
 static bool
@@ -146,6 +350,22 @@ check_claim(char **newval, void **extra, GucSource source)
 			return false;
 		}
 	return true;
+}
+
+/* The working directory of tools that start the server may be another one. */
+static bool
+check_spool_directory(char **newval, void **extra, GucSource source)
+{
+	if (*newval == NULL || (*newval)[0] == '\0' || is_absolute_path(*newval))
+		return true;
+	GUC_check_errdetail("The path must be absolute.");
+	return false;
+}
+
+static void
+assign_spool_directory(const char *newval, void *extra)
+{
+	cg_spool_generation++;
 }
 
 /* Plans hold what their user could read when they were made. */

@@ -13,15 +13,51 @@ typedef enum CgOutput
 	CG_OUTPUT_ARMOR				/* armor for everybody */
 } CgOutput;
 
+/* What becomes of a value whose disclosure cannot be recorded. */
+typedef enum CgFailure
+{
+	CG_FAILURE_MASK,			/* its mask is shown */
+	CG_FAILURE_DENY,			/* the statement fails */
+	CG_FAILURE_WARN				/* it is shown all the same */
+} CgFailure;
+
+typedef enum CgSpoolSync
+{
+	CG_SYNC_OFF,
+	CG_SYNC_STATEMENT			/* before a statement completes */
+} CgSpoolSync;
+
+/* Which logins are recorded. */
+typedef enum CgLogins
+{
+	CG_LOGINS_OFF,
+	CG_LOGINS_FAILED,
+	CG_LOGINS_ALL
+} CgLogins;
+
+extern char *cg_anchor_command;
+extern int	cg_anchor_interval; /* seconds */
+extern bool cg_anchor_log;
 extern char *cg_kek_command;
 extern char *cg_kek_file;
 extern int	cg_output;			/* CgOutput */
 extern bool cg_mask_owner;		/* owners see masks unless granted */
 extern bool cg_mask_superuser;	/* so do superusers */
 extern bool cg_transparent_masking;
+extern int	cg_on_audit_failure;	/* CgFailure */
+extern char *cg_spool_directory;
+extern int	cg_spool_keep;		/* seconds */
+extern int	cg_spool_segment_size;	/* MB */
+extern int	cg_spool_sync;		/* CgSpoolSync */
+extern int	cg_log_logins;
 extern char *cg_purpose;
 extern bool cg_redact_log;		/* off unless preloaded */
+extern int	cg_seal_heartbeat;	/* minutes, 0: none */
+extern char *cg_seal_origin_name;	/* empty: made of the number of the log */
+extern char *cg_app_token;
 extern char *cg_app_user;
+extern char *cg_forward_conninfo;
+extern int	cg_worker_interval; /* seconds, 0: no workers */
 
 /*
  * Are tables masked themselves?  Not by a library that only some sessions
@@ -40,6 +76,9 @@ extern uint64 cg_claim_generation;
 
 /* Counts changes of where the KEK comes from. */
 extern uint64 cg_kek_generation;
+
+/* Counts changes of where the disclosure journal is. */
+extern uint64 cg_spool_generation;
 
 extern void cg_guc_init(void);
 

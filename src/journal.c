@@ -3,124 +3,125 @@
  *		The disclosure journal: what plaintext was given to whom.
  *
  * Whatever becomes of the transaction, plaintext that was shown stays shown;
- * so records go to a file (journal_file.c), not to a table.  That works in
+ * so records go to files (journal_file.c), not to a table.  That works in
  * read-only transactions and on standbys, too.
  *
- * Values are counted, and their subjects collected, in memory of the process:
- * an entry for each relation and user.  An entry is written
+ * A statement here is what runs between two times that the server is about to
+ * answer: one statement of the client, or of a procedure or DO block of his,
+ * or one FETCH.  Of each relation that it discloses values of, to each user,
+ * the journal gets
  *
- *	- when it has MAX_SUBJECTS distinct subjects, or MAX_TEXT bytes of them,
- *	  before the value that would be one too many is given away;
- *	- when it has FIRST_VALUES values, then LIMIT_GROWTH times as many, and so
- *	  on up to MAX_VALUES, before the last of them is given away: a long
- *	  statement leaves its mark early, a short one writes once;
- *	- when the executor comes back from the statement of the client, or from
- *	  one FETCH of its cursor, before the client hears that it is complete;
- *	- at the end of the transaction, failed ones included, for what was
- *	  disclosed outside of the executor or when that did not come back;
- *	- in a parallel worker, which has entries of its own, just the same;
- *	- when the process exits in good order, pg_terminate_backend() included.
+ *	- an intent with the first value, before that is given away;
+ *	- a batch before the value is given away that is of the CG_SET_PENDING-th
+ *	  person (or much text) since the last one, and at FIRST_VALUES values,
+ *	  then LIMIT_GROWTH times as many, and so on up to MAX_VALUES: values need
+ *	  not be of other persons, or of any that is known;
+ *	- the last batch, if there was any value but the first: when the executor
+ *	  comes back from the statement, before the client hears that it is
+ *	  complete; at the end of the transaction, failed ones included, for what
+ *	  was disclosed outside of the executor or when that did not come back;
+ *	  and when the process exits in good order, pg_terminate_backend()
+ *	  included.
  *
- * So a process that dies without that (SIGKILL, crash of another one, power)
- * loses what its statement disclosed since the last record: of each relation
- * at most MAX_SUBJECTS subjects and MAX_VALUES values, and less than 16 times
- * what is in the file of that statement, if it was FIRST_VALUES or more.
- * Statements that were complete are in the file.
+ * Most statements read one value: that is one frame.  That there was no more
+ * is seen from the next frame of the process, which is of another statement;
+ * at the latest when it exits it writes one.
  *
- * What cannot be recorded is not given away, as far as that is possible: the
- * file is opened before the first value, and a batch that cannot be written
- * raises.  But when the last batch of a statement cannot be written, for a
- * full disk say, the client has seen values of it; it gets an error instead
- * of completion, and a warning that a record was lost goes to the log.
+ * A parallel worker has intents and batches of its own.  Each person is listed
+ * once for a statement (journal_set.c), unless it goes on to disclose another
+ * column: then again, with that.
+ *
+ * So a process that dies without warning (SIGKILL, crash of another one)
+ * loses of its statement less than CG_SET_PENDING persons of each relation,
+ * and the number of values since the last batch; that this may be so is seen
+ * from the intent, which has neither a last batch nor a frame of another
+ * statement after it.  Statements that were complete are in the file, whole.
+ * What a crash of the system takes, see journal_file.c.
+ *
+ * When a frame cannot be written, cipguard.on_audit_failure decides.  For the
+ * intent that is before any value.  A later batch hardly fails, as space was
+ * reserved; if one does, the values after it are treated like those of a
+ * statement whose intent failed, and those before it are tried again at the
+ * end.  If that fails, too, there is a warning that a record was lost, with
+ * `deny` an error, and the intent.
+ *
+ * Entries and what they have looked up serve again for the next statement:
+ * most statements are like the one before.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/parallel.h"
 #include "access/xact.h"
 #include "executor/executor.h"
-#include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
-#include "storage/proc.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 
-#include "audit_store.h"
-#include "bytes.h"
 #include "cipguard.h"
 #include "guc.h"
 #include "journal.h"
 #include "journal_file.h"
+#include "journal_query.h"
+#include "journal_set.h"
+#include "journal_who.h"
 
-#define MAX_SUBJECTS	4096
-#define MAX_TEXT		(256 * 1024)	/* bytes of subjects that are text */
-#define MAX_SUBJECT_LEN 4096	/* longer ones are cut: no key can be longer */
-#define FIRST_SUBJECTS	64
 #define FIRST_VALUES	64
 #define LIMIT_GROWTH	16
 #define MAX_VALUES		65536
-#define RADIX_MIN		256		/* fewer subjects are sorted by comparison */
 #define MAX_ENTRIES		256		/* then all are written: bounds the memory */
-#define KIND_READ		"read"
+#define KEPT_ENTRIES	16		/* for the next statement */
+#define KEPT_COLUMNS	8
+#define RELATION_LEN	(4 * NAMEDATALEN + 8)	/* every byte may be a quote */
 
-/* Whom a record names. */
-typedef struct CgWho
+typedef enum CgEntryState
 {
-	Oid			user;
-	Oid			login;
-	int64		session;
-	int			pid;
-	uint64		claims;			/* cg_claim_generation */
-	char		user_name[NAMEDATALEN];
-	char		login_name[NAMEDATALEN];
-	char		app_user[CG_MAX_CLAIM + 1];
-	char		purpose[CG_MAX_CLAIM + 1];
-	char		application[NAMEDATALEN];
-} CgWho;
-
-/* A subject that is text; the bytes are in CgDisclosed.bytes. */
-typedef struct CgTextSubject
-{
-	uint64		prefix;			/* first bytes: most comparisons end here */
-	uint32		offset;
-	uint32		len;
-} CgTextSubject;
+	CG_ENTRY_NEW,				/* nothing is written yet */
+	CG_ENTRY_OPEN,				/* values are recorded */
+	CG_ENTRY_MASKED,			/* they cannot be: masks are shown */
+	CG_ENTRY_LOST				/* they cannot be: plaintext is shown */
+} CgEntryState;
 
 struct CgDisclosed
 {
 	CgDisclosed *next;
+	CgEntryState state;
 	CgWho		who;
 	Oid			relid;
-	char	   *relation;		/* qualified name */
-	uint16		flags;
-	uint64		limit;			/* of values */
-	uint64		values;			/* since it was written last, as all below */
+	uint64		names;			/* names_generation of what was looked up */
+	char		relation[RELATION_LEN]; /* qualified name */
+	uint64		query;
+	int			frames;			/* that are written; the first is the intent */
+	uint64		limit;			/* of values; at first 1 */
+	uint64		values;			/* since it was written last */
+	uint16		flags;			/* of the next frame */
+	CgSubjectSet subjects;
 
-	int64		last_integer;	/* added last, if there are any */
-	bool		unordered;		/* integers do not ascend */
-	int			num_integers;
-	int			max_integers;
-	int64	   *integers;
-
-	int			num_texts;
-	int			max_texts;
-	CgTextSubject *texts;
-	uint32		num_bytes;
-	uint32		max_bytes;
-	char	   *bytes;
-
+	uint8	   *texts;			/* as in the frame; NULL: to be made */
+	Size		text_len;
+	uint8	   *text_buffer;
+	Size		text_max;
 	/* Columns stay when it was written: later batches are of them, too. */
 	uint16		num_columns;
 	uint32		column_len;
 	uint32		column_max;
 	uint8	   *column_bytes;	/* as in the frame */
 	uint64		seen[MaxHeapAttributeNumber / 64 + 1];
+
+	/* Those of the statement before: most disclose the same. */
+	int			num_kept;
+	struct
+	{
+		AttrNumber	attnum;
+		uint32		end;		/* in column_bytes */
+	}			kept[KEPT_COLUMNS];
 };
 
 static void journal_run(CG_EXECUTOR_RUN_PARAMS);
@@ -128,68 +129,49 @@ static void journal_finish(QueryDesc *queryDesc);
 static void journal_end(QueryDesc *queryDesc);
 static void xact_ended(XactEvent event, void *arg);
 static void at_exit(int code, Datum arg);
+static void names_changed(Datum arg, Oid relid);
+static void schema_changed(Datum arg, int cacheid, uint32 hash);
+static void end_statement(int elevel);
 static void prepare(void);
-static void get_who(CgWho *who);
-static const char *client_address(void);
-static char *relation_name(Oid relid);
-static void who_changed(CgDisclosed *d);
-static void make_room_integer(CgDisclosed *d);
-static void make_room_text(CgDisclosed *d, Size len);
-static bool write_entry(CgDisclosed *d, int elevel);
-static void write_all(int elevel);
-static void name_frame(CgFrame *frame, const CgWho *who, const char *kind,
-					   Oid relid, const char *relation);
-static Size pack_subjects(CgDisclosed *d);
-static void unique_integers(CgDisclosed *d);
-static void unique_texts(CgDisclosed *d);
+static bool begin(CgDisclosed *d);
+static bool flush(CgDisclosed *d);
+static int	failure_level(void);
+static void make_texts(CgDisclosed *d);
+static bool incomplete(const CgDisclosed *d);
+static void reset(CgDisclosed *d);
+static void set_text(CgFrame *frame, int i, const char *s);
+static bool write_batch(CgDisclosed *d, uint16 flags, int elevel);
+static uint64 record_query(void);
+static bool record_event(const char *what, Oid relid, const char *detail,
+						 int elevel);
+static void relation_name(Oid relid, char *name);
 
 uint64		cg_journal_generation = 1;
 
 static ExecutorRun_hook_type prev_run = NULL;
 static ExecutorFinish_hook_type prev_finish = NULL;
 static ExecutorEnd_hook_type prev_end = NULL;
+
 static int	level = 0;			/* executors that are running */
+static QueryDesc *outermost = NULL; /* the first of them */
+static uint64 statement = 1;
+static uint64 warned = 0;		/* statement in which there was a warning */
+static uint64 unclosed = 0;		/* statement of the last frame, an intent */
+static uint64 names_generation = 1;
+
 static MemoryContext entry_context = NULL;
-static CgDisclosed *entries = NULL;
+static CgDisclosed *entries = NULL; /* of this statement */
 static int	num_entries = 0;
+static CgDisclosed *idle = NULL;	/* of earlier ones */
+static int	num_idle = 0;
 static uint8 *list = NULL;		/* buffer of journal_file.c */
-static CgTextSubject *scratch = NULL;	/* MAX_SUBJECTS, for sorting */
-
-#define ST_SORT sort_integers
-#define ST_ELEMENT_TYPE int64
-#define ST_COMPARE(a, b) (*(a) < *(b) ? -1 : *(a) > *(b))
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
-static inline int
-compare_texts(const CgTextSubject *a, const CgTextSubject *b,
-			  const char *bytes)
-{
-	int			result;
-
-	if (a->prefix != b->prefix)
-		return a->prefix < b->prefix ? -1 : 1;
-	result = memcmp(bytes + a->offset, bytes + b->offset,
-					Min(a->len, b->len));
-	if (result == 0 && a->len != b->len)
-		result = a->len < b->len ? -1 : 1;
-	return result;
-}
-
-#define ST_SORT sort_texts
-#define ST_ELEMENT_TYPE CgTextSubject
-#define ST_COMPARE(a, b, bytes) compare_texts(a, b, bytes)
-#define ST_COMPARE_ARG_TYPE const char
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
 
 void
 cg_journal_init(void)
 {
 	if (!cg_preloaded)
 		return;
+	cg_journal_who_init();
 	prev_run = ExecutorRun_hook;
 	ExecutorRun_hook = journal_run;
 	prev_finish = ExecutorFinish_hook;
@@ -197,15 +179,30 @@ cg_journal_init(void)
 	prev_end = ExecutorEnd_hook;
 	ExecutorEnd_hook = journal_end;
 	RegisterXactCallback(xact_ended, NULL);
+	CacheRegisterRelcacheCallback(names_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, (Datum) 0);
 }
 
 /* ---------- when entries are written ---------- */
+
+/* If the last batch cannot be written. */
+static int
+end_level(void)
+{
+	return cg_on_audit_failure == CG_FAILURE_DENY ? ERROR : WARNING;
+}
 
 static void
 journal_run(CG_EXECUTOR_RUN_PARAMS)
 {
 	int			outer = level;
 
+	if (outer == 0)
+	{
+		outermost = queryDesc;
+		if (queryDesc->plannedstmt->parallelModeNeeded)
+			cg_journal_share_session();
+	}
 	level = outer + 1;
 	PG_TRY();
 	{
@@ -217,10 +214,12 @@ journal_run(CG_EXECUTOR_RUN_PARAMS)
 	PG_FINALLY();
 	{
 		level = outer;
+		if (outer == 0)
+			outermost = NULL;
 	}
 	PG_END_TRY();
 	if (outer == 0)
-		write_all(ERROR);
+		end_statement(end_level());
 }
 
 static void
@@ -228,6 +227,8 @@ journal_finish(QueryDesc *queryDesc)
 {
 	int			outer = level;
 
+	if (outer == 0)
+		outermost = queryDesc;
 	level = outer + 1;
 	PG_TRY();
 	{
@@ -239,17 +240,19 @@ journal_finish(QueryDesc *queryDesc)
 	PG_FINALLY();
 	{
 		level = outer;
+		if (outer == 0)
+			outermost = NULL;
 	}
 	PG_END_TRY();
 	if (outer == 0)
-		write_all(ERROR);
+		end_statement(end_level());
 }
 
 static void
 journal_end(QueryDesc *queryDesc)
 {
 	if (level == 0)
-		write_all(ERROR);
+		end_statement(end_level());
 	if (prev_end)
 		prev_end(queryDesc);
 	else
@@ -264,44 +267,100 @@ xact_ended(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
-			write_all(ERROR);
+			end_statement(end_level());
 			break;
 		default:
-			write_all(WARNING);
+			end_statement(WARNING);
 			break;
 	}
 }
 
+/* After an intent alone, say that there was no more. */
 static void
 at_exit(int code, Datum arg)
 {
-	write_all(LOG);
+	CgFrame		frame;
+
+	end_statement(LOG);
+	if (unclosed == 0)
+		return;
+	memset(&frame, 0, sizeof(frame));
+	frame.statement = statement;
+	set_text(&frame, CG_FRAME_KIND, CG_FRAME_END);
+	(void) cg_journal_append(&frame, NULL, 0, LOG);
+}
+
+static void
+names_changed(Datum arg, Oid relid)
+{
+	names_generation++;
+}
+
+static void
+schema_changed(Datum arg, int cacheid, uint32 hash)
+{
+	names_generation++;
 }
 
 /*
- * Write all entries and forget them.  If that raises, they are kept: the end
- * of the transaction tries once more, and then forgets them in any case.
+ * Write the last batches and let the entries go.  If that raises, they stay
+ * as they are: the end of the transaction tries once more, and then they go
+ * in any case.
  */
 static void
-write_all(int elevel)
+end_statement(int elevel)
 {
 	CgDisclosed *d;
+	bool		written = false;
+	bool		large = false;
 
 	if (entries == NULL)
 		return;
 	for (d = entries; d != NULL; d = d->next)
-		if (!write_entry(d, elevel))
+	{
+		written = written || d->frames > 0;
+		if (!incomplete(d))
+			continue;
+		if (write_batch(d, CG_FRAME_LAST,
+						warned == statement ? DEBUG1 : Min(elevel, WARNING)))
+			written = true;
+		else
 			ereport(elevel,
 					(errcode(CG_ERRCODE_AUDIT),
 					 errmsg("the record of a disclosure was lost"),
-					 errdetail_log("Role \"%s\" was given %llu values of \"%s\".",
+					 errdetail_log("Role \"%s\" was given %llu values of %s.",
 								   d->who.user_name,
 								   (unsigned long long) d->values,
-								   d->relation)));
-	entries = NULL;
+								   d->relation),
+					 errhint("Free some space, or see that %s can be written to.",
+							 "cipguard.spool_directory")));
+		reset(d);
+	}
+	if (written && cg_spool_sync == CG_SYNC_STATEMENT)
+		(void) cg_journal_sync(elevel);
+
+	while (entries != NULL)
+	{
+		d = entries;
+		entries = d->next;
+		reset(d);
+		d->num_columns = 0;
+		d->column_len = 0;
+		memset(d->seen, 0, sizeof(d->seen));
+		large = large || cg_set_is_large(&d->subjects);
+		d->next = idle;
+		idle = d;
+		num_idle++;
+	}
+	if (num_idle > KEPT_ENTRIES || large)
+	{
+		idle = NULL;
+		num_idle = 0;
+		MemoryContextReset(entry_context);
+	}
 	num_entries = 0;
+	statement++;
 	cg_journal_generation++;
-	MemoryContextReset(entry_context);
 }
 
 /* ---------- entries ---------- */
@@ -315,9 +374,6 @@ prepare(void)
 	if (!cg_preloaded)
 		elog(ERROR, "the disclosure journal needs the library to be preloaded");
 	list = cg_journal_prepare();
-	if (scratch == NULL)
-		scratch = MemoryContextAlloc(TopMemoryContext,
-									 MAX_SUBJECTS * sizeof(CgTextSubject));
 	if (entry_context == NULL)
 		entry_context = AllocSetContextCreate(TopMemoryContext,
 											  "cipguard disclosures",
@@ -332,32 +388,51 @@ prepare(void)
 CgDisclosed *
 cg_journal_entry(Oid relid)
 {
-	Oid			user = GetUserId();
+	const CgWho *who;
 	CgDisclosed **p;
 	CgDisclosed *d;
-	char	   *name;
-	CgWho		who;
-
-	for (p = &entries; *p != NULL; p = &(*p)->next)
-		if ((*p)->relid == relid && (*p)->who.user == user &&
-			(*p)->who.claims == cg_claim_generation)
-			return *p;
-	if (num_entries >= MAX_ENTRIES)
-	{
-		write_all(ERROR);
-		p = &entries;
-	}
 
 	prepare();
-	get_who(&who);
-	name = relation_name(relid);
-	d = MemoryContextAllocZero(entry_context, sizeof(CgDisclosed));
-	d->relation = MemoryContextStrdup(entry_context, name);
-	pfree(name);
-	d->who = who;
-	d->relid = relid;
-	d->limit = FIRST_VALUES;
-	*p = d;
+	who = cg_journal_who();
+	for (d = entries; d != NULL; d = d->next)
+		if (d->relid == relid && d->who.stamp == who->stamp)
+			return d;
+	if (num_entries >= MAX_ENTRIES)
+		end_statement(end_level());
+
+	for (p = &idle; (d = *p) != NULL; p = &d->next)
+		if (d->relid == relid)
+			break;
+	if (d == NULL)
+	{
+		d = MemoryContextAllocZero(entry_context, sizeof(CgDisclosed));
+		d->relid = relid;
+		d->limit = 1;
+		cg_set_init(&d->subjects, entry_context);
+		d->next = idle;
+		idle = d;
+		num_idle++;
+		p = &idle;
+	}
+	if (d->names != names_generation)
+	{
+		uint64		generation = names_generation;
+
+		d->names = 0;
+		d->texts = NULL;
+		d->num_kept = 0;
+		relation_name(relid, d->relation);
+		d->names = generation;
+	}
+	if (d->who.stamp != who->stamp)
+	{
+		d->texts = NULL;
+		d->who = *who;
+	}
+	*p = d->next;
+	num_idle--;
+	d->next = entries;
+	entries = d;
 	num_entries++;
 	return d;
 }
@@ -373,6 +448,15 @@ cg_journal_column(CgDisclosed *d, AttrNumber attnum)
 		(d->seen[attnum >> 6] & bit) != 0)
 		return;
 
+	cg_set_forget(&d->subjects);
+	d->seen[attnum >> 6] |= bit;
+	if (d->num_columns < d->num_kept &&
+		d->kept[d->num_columns].attnum == attnum)
+	{
+		d->column_len = d->kept[d->num_columns].end;
+		d->num_columns++;
+		return;
+	}
 	name = attnum == 0 ? pstrdup("*") : get_attname(d->relid, attnum, true);
 	len = name == NULL ? 0 : strlen(name);
 	if (d->column_max - d->column_len < CG_FRAME_COLUMN_MAX + len)
@@ -388,399 +472,307 @@ cg_journal_column(CgDisclosed *d, AttrNumber attnum)
 	d->column_len += cg_frame_put_column(d->column_bytes + d->column_len,
 										 attnum, name == NULL ? "" : name,
 										 (uint16) len);
+	d->num_kept = Min(d->num_kept, d->num_columns);
+	if (d->num_columns == d->num_kept && d->num_kept < KEPT_COLUMNS)
+	{
+		d->kept[d->num_kept].attnum = attnum;
+		d->kept[d->num_kept].end = d->column_len;
+		d->num_kept++;
+	}
 	d->num_columns++;
-	d->seen[attnum >> 6] |= bit;
 	if (name != NULL)
 		pfree(name);
 }
 
-/* To be called before anything is added to an entry. */
-static inline void
-check_who(CgDisclosed *d)
+/*
+ * To be called before anything is added to an entry: has it begun, and is the
+ * user the same?
+ */
+static inline bool
+admit(CgDisclosed *d)
 {
-	if (unlikely(d->who.claims != cg_claim_generation ||
-				 d->who.user != GetUserId()))
-		who_changed(d);
+	if (likely(d->state == CG_ENTRY_OPEN &&
+			   d->who.claims == cg_claim_generation &&
+			   d->who.user == GetUserId()))
+		return true;
+	return begin(d);
 }
 
-static inline void
-count_value(CgDisclosed *d)
+/* Count a value whose subject was added. */
+static inline bool
+count(CgDisclosed *d)
 {
-	if (unlikely(++d->values >= d->limit))
-	{
-		(void) write_entry(d, ERROR);
-		d->limit = Min(d->limit * LIMIT_GROWTH, MAX_VALUES);
-	}
+	d->values++;
+	if (unlikely(d->values >= d->limit || cg_set_full(&d->subjects)))
+		return flush(d);
+	return true;
 }
 
-void
+bool
 cg_journal_rows(CgDisclosed *d)
 {
-	check_who(d);
-	count_value(d);
+	return admit(d) && count(d);
 }
 
-void
+bool
 cg_journal_int(CgDisclosed *d, int64 subject)
 {
-	check_who(d);
-	if (d->num_integers == 0 || d->last_integer != subject)
-	{
-		if (unlikely(d->num_integers == d->max_integers))
-			make_room_integer(d);
-		if (d->num_integers > 0 && subject < d->last_integer)
-			d->unordered = true;
-		d->integers[d->num_integers++] = subject;
-		d->last_integer = subject;
-	}
-	count_value(d);
+	if (!admit(d))
+		return false;
+	if (d->state == CG_ENTRY_OPEN &&
+		!cg_set_has_integer(&d->subjects, subject))
+		cg_set_add_integer(&d->subjects, subject);
+	return count(d);
 }
 
-void
+bool
 cg_journal_text(CgDisclosed *d, const char *subject, Size len)
 {
-	CgTextSubject *t;
-	uint8		prefix[8] = {0};
-
-	check_who(d);
-	if (len > MAX_SUBJECT_LEN)
+	if (!admit(d))
+		return false;
+	if (len > CG_SET_SUBJECT_LEN)
 	{
-		len = MAX_SUBJECT_LEN;
+		len = CG_SET_SUBJECT_LEN;
 		d->flags |= CG_FRAME_CUT;
 	}
-	if (d->num_texts > 0)
-	{
-		t = &d->texts[d->num_texts - 1];
-		if (t->len == len && memcmp(d->bytes + t->offset, subject, len) == 0)
-		{
-			count_value(d);
-			return;
-		}
-	}
-	if (unlikely(d->num_texts == d->max_texts ||
-				 d->max_bytes - d->num_bytes < len))
-		make_room_text(d, len);
-	t = &d->texts[d->num_texts++];
-	memcpy(prefix, subject, Min(len, sizeof(prefix)));
-	t->prefix = cg_get_u64(prefix);
-	t->offset = d->num_bytes;
-	t->len = (uint32) len;
-	memcpy(d->bytes + d->num_bytes, subject, len);
-	d->num_bytes += len;
-	count_value(d);
-}
-
-void
-cg_journal_note(const char *what, Oid relid)
-{
-	CgFrame		frame;
-	CgWho		who;
-
-	prepare();
-	get_who(&who);
-	memset(&frame, 0, sizeof(frame));
-	name_frame(&frame, &who, what, relid, relation_name(relid));
-	(void) cg_journal_append(&frame, NULL, 0, ERROR);
+	if (d->state == CG_ENTRY_OPEN &&
+		!cg_set_has_text(&d->subjects, subject, len))
+		cg_set_add_text(&d->subjects, subject, len);
+	return count(d);
 }
 
 /*
- * The user or what he claims is another one than before, within a statement:
- * what was collected is of the former.
+ * The first value; or the user or what he claims is another one than before,
+ * and what was collected is of the former.
  */
-static void
-who_changed(CgDisclosed *d)
+static bool
+begin(CgDisclosed *d)
 {
-	CgWho		who;
+	const CgWho *who = cg_journal_who();
 
-	get_who(&who);
-	(void) write_entry(d, ERROR);
-	d->who = who;
-}
-
-static void
-make_room_integer(CgDisclosed *d)
-{
-	if (d->integers == NULL)
+	if (d->who.stamp != who->stamp)
 	{
-		d->integers = MemoryContextAlloc(entry_context,
-										 FIRST_SUBJECTS * sizeof(int64));
-		d->max_integers = FIRST_SUBJECTS;
+		if (incomplete(d))
+			(void) write_batch(d, CG_FRAME_LAST, failure_level());
+		reset(d);
+		d->texts = NULL;
+		d->who = *who;
 	}
-	else if (d->max_integers < MAX_SUBJECTS)
-	{
-		d->integers = repalloc(d->integers,
-							   2 * d->max_integers * sizeof(int64));
-		d->max_integers *= 2;
-	}
-	else
-	{
-		/* Joins repeat subjects: it might not be time to write yet. */
-		unique_integers(d);
-		if (d->num_integers > MAX_SUBJECTS / 2)
-			(void) write_entry(d, ERROR);
-		else
-			d->unordered = true;	/* last_integer is not the last one */
-	}
-}
-
-static void
-make_room_text(CgDisclosed *d, Size len)
-{
-	if (d->num_texts == MAX_SUBJECTS || d->num_bytes + len > MAX_TEXT)
-		(void) write_entry(d, ERROR);
 	if (d->texts == NULL)
+		make_texts(d);
+	if (d->state == CG_ENTRY_NEW)
 	{
-		d->texts = MemoryContextAlloc(entry_context,
-									  FIRST_SUBJECTS * sizeof(CgTextSubject));
-		d->max_texts = FIRST_SUBJECTS;
+		d->query = record_query();
+		d->state = CG_ENTRY_OPEN;
 	}
-	else if (d->num_texts == d->max_texts)
-	{
-		d->texts = repalloc(d->texts,
-							2 * d->max_texts * sizeof(CgTextSubject));
-		d->max_texts *= 2;
-	}
-	if (d->bytes == NULL || d->max_bytes - d->num_bytes < len)
-	{
-		uint32		max = Min(2 * (d->max_bytes + len) + 1024, MAX_TEXT);
-
-		if (d->bytes == NULL)
-			d->bytes = MemoryContextAlloc(entry_context, max);
-		else
-			d->bytes = repalloc(d->bytes, max);
-		d->max_bytes = max;
-	}
+	return d->state != CG_ENTRY_MASKED;
 }
 
-/* ---------- records ---------- */
+/*
+ * Write the intent or a batch; false if the value that was counted last must
+ * not be given away.
+ */
+static bool
+flush(CgDisclosed *d)
+{
+	if (d->frames == 0)
+		d->limit = FIRST_VALUES;
+	else if (d->values >= d->limit)
+		d->limit = Min(d->limit * LIMIT_GROWTH, MAX_VALUES);
+	if (d->state != CG_ENTRY_OPEN ||
+		write_batch(d, d->frames == 0 ? CG_FRAME_INTENT : 0, failure_level()))
+		return true;
+	if (cg_on_audit_failure == CG_FAILURE_WARN)
+	{
+		d->state = CG_ENTRY_LOST;
+		return true;
+	}
+	d->state = CG_ENTRY_MASKED;
+	d->values--;
+	if (d->frames == 0)
+		cg_set_clear(&d->subjects);
+	return false;
+}
 
+/* The texts of its frames. */
 static void
-copy_name(char *to, Size size, const char *from)
+make_texts(CgDisclosed *d)
 {
-	strlcpy(to, from == NULL ? "" : from, size);
-}
+	CgFrame		frame;
 
-static void
-get_who(CgWho *who)
-{
-	who->user = GetUserId();
-	who->login = GetAuthenticatedUserId();
-	/* A parallel worker is known by the process for which it works. */
-	who->session = IsParallelWorker() ? 0 : cg_audit_session();
-	who->pid = MyProc->lockGroupLeader != NULL ?
-		MyProc->lockGroupLeader->pid : MyProcPid;
-	who->claims = cg_claim_generation;
-	copy_name(who->user_name, sizeof(who->user_name),
-			  GetUserNameFromId(who->user, true));
-	copy_name(who->login_name, sizeof(who->login_name),
-			  GetUserNameFromId(who->login, true));
-	copy_name(who->app_user, sizeof(who->app_user), cg_app_user);
-	copy_name(who->purpose, sizeof(who->purpose), cg_purpose);
-	copy_name(who->application, sizeof(who->application), application_name);
-	(void) client_address();
-}
-
-/* Of this process: known from the first entry on, "" if there is none. */
-static const char *
-client_address(void)
-{
-	static char *address = NULL;
-
-	if (address == NULL)
+	memset(&frame, 0, sizeof(frame));
+	cg_journal_name_frame(&frame, &d->who);
+	cg_journal_name_texts(&frame, &d->who);
+	set_text(&frame, CG_FRAME_KIND, CG_FRAME_READ);
+	set_text(&frame, CG_FRAME_RELATION, d->relation);
+	d->text_len = cg_frame_texts_len(&frame);
+	if (d->text_len > d->text_max)
 	{
-		LOCAL_FCINFO(fcinfo, 0);
-		Datum		result;
-		char	   *s = NULL;
-
-		InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
-		result = inet_client_addr(fcinfo);
-		if (!fcinfo->isnull)
-			s = DatumGetCString(DirectFunctionCall1(inet_out, result));
-		address = MemoryContextStrdup(TopMemoryContext, s == NULL ? "" : s);
+		d->text_max = 0;
+		d->text_buffer = MemoryContextAlloc(entry_context, d->text_len);
+		d->text_max = d->text_len;
 	}
-	return address;
+	d->texts = d->text_buffer;
+	(void) cg_frame_put_texts(&frame, d->texts);
 }
 
-static char *
-relation_name(Oid relid)
+/* Has it something to say when the statement ends? */
+static bool
+incomplete(const CgDisclosed *d)
 {
-	char	   *name = get_rel_name(relid);
+	if (d->frames == 0)
+		return d->state == CG_ENTRY_LOST;
+	return d->frames > 1 || d->values > 0;
+}
 
-	if (name == NULL)
-		return psprintf("%u", relid);
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  name);
+/* Make an entry one of which nothing was given yet. */
+static void
+reset(CgDisclosed *d)
+{
+	d->state = CG_ENTRY_NEW;
+	d->frames = 0;
+	d->flags = 0;
+	d->limit = 1;
+	d->values = 0;
+	cg_set_clear(&d->subjects);
+}
+
+/* ---------- frames ---------- */
+
+/* Of a message about a frame that could not be written. */
+static int
+failure_level(void)
+{
+	if (cg_on_audit_failure == CG_FAILURE_DENY)
+		return ERROR;
+	if (warned == statement)
+		return DEBUG1;
+	warned = statement;
+	return WARNING;
 }
 
 static void
 set_text(CgFrame *frame, int i, const char *s)
 {
+	Size		len = strlen(s);
+
+	if (len > PG_UINT16_MAX)
+	{
+		len = pg_mbcliplen(s, (int) len, PG_UINT16_MAX);
+		frame->flags |= CG_FRAME_CUT;
+	}
 	frame->text[i].s = s;
-	frame->text[i].len = (uint16) strlen(s);
+	frame->text[i].len = (uint16) len;
 }
 
-static void
-name_frame(CgFrame *frame, const CgWho *who, const char *kind, Oid relid,
-		   const char *relation)
-{
-	frame->database = MyDatabaseId;
-	frame->session = who->session;
-	frame->pid = (uint32) who->pid;
-	frame->user = who->user;
-	frame->login = who->login;
-	frame->relation = relid;
-	set_text(frame, CG_FRAME_KIND, kind);
-	set_text(frame, CG_FRAME_USER, who->user_name);
-	set_text(frame, CG_FRAME_LOGIN, who->login_name);
-	set_text(frame, CG_FRAME_APP_USER, who->app_user);
-	set_text(frame, CG_FRAME_PURPOSE, who->purpose);
-	set_text(frame, CG_FRAME_APPLICATION, who->application);
-	set_text(frame, CG_FRAME_ADDRESS, client_address());
-	set_text(frame, CG_FRAME_RELATION, relation);
-}
-
-/* Write an entry if there is anything in it, and empty it. */
+/* Write what an entry has collected, and empty it. */
 static bool
-write_entry(CgDisclosed *d, int elevel)
+write_batch(CgDisclosed *d, uint16 flags, int elevel)
 {
 	CgFrame		frame;
 
-	if (d->values == 0)
-		return true;
 	memset(&frame, 0, sizeof(frame));
-	name_frame(&frame, &d->who, KIND_READ, d->relid, d->relation);
-	frame.flags = d->flags;
+	cg_journal_name_frame(&frame, &d->who);
+	frame.flags |= flags | d->flags;
+	frame.statement = statement;
+	frame.query = d->query;
+	frame.relation = d->relid;
 	frame.values = d->values;
 	frame.columns = d->num_columns;
 	frame.column_bytes = d->column_bytes;
 	frame.column_len = d->column_len;
-	if (!cg_journal_append(&frame, list, pack_subjects(d), elevel))
+	frame.text_bytes = d->texts;
+	frame.text_len = d->text_len;
+	if (!cg_journal_append(&frame, list, cg_set_pack(&d->subjects, list),
+						   elevel))
 		return false;
+	cg_set_packed(&d->subjects);
+	d->frames++;
 	d->values = 0;
 	d->flags = 0;
-	d->unordered = false;
-	d->num_integers = 0;
-	d->num_texts = 0;
-	d->num_bytes = 0;
+	unclosed = (flags & CG_FRAME_INTENT) ? statement : 0;
 	return true;
 }
 
-/* The subjects of an entry into the buffer; 0 if it has none. */
-static Size
-pack_subjects(CgDisclosed *d)
+/* The number of the query that runs; its text is recorded if it is new. */
+static uint64
+record_query(void)
 {
-	Size		len;
-	int			i;
+	const CgQuery *query;
+	CgFrame		frame;
 
-	if (d->num_integers == 0 && d->num_texts == 0)
-		return 0;
-	unique_integers(d);
-	len = cg_put_integers(list, d->integers, d->num_integers);
-
-	unique_texts(d);
-	len += cg_put_varint(list + len, d->num_texts);
-	for (i = 0; i < d->num_texts; i++)
-	{
-		const CgTextSubject *t = &d->texts[i];
-
-		len += cg_put_varint(list + len, t->len);
-		memcpy(list + len, d->bytes + t->offset, t->len);
-		len += t->len;
-	}
-	Assert(len <= CG_JOURNAL_LIST_MAX);
-	return len;
-}
-
-/*
- * Sort n elements of so many words by the first one, byte by byte from the
- * lowest; bytes in which all are equal cost nothing.  sign is a bit of the
- * word that counts the other way.
- */
-static pg_attribute_always_inline void
-radix_sort(uint64 *v, int n, int words, uint64 sign)
-{
-	uint64	   *from = v;
-	uint64	   *to = (uint64 *) scratch;
-	uint64		varying = 0;
-	int			shift;
-	int			i;
-
-	for (i = 1; i < n; i++)
-		varying |= v[i * words] ^ v[0];
-	for (shift = 0; shift < 64; shift += 8)
-	{
-		uint64	   *old = from;
-		int			at[256];
-		int			sum = 0;
-
-		if (((varying >> shift) & 0xff) == 0)
-			continue;
-		memset(at, 0, sizeof(at));
-		for (i = 0; i < n; i++)
-			at[((from[i * words] ^ sign) >> shift) & 0xff]++;
-		for (i = 0; i < 256; i++)
-		{
-			int			count = at[i];
-
-			at[i] = sum;
-			sum += count;
-		}
-		for (i = 0; i < n; i++)
-		{
-			uint64	   *e = &from[i * words];
-			int			k = at[((e[0] ^ sign) >> shift) & 0xff]++;
-
-			to[k * words] = e[0];
-			if (words == 2)
-				to[k * words + 1] = e[1];
-		}
-		from = to;
-		to = old;
-	}
-	if (from != v)
-		memcpy(v, from, n * words * sizeof(uint64));
-}
-
-/* Put the integers in order, and keep each once. */
-static void
-unique_integers(CgDisclosed *d)
-{
-	int64	   *value = d->integers;
-	int			n = d->num_integers;
-	int			kept = 0;
-	int			i;
-
-	if (!d->unordered)
-		return;					/* equal neighbours were dropped */
-	if (n < RADIX_MIN)
-		sort_integers(value, n);
+	if (outermost != NULL)
+		query = cg_query(outermost->sourceText,
+						 outermost->plannedstmt->stmt_location,
+						 outermost->plannedstmt->stmt_len);
 	else
-		radix_sort((uint64 *) value, n, 1, UINT64CONST(1) << 63);
-	for (i = 0; i < n; i++)
-		if (kept == 0 || value[kept - 1] != value[i])
-			value[kept++] = value[i];
-	d->num_integers = kept;
-	d->unordered = false;
+		query = cg_query(debug_query_string, -1, 0);
+	if (query->id == 0 || query->recorded)
+		return query->id;
+
+	memset(&frame, 0, sizeof(frame));
+	frame.query = query->id;
+	set_text(&frame, CG_FRAME_KIND, CG_FRAME_QUERY);
+	frame.text[CG_FRAME_DETAIL].s = query->text;
+	frame.text[CG_FRAME_DETAIL].len = query->len;
+	if (cg_journal_append(&frame, NULL, 0, DEBUG1))
+		cg_query_recorded(query);
+	return query->id;
 }
 
-/* The same of texts; where prefixes are equal, comparison decides. */
-static void
-unique_texts(CgDisclosed *d)
+static bool
+record_event(const char *what, Oid relid, const char *detail, int elevel)
 {
-	CgTextSubject *t = d->texts;
-	int			n = d->num_texts;
-	int			kept = 0;
-	int			i;
+	CgFrame		frame;
+	const CgWho *who;
+	char		relation[RELATION_LEN] = "";
 
-	StaticAssertStmt(sizeof(CgTextSubject) == 2 * sizeof(uint64),
-					 "subjects must be two words");
-	if (n < 2)
+	prepare();
+	who = cg_journal_who();
+	if (OidIsValid(relid) && IsTransactionState())
+		relation_name(relid, relation);
+	memset(&frame, 0, sizeof(frame));
+	frame.statement = statement;
+	if (OidIsValid(MyDatabaseId))
+		frame.query = record_query();
+	frame.relation = relid;
+	cg_journal_name_frame(&frame, who);
+	cg_journal_name_texts(&frame, who);
+	set_text(&frame, CG_FRAME_KIND, what);
+	set_text(&frame, CG_FRAME_RELATION, relation);
+	set_text(&frame, CG_FRAME_DETAIL, detail == NULL ? "" : detail);
+	return cg_journal_append(&frame, NULL, 0, elevel) &&
+		(cg_spool_sync == CG_SYNC_OFF || cg_journal_sync(elevel));
+}
+
+void
+cg_journal_note(const char *what, Oid relid)
+{
+	(void) record_event(what, relid, NULL,
+						cg_on_audit_failure == CG_FAILURE_WARN ? WARNING :
+						ERROR);
+}
+
+void
+cg_journal_event(const char *what, Oid relid, const char *detail)
+{
+	if (cg_preloaded)
+		(void) record_event(what, relid, detail,
+							IsTransactionState() ? WARNING : LOG);
+}
+
+/* Its number, if there is no such relation any more. */
+static void
+relation_name(Oid relid, char *name)
+{
+	char	   *relname = get_rel_name(relid);
+	char	   *schema;
+
+	if (relname == NULL)
+	{
+		snprintf(name, RELATION_LEN, "%u", relid);
 		return;
-	if (n >= RADIX_MIN)
-		radix_sort((uint64 *) t, n, 2, 0);
-	sort_texts(t, n, d->bytes);
-	for (i = 0; i < n; i++)
-		if (kept == 0 || compare_texts(&t[kept - 1], &t[i], d->bytes) != 0)
-			t[kept++] = t[i];
-	d->num_texts = kept;
+	}
+	schema = get_namespace_name(get_rel_namespace(relid));
+	strlcpy(name, quote_qualified_identifier(schema, relname), RELATION_LEN);
 }

@@ -10,7 +10,8 @@
  *			cg_journal_column(d, attnum);
  *			generation = cg_journal_generation;
  *		}
- *		cg_journal_int(d, subject);
+ *		if (!cg_journal_int(d, subject))
+ *			... give the mask instead
  *
  * Whoever keeps d for another value compares the generation again.  Nothing
  * else has to be watched: a change of user, purpose or application user is
@@ -27,29 +28,36 @@ typedef struct CgDisclosed CgDisclosed;
 /* Entries are valid while this is unchanged; never 0. */
 extern uint64 cg_journal_generation;
 
-/*
- * Find or create the entry of the current user and statement.  Errors:
- * CG_ERRCODE_AUDIT if the journal cannot be opened.
- */
+/* Find or create the entry of the current user and statement. */
 extern CgDisclosed *cg_journal_entry(Oid relid);
 
 /* Of a column values are disclosed; 0 is the whole row.  Cheap to repeat. */
 extern void cg_journal_column(CgDisclosed *d, AttrNumber attnum);
 
 /*
- * Count a value, with its subject if it has one.  The text form of a subject
- * that is an integer is its decimal number.  Errors: CG_ERRCODE_AUDIT if a
- * batch cannot be written; the value must not be given away then.
+ * Record a value, with its subject if it has one.  The text form of a subject
+ * that is an integer is its decimal number.  False if it cannot be recorded
+ * and must not be given away therefore: a warning was given then.  Errors:
+ * CG_ERRCODE_AUDIT, by the choice of cipguard.on_audit_failure.
  */
-extern void cg_journal_rows(CgDisclosed *d);
-extern void cg_journal_int(CgDisclosed *d, int64 subject);
-extern void cg_journal_text(CgDisclosed *d, const char *subject, Size len);
+extern bool cg_journal_rows(CgDisclosed *d);
+extern bool cg_journal_int(CgDisclosed *d, int64 subject);
+extern bool cg_journal_text(CgDisclosed *d, const char *subject, Size len);
 
 /*
  * Record an event without values at once, such as 'dump': stored values given
- * under row_security = off.  Errors: CG_ERRCODE_AUDIT.
+ * under row_security = off.  These have no masks, so if it cannot be recorded
+ * that is an error unless cipguard.on_audit_failure is warn.
  */
 extern void cg_journal_note(const char *what, Oid relid);
+
+/*
+ * Record an event that happens in any case, such as 'refused', just before an
+ * error is raised or outside of any transaction.  relid may be InvalidOid and
+ * detail NULL.  Does nothing if the library is not preloaded; if it cannot be
+ * recorded there is a warning.
+ */
+extern void cg_journal_event(const char *what, Oid relid, const char *detail);
 
 extern void cg_journal_init(void);
 

@@ -1,30 +1,29 @@
 /*
  * journal_file.c
- *		Files of the disclosure journal: appending and finding them.
+ *		Appending to the disclosure journal.
  *
- * A database has a file for each month (UTC), mode 0600, in a directory of
- * mode 0700 inside the data directory.  A frame is appended by a single
- * write() to a descriptor opened with O_APPEND.  Local file systems of the
- * systems that PostgreSQL runs on serialize such writes on the inode, so
- * frames of concurrent processes do not interleave, and no lock is needed;
- * NFS gives no such promise.
+ * A frame is appended to a segment (journal_dir.c) by a single write() to a
+ * descriptor opened with O_APPEND.  Local file systems of the systems that
+ * PostgreSQL runs on serialize such writes on the inode, so frames of
+ * concurrent processes do not interleave, and no lock is needed; NFS gives no
+ * such promise.
  *
  * What each kind of crash can lose.  A write() that has returned is in the
  * kernel: it survives the death of this process, of all processes, and an
- * immediate shutdown.  There is no fsync: a crash of the operating system or
- * loss of power can take the last seconds (Linux: about 30).  A process that
- * is killed by SIGKILL while it writes can leave a torn frame, and so can a
- * full disk: others append behind it, and readers skip it.
+ * immediate shutdown.  A crash of the operating system or loss of power can
+ * take the last seconds (Linux: about 30), unless cipguard.spool_sync makes
+ * each statement wait for fdatasync() before it completes.  A process that is
+ * killed by SIGKILL while it writes can leave a torn frame, and so can a full
+ * disk where no space could be reserved: others append behind it, and readers
+ * skip it.
  *
- * A descriptor is kept open from one statement to the next.  With the first
- * value of each statement, stat() tells whether its file is still the one of
- * that name, and with each record fstat() whether it was removed, so that
- * records do not vanish into a file that somebody has removed or replaced.
+ * A descriptor is kept open from one statement to the next.  Every
+ * CHECK_INTERVAL or CHECK_BYTES stat() tells whether its file is still the one
+ * of that name, and not full.  (Not with each frame: since Linux 6.13 a write
+ * after it costs more, for a finer time stamp.)
  *
  * Appending also happens where a transaction has failed: there nothing can be
- * allocated or looked up, hence cg_journal_prepare().  The key is that of the
- * category `unclassified`, as a cipher context of our own, since those of the
- * keyring go away when keys change.
+ * allocated or looked up, hence cg_journal_prepare().
  */
 #include "postgres.h"
 
@@ -32,6 +31,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "pgtime.h"
 #include "port/pg_crc32c.h"
@@ -42,32 +42,43 @@
 #include "compat.h"
 
 #include "bytes.h"
-#include "category.h"
 #include "cipguard.h"
-#include "envelope.h"
+#include "guc.h"
+#include "journal_dir.h"
 #include "journal_file.h"
-#include "keyring.h"
+#include "journal_key.h"
 
-#define SUITE		CG_SUITE_AES_RANDOM
-#define PAD			16
-#define FILE_TRUSTED	USECS_PER_SEC	/* before it is looked up by name */
+#define CHECK_INTERVAL	10000	/* microseconds */
+#define CHECK_BYTES		(128 * 1024)	/* written by this process */
 
-static void get_key(void);
-static bool open_file(TimestampTz now, bool by_name, int elevel);
-static int	open_path(const char *path);
+/* Frames of a process in a database, of which each names the one before. */
+typedef struct CgChain
+{
+	int			pid;
+	Oid			database;
+	uint64		number;			/* of the last frame */
+	uint8		mac[CG_SHA256_LEN]; /* of that, too */
+} CgChain;
+
+static void link_frame(CgFrame *frame);
+static Size build_frame(CgFrame *frame, const uint8 *list, Size len);
+static bool have_file(TimestampTz now, int elevel);
+static int	month_of(TimestampTz t);
 static void close_file(void);
-static Size seal(const uint8 *list, Size len, uint8 *out, Size cap);
+static bool report(int elevel, const char *what, const char *path);
 
 static uint8 *frame_buffer = NULL;
 static uint8 *list_buffer = NULL;
 
-static CgCipher *cipher = NULL; /* NULL: no key can be had */
-static uint16 cipher_version = 0;
-static uint64 cipher_keyring = 0;	/* cg_keyring_refresh() when it was made */
+static CgChain chain;
 
 static int	file = -1;
-static int	file_month = 0;		/* YYYYMM */
+static char file_path[MAXPGPATH];
+static CgSegment file_segment;
+static uint8 file_node[CG_FRAME_NODE_LEN];
+static uint64 file_generation = 0;	/* cg_spool_generation */
 static TimestampTz file_checked = 0;	/* when it was looked up by name */
+static Size file_written = 0;	/* since then */
 static dev_t file_dev;
 static ino_t file_ino;
 
@@ -78,182 +89,205 @@ cg_journal_prepare(void)
 	if (frame_buffer == NULL)
 		frame_buffer = MemoryContextAlloc(TopMemoryContext, CG_FRAME_MAX);
 	if (list_buffer == NULL)
-		list_buffer = MemoryContextAlloc(TopMemoryContext,
-										 CG_JOURNAL_LIST_MAX);
-	get_key();
-	(void) open_file(GetCurrentTimestamp(), true, ERROR);
+		list_buffer = MemoryContextAlloc(TopMemoryContext, CG_SET_LIST_MAX);
+	if (IsTransactionState() && OidIsValid(MyDatabaseId))
+		cg_journal_get_keys();
 	return list_buffer;
-}
-
-/* A key that cannot be had is asked for again next time. */
-static void
-get_key(void)
-{
-	uint64		keyring = cg_keyring_refresh();
-
-	if (cipher != NULL && cipher_keyring == keyring)
-		return;
-	if (cipher != NULL)
-		cg_cipher_free(cipher);
-	cipher = NULL;
-	cipher_version = 0;
-	cipher = cg_keyring_own_cipher(cg_category_unclassified(),
-								   &cipher_version, SUITE);
-	cipher_keyring = keyring;
 }
 
 bool
 cg_journal_append(CgFrame *frame, const uint8 *list, Size len, int elevel)
 {
-	Size		room = len == 0 ? 0 : cg_envelope_bound(SUITE, len, PAD);
-	Size		begun;
-	Size		sealed = 0;
 	ssize_t		written;
-	pg_crc32c	crc;
 
 	frame->ts = GetCurrentTimestamp();
-	if (!open_file(frame->ts, frame->ts - file_checked > FILE_TRUSTED, elevel))
+	if (!have_file(frame->ts, elevel))
 		return false;
-
-	/* Without a key the record says so, and is written all the same. */
-	if (len > 0 && cipher == NULL)
-		frame->flags |= CG_FRAME_NO_KEY;
-	begun = cg_frame_begin(frame, room, frame_buffer, CG_FRAME_MAX);
-	if (begun == 0)
+	link_frame(frame);
+	len = build_frame(frame, list, len);
+	if (len == 0)
 	{
-		ereport(elevel,
-				(errcode(CG_ERRCODE_AUDIT),
-				 errmsg_internal("record of disclosure is too long")));
-		return false;
+		errno = EMSGSIZE;
+		return report(elevel, "write to", file_path);
 	}
-	if (len > 0 && cipher != NULL)
-	{
-		sealed = seal(list, len, frame_buffer + begun, CG_FRAME_MAX - begun);
-		if (sealed == 0)
-		{
-			frame->flags |= CG_FRAME_NO_KEY;
-			begun = cg_frame_begin(frame, 0, frame_buffer, CG_FRAME_MAX);
-		}
-	}
-	len = cg_frame_end(frame_buffer, begun, sealed);
-	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, frame_buffer + CG_FRAME_CRC_START,
-				len - CG_FRAME_CRC_START);
-	FIN_CRC32C(crc);
-	cg_put_u32(frame_buffer + CG_FRAME_CRC_START - 4, crc);
-
 	do
 	{
 		errno = 0;
 		written = write(file, frame_buffer, len);
 	} while (written < 0 && errno == EINTR);
 	if (written == (ssize_t) len)
+	{
+		file_written += len;
+		chain.number = frame->number;
+		memcpy(chain.mac, frame_buffer + len - CG_SHA256_LEN, CG_SHA256_LEN);
 		return true;
+	}
 
 	/* The rest cannot be appended: others may have written behind it. */
 	if (errno == 0)
 		errno = ENOSPC;
-	ereport(elevel,
-			(errcode(CG_ERRCODE_AUDIT),
-			 errmsg("could not write to the disclosure journal in \"%s\": %m",
-					CG_JOURNAL_DIR),
-			 errdetail("The directory is in the data directory of the server."),
-			 errhint("Free some space; until then roles that may read get an error instead of plaintext.")));
-	return false;
+	return report(elevel, "write to", file_path);
 }
 
-/* Seal a list of subjects; 0 if that cannot be done. */
-static Size
-seal(const uint8 *list, Size len, uint8 *out, Size cap)
+bool
+cg_journal_sync(int elevel)
 {
-	uint8		nonce[CG_MAX_NONCE_LEN];
-	CgSealSpec	spec;
-	size_t		out_len = 0;
-
-	if (!pg_strong_random(nonce, cg_suite_by_id(SUITE)->nonce_len))
-		return 0;
-	spec.type = CG_TYPE_SUBJECTS;
-	spec.category = (uint32) cg_category_unclassified();
-	spec.dek_version = cipher_version;
-	spec.token_version = 0;
-	spec.pad = PAD;
-	if (cg_envelope_seal(cipher, NULL, &spec, list, len, NULL, 0, nonce,
-						 out, cap, &out_len) != CG_OK)
-		return 0;
-	return out_len;
-}
-
-/* Have the file of this moment open; by_name: and be sure that it is. */
-static bool
-open_file(TimestampTz now, bool by_name, int elevel)
-{
-	pg_time_t	t = timestamptz_to_time_t(now);
-	struct pg_tm *tm = pg_gmtime(&t);
-	int			month = (tm->tm_year + 1900) * 100 + tm->tm_mon + 1;
-	char		path[MAXPGPATH];
-	struct stat st;
-
-	if (!by_name && file >= 0 && month == file_month &&
-		fstat(file, &st) == 0 && st.st_nlink > 0)
+	if (file < 0 || pg_fdatasync(file) == 0)
 		return true;
+	return report(elevel, "synchronize", file_path);
+}
 
-	snprintf(path, sizeof(path), "%s/" CG_JOURNAL_PREFIX "%06d",
-			 CG_JOURNAL_DIR, MyDatabaseId, month);
-	if (file >= 0 && month == file_month && stat(path, &st) == 0 &&
-		st.st_dev == file_dev && st.st_ino == file_ino)
+/* Whatever says which frame of which process this will be. */
+static void
+link_frame(CgFrame *frame)
+{
+	if (chain.pid != MyProcPid || chain.database != MyDatabaseId)
 	{
-		file_checked = now;
-		return true;
+		memset(&chain, 0, sizeof(chain));
+		chain.pid = MyProcPid;
+		chain.database = MyDatabaseId;
+	}
+	frame->node = file_node;
+	frame->database = MyDatabaseId;
+	frame->writer = (uint32) MyProcPid;
+	frame->started = MyStartTimestamp;
+	frame->number = chain.number + 1;
+	frame->previous = chain.mac;
+	frame->key_version = cg_journal_keys.version;
+}
+
+/* All bytes of a frame into the buffer; 0 if there are too many. */
+static Size
+build_frame(CgFrame *frame, const uint8 *list, Size len)
+{
+	const CgJournalKeys *keys = &cg_journal_keys;
+	Size		room = len == 0 ? 0 : CG_STREAM_BOUND(len);
+	Size		begun;
+	size_t		sealed = 0;
+	uint8	   *mac;
+	pg_crc32c	crc;
+
+	/* Without a key the record says so, and is written all the same. */
+	if (len > 0 && keys->stream == NULL)
+		frame->flags |= CG_FRAME_NO_KEY;
+	begun = cg_frame_begin(frame, room, frame_buffer, CG_FRAME_MAX);
+	if (begun == 0)
+		return 0;
+	if (len > 0 && keys->stream != NULL &&
+		cg_stream_seal(keys->stream, list, len, frame_buffer + begun,
+					   &sealed) != CG_OK)
+	{
+		sealed = 0;
+		frame->flags |= CG_FRAME_NO_KEY;
+		begun = cg_frame_begin(frame, 0, frame_buffer, CG_FRAME_MAX);
+	}
+	len = cg_frame_end(frame_buffer, begun, sealed);
+	mac = frame_buffer + len - CG_SHA256_LEN;
+	if (keys->hmac != NULL &&
+		cg_frame_mac(keys->hmac, frame_buffer, len, mac) != CG_OK)
+		memset(mac, 0, CG_SHA256_LEN);
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, frame_buffer + CG_FRAME_CRC_START,
+				len - CG_FRAME_CRC_START);
+	FIN_CRC32C(crc);
+	cg_put_u32(frame_buffer + CG_FRAME_CRC_START - 4, crc);
+	return len;
+}
+
+/* Have a segment open that takes frames of this moment. */
+static bool
+have_file(TimestampTz now, int elevel)
+{
+	int			month = month_of(now);
+	off_t		limit = (off_t) cg_spool_segment_size * 1024 * 1024;
+	struct stat st;
+	CgSpoolFault fault;
+
+	if (file >= 0 && file_segment.month == month &&
+		file_segment.database == MyDatabaseId &&
+		file_generation == cg_spool_generation)
+	{
+		if (now - file_checked >= 0 && now - file_checked < CHECK_INTERVAL &&
+			file_written < CHECK_BYTES)
+			return true;
+		if (stat(file_path, &st) == 0 && st.st_dev == file_dev &&
+			st.st_ino == file_ino && st.st_size < limit)
+		{
+			file_checked = now;
+			file_written = 0;
+			return true;
+		}
 	}
 
 	close_file();
-	file = open_path(path);
-	if (file >= 0 && fstat(file, &st) == 0)
+	file_generation = cg_spool_generation;
+	file = cg_segment_open(MyDatabaseId, month, limit, &file_segment,
+						   file_path, file_node, &fault);
+	if (file < 0)
+		return report(elevel, fault.what, fault.path);
+	ReserveExternalFD();
+	if (fstat(file, &st) != 0)
 	{
-		file_month = month;
-		file_checked = now;
-		file_dev = st.st_dev;
-		file_ino = st.st_ino;
-		ReserveExternalFD();
-		return true;
+		close_file();
+		return report(elevel, "read", file_path);
 	}
-	if (file >= 0)
-	{
-		int			save_errno = errno;
-
-		close(file);
-		file = -1;
-		errno = save_errno;
-	}
-	ereport(elevel,
-			(errcode(CG_ERRCODE_AUDIT),
-			 errmsg("could not open the disclosure journal \"%s\": %m", path),
-			 errdetail("The path is relative to the data directory of the server."),
-			 errhint("The operating-system user of the server must be able to write there; until then roles that may read get an error instead of plaintext.")));
-	return false;
+	file_checked = now;
+	file_written = 0;
+	file_dev = st.st_dev;
+	file_ino = st.st_ino;
+	return true;
 }
 
-/* -1, and errno, if it cannot be opened. */
+/* YYYYMM in UTC. */
 static int
-open_path(const char *path)
+month_of(TimestampTz t)
 {
-	const int	flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | PG_BINARY;
-	int			fd = BasicOpenFilePerm(path, flags, S_IRUSR | S_IWUSR);
+	static int64 last_day = -1;
+	static int	month = 0;
+	int64		day = t / USECS_PER_DAY;
 
-	if (fd >= 0 || errno != ENOENT)
-		return fd;
-	if ((mkdir(CG_JOURNAL_PARENT, S_IRWXU) != 0 && errno != EEXIST) ||
-		(mkdir(CG_JOURNAL_DIR, S_IRWXU) != 0 && errno != EEXIST))
-		return -1;
-	return BasicOpenFilePerm(path, flags, S_IRUSR | S_IWUSR);
+	if (day != last_day)
+	{
+		pg_time_t	seconds = timestamptz_to_time_t(t);
+		struct pg_tm *tm = pg_gmtime(&seconds);
+
+		month = (tm->tm_year + 1900) * 100 + tm->tm_mon + 1;
+		last_day = day;
+	}
+	return month;
 }
 
 static void
 close_file(void)
 {
-	if (file < 0)
-		return;
-	close(file);
-	file = -1;
-	ReleaseExternalFD();
+	int			save_errno = errno;
+
+	if (file >= 0)
+	{
+		close(file);
+		file = -1;
+		ReleaseExternalFD();
+	}
+	errno = save_errno;
+}
+
+/* Always false. */
+static bool
+report(int elevel, const char *what, const char *path)
+{
+	static const char *const outcomes[] = {
+		[CG_FAILURE_MASK] = "readers are shown masks",
+		[CG_FAILURE_DENY] = "statements that would show plaintext fail",
+		[CG_FAILURE_WARN] = "plaintext is shown and not recorded"
+	};
+
+	ereport(elevel,
+			(errcode(CG_ERRCODE_AUDIT),
+			 errmsg("the disclosure journal could not be written"),
+			 errdetail_log("Could not %s \"%s\": %m.", what, path),
+			 errhint("Free some space, or see that %s is a directory in which only the operating-system user of the server may write; until then %s.",
+					 "cipguard.spool_directory",
+					 outcomes[cg_on_audit_failure])));
+	return false;
 }

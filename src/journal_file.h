@@ -1,33 +1,31 @@
 /*
  * journal_file.h
- *		Files of the disclosure journal: appending and finding them.
+ *		Appending to the disclosure journal.
  */
 #ifndef CG_JOURNAL_FILE_H
 #define CG_JOURNAL_FILE_H
 
 #include "journal_frame.h"
-
-/* Relative to the data directory, which is where a server process is. */
-#define CG_JOURNAL_PARENT	"cipguard"
-#define CG_JOURNAL_DIR		CG_JOURNAL_PARENT "/journal"
-#define CG_JOURNAL_PREFIX	"%08x." /* database OID; then YYYYMM */
-
-/* Bytes that lists of subjects may have before they are sealed. */
-#define CG_JOURNAL_LIST_MAX (384 * 1024)
+#include "journal_set.h"
 
 /*
- * In a live transaction, get at hand whatever cg_journal_append() needs: file,
- * buffers, key.  Returns the buffer for lists of subjects, of
- * CG_JOURNAL_LIST_MAX bytes.  Errors: CG_ERRCODE_AUDIT.
+ * Get at hand whatever cg_journal_append() needs: buffers, and in a live
+ * transaction keys.  Returns the buffer for lists of subjects, of
+ * CG_SET_LIST_MAX bytes.
  */
 extern uint8 *cg_journal_prepare(void);
 
 /*
- * Append a record with a list of subjects (len 0: none).  Sets ts, and in
- * flags CG_FRAME_NO_KEY.  Touches no catalog and throws nothing if elevel is
- * below ERROR; false if the record was not written.
+ * Append a record with a list of subjects (len 0: none).  Sets all that tells
+ * where it belongs in the journal (ts, node, database, writer, number, key
+ * version and so on), and CG_FRAME_NO_KEY in flags.  Touches no catalog,
+ * allocates nothing, and throws nothing if elevel is below ERROR; false if the
+ * record was not written.  Errors: CG_ERRCODE_AUDIT.
  */
 extern bool cg_journal_append(CgFrame *frame, const uint8 *list, Size len,
 							  int elevel);
+
+/* Have what was appended on disk; the same. */
+extern bool cg_journal_sync(int elevel);
 
 #endif							/* CG_JOURNAL_FILE_H */

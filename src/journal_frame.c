@@ -9,42 +9,49 @@
 #include "bytes.h"
 
 #define OFF_LENGTH		4
-#define OFF_TEXTS		58
+#define OFF_TEXTS		144
+#define HEAD_LEN		8		/* magic and length */
 
 static bool take_varint(const uint8_t **p, const uint8_t *end, uint64_t *v);
 
 size_t
 cg_frame_begin(const CgFrame *frame, size_t room, uint8_t *out, size_t cap)
 {
-	size_t		need = CG_FRAME_MIN + frame->column_len + room;
+	size_t		texts = frame->text_bytes != NULL ? frame->text_len :
+		cg_frame_texts_len(frame);
 	uint8_t    *p = out;
-	int			i;
 
-	for (i = 0; i < CG_FRAME_TEXTS; i++)
-		need += frame->text[i].len;
-	if (need > cap)
+	if (CG_FRAME_MIN - 2 * CG_FRAME_TEXTS + texts + frame->column_len + room >
+		cap)
 		return 0;
 
-	memset(p, 0, CG_FRAME_CRC_START);
+	memset(p, 0, OFF_TEXTS);
 	memcpy(p, CG_FRAME_MAGIC, 4);
 	cg_put_u64(p + 12, (uint64_t) frame->ts);
-	cg_put_u32(p + 20, frame->database);
-	cg_put_u64(p + 24, (uint64_t) frame->session);
-	cg_put_u32(p + 32, frame->pid);
-	cg_put_u32(p + 36, frame->user);
-	cg_put_u32(p + 40, frame->login);
-	cg_put_u32(p + 44, frame->relation);
-	cg_put_u16(p + 48, frame->flags);
-	cg_put_u64(p + 50, frame->values);
+	if (frame->node != NULL)
+		memcpy(p + 20, frame->node, CG_FRAME_NODE_LEN);
+	cg_put_u32(p + 36, frame->database);
+	cg_put_u64(p + 40, (uint64_t) frame->session);
+	cg_put_u32(p + 48, frame->pid);
+	cg_put_u32(p + 52, frame->writer);
+	cg_put_u64(p + 56, (uint64_t) frame->started);
+	cg_put_u64(p + 64, frame->number);
+	if (frame->previous != NULL)
+		memcpy(p + 72, frame->previous, CG_SHA256_LEN);
+	cg_put_u64(p + 104, frame->statement);
+	cg_put_u64(p + 112, frame->query);
+	cg_put_u32(p + 120, frame->user);
+	cg_put_u32(p + 124, frame->login);
+	cg_put_u32(p + 128, frame->relation);
+	cg_put_u16(p + 132, frame->flags);
+	cg_put_u16(p + 134, frame->key_version);
+	cg_put_u64(p + 136, frame->values);
 	p += OFF_TEXTS;
-	for (i = 0; i < CG_FRAME_TEXTS; i++)
-	{
-		cg_put_u16(p, frame->text[i].len);
-		p += 2;
-		if (frame->text[i].len > 0)
-			memcpy(p, frame->text[i].s, frame->text[i].len);
-		p += frame->text[i].len;
-	}
+	if (frame->text_bytes != NULL)
+		memcpy(p, frame->text_bytes, texts);
+	else
+		(void) cg_frame_put_texts(frame, p);
+	p += texts;
 	cg_put_u16(p, frame->columns);
 	cg_put_u32(p + 2, (uint32_t) frame->column_len);
 	p += 6;
@@ -56,11 +63,49 @@ cg_frame_begin(const CgFrame *frame, size_t room, uint8_t *out, size_t cap)
 }
 
 size_t
+cg_frame_texts_len(const CgFrame *frame)
+{
+	size_t		len = 2 * CG_FRAME_TEXTS;
+	int			i;
+
+	for (i = 0; i < CG_FRAME_TEXTS; i++)
+		len += frame->text[i].len;
+	return len;
+}
+
+size_t
+cg_frame_put_texts(const CgFrame *frame, uint8_t *out)
+{
+	uint8_t    *p = out;
+	int			i;
+
+	for (i = 0; i < CG_FRAME_TEXTS; i++)
+	{
+		cg_put_u16(p, frame->text[i].len);
+		p += 2;
+		if (frame->text[i].len > 0)
+			memcpy(p, frame->text[i].s, frame->text[i].len);
+		p += frame->text[i].len;
+	}
+	return (size_t) (p - out);
+}
+
+size_t
 cg_frame_end(uint8_t *out, size_t begun, size_t sealed_len)
 {
+	size_t		len = begun + sealed_len + CG_SHA256_LEN;
+
 	cg_put_u32(out + begun - 4, (uint32_t) sealed_len);
-	cg_put_u32(out + OFF_LENGTH, (uint32_t) (begun + sealed_len));
-	return begun + sealed_len;
+	cg_put_u32(out + OFF_LENGTH, (uint32_t) len);
+	memset(out + begun + sealed_len, 0, CG_SHA256_LEN);
+	return len;
+}
+
+CgStatus
+cg_frame_mac(CgHmac *hmac, const uint8_t *data, size_t len, uint8_t *mac)
+{
+	return cg_hmac(hmac, data, HEAD_LEN, data + CG_FRAME_CRC_START,
+				   len - CG_FRAME_CRC_START - CG_SHA256_LEN, mac);
 }
 
 size_t
@@ -77,21 +122,34 @@ cg_frame_length(const uint8_t *data)
 CgStatus
 cg_frame_decode(const uint8_t *data, size_t len, CgFrame *frame)
 {
-	const uint8_t *p = data + OFF_TEXTS;
-	const uint8_t *end = data + len;
+	const uint8_t *p;
+	const uint8_t *end;
 	int			i;
 
 	if (len < CG_FRAME_MIN)
 		return CG_E_FORMAT;
+	p = data + OFF_TEXTS;
+	end = data + len - CG_SHA256_LEN;
 	frame->ts = (int64_t) cg_get_u64(data + 12);
-	frame->database = cg_get_u32(data + 20);
-	frame->session = (int64_t) cg_get_u64(data + 24);
-	frame->pid = cg_get_u32(data + 32);
-	frame->user = cg_get_u32(data + 36);
-	frame->login = cg_get_u32(data + 40);
-	frame->relation = cg_get_u32(data + 44);
-	frame->flags = cg_get_u16(data + 48);
-	frame->values = cg_get_u64(data + 50);
+	frame->node = data + 20;
+	frame->database = cg_get_u32(data + 36);
+	frame->session = (int64_t) cg_get_u64(data + 40);
+	frame->pid = cg_get_u32(data + 48);
+	frame->writer = cg_get_u32(data + 52);
+	frame->started = (int64_t) cg_get_u64(data + 56);
+	frame->number = cg_get_u64(data + 64);
+	frame->previous = data + 72;
+	frame->statement = cg_get_u64(data + 104);
+	frame->query = cg_get_u64(data + 112);
+	frame->user = cg_get_u32(data + 120);
+	frame->login = cg_get_u32(data + 124);
+	frame->relation = cg_get_u32(data + 128);
+	frame->flags = cg_get_u16(data + 132);
+	frame->key_version = cg_get_u16(data + 134);
+	frame->values = cg_get_u64(data + 136);
+	frame->mac = end;
+	frame->text_bytes = NULL;
+	frame->text_len = 0;
 	for (i = 0; i < CG_FRAME_TEXTS; i++)
 	{
 		if (end - p < 2)

@@ -1,48 +1,44 @@
 /*
  * journal_view.c
- *		Reading the disclosure journal of this database and this server.
+ *		Showing records of the disclosure journal, in the spool or in the log.
  *
- * Whoever may call journal() sees subjects as their text form: these are
+ * Whoever may call these functions sees subjects as their text form: these are
  * names of persons in tables (numbers of clients), not what is known of them,
  * and an auditor must be able to say of whom data was read.
  *
- * Nothing in a file fails the query.  Bytes that are no record are skipped;
- * if others follow, a warning tells of it.  At the end of a file it can be a
- * record that is being written just now.
+ * journal() shows what is in the spool of this server and not in the log, as
+ * the snapshot of the calling query sees that; so what a view adds up from
+ * both is complete, and has nothing twice.  Nothing in a file fails the query:
+ * bytes that are no record are skipped, and if others follow, a warning tells
+ * of it.
  */
 #include "postgres.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
-#include "port/pg_crc32c.h"
-#include "storage/fd.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
+#include "utils/uuid.h"
 
 #include "compat.h"
 
-#include "bytes.h"
-#include "category.h"
 #include "cipguard.h"
-#include "envelope.h"
-#include "journal_file.h"
-#include "keyring.h"
+#include "ingest_event.h"
+#include "ingest_state.h"
+#include "intent.h"
+#include "journal_key.h"
+#include "journal_read.h"
 
-#define READ_AHEAD		(64 * 1024)
-
-/* Result of journal(), in the order of sql/parts/55_journal.sql. */
+/* Columns of a record, in the order of sql/parts/56_worker.sql. */
 enum
 {
 	OUT_TS,
@@ -60,191 +56,219 @@ enum
 	OUT_PID,
 	OUT_ADDRESS,
 	OUT_APPLICATION,
+	OUT_AUTHENTIC,
+	OUT_APP_VERIFIED,
+	OUT_DETAIL,
+	OUT_QUERY_ID,
+	OUT_QUERY,
+	OUT_STATEMENT,
+	OUT_NODE,
+	OUT_WRITER,
+	OUT_STARTED,
+	OUT_NUMBER,
 	OUT_COUNT
 };
 
-/* A file being read; bytes [start, end) of it are in buffer. */
-typedef struct CgReader
+/* What a call of journal() has to do with. */
+typedef struct CgView
 {
-	int			fd;
-	off_t		size;			/* when it was opened */
-	off_t		pos;
-	off_t		start;
-	off_t		end;
-	uint8	   *buffer;
-} CgReader;
+	ReturnSetInfo *result;
+	List	   *states;
+	HTAB	   *writers;
+	HTAB	   *queries;
+	MemoryContext context;		/* of the call */
+	MemoryContext record;		/* reset after each record */
+} CgView;
 
-static List *journal_files(void);
-static void read_journal(const char *path, uint8 *buffer,
-						 ReturnSetInfo *result, MemoryContext context);
-static const uint8 *window(CgReader *reader, Size len);
-static Size next_frame(CgReader *reader);
-static void put_frame(const CgFrame *frame, ReturnSetInfo *result);
-static Datum text_of(const char *s, Size len);
+/* Text of a query that is pending itself. */
+typedef struct CgPendingQuery
+{
+	uint64		id;				/* key */
+	char	   *text;
+} CgPendingQuery;
+
+static void show_file(CgView *view, const CgSpoolFile *file);
+static void show(CgView *view, const uint8 *data, Size len);
+static void show_lost_intents(CgView *view);
+static void put(CgView *view, const CgFrame *frame, CgProof proof);
+static void fill(const CgFrame *frame, CgProof proof, Datum *values,
+				 bool *nulls);
+static const char *fill_subjects(const CgFrame *frame, Datum *values,
+								 bool *nulls);
 static Datum columns_of(const CgFrame *frame);
 static bool subjects_of(const CgFrame *frame, Datum *subjects);
-static CgCipher *cipher_for(uint16 version);
 
 /* journal() RETURNS SETOF record */
 PG_FUNCTION_INFO_V1(cipguard_journal);
 Datum
 cipguard_journal(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext context;
-	uint8	   *buffer = palloc(CG_FRAME_MAX);
+	CgView		view;
+	HASHCTL		ctl;
+	List	   *files;
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (result->setDesc->natts != OUT_COUNT)
+	memset(&view, 0, sizeof(view));
+	view.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	if (view.result->setDesc->natts != OUT_COUNT)
 		elog(ERROR, "result of journal() has %d columns",
-			 result->setDesc->natts);
-	context = AllocSetContextCreate(CurrentMemoryContext, "cipguard journal",
-									ALLOCSET_DEFAULT_SIZES);
-	foreach(lc, journal_files())
-		read_journal(lfirst(lc), buffer, result, context);
-	MemoryContextDelete(context);
+			 view.result->setDesc->natts);
+	view.context = CurrentMemoryContext;
+	view.record = AllocSetContextCreate(CurrentMemoryContext,
+										"cipguard journal",
+										ALLOCSET_DEFAULT_SIZES);
+	view.writers = cg_intents_make();
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = sizeof(uint64);
+	ctl.entrysize = sizeof(CgPendingQuery);
+	ctl.hcxt = CurrentMemoryContext;
+	view.queries = hash_create("cipguard queries", 64, &ctl,
+							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	view.states = cg_spool_states(GetActiveSnapshot());
+	files = list_concat(cg_spool_files(InvalidOid),
+						cg_spool_files(MyDatabaseId));
+	foreach(lc, files)
+		show_file(&view, lfirst(lc));
+	show_lost_intents(&view);
+	MemoryContextDelete(view.record);
 	return (Datum) 0;
 }
 
-static int
-compare_names(const ListCell *a, const ListCell *b)
-{
-	return strcmp(lfirst(a), lfirst(b));
-}
-
-/* Paths of this database's files, oldest month first. */
-static List *
-journal_files(void)
-{
-	DIR		   *dir = AllocateDir(CG_JOURNAL_DIR);
-	struct dirent *de;
-	char		prefix[32];
-	List	   *files = NIL;
-
-	if (dir == NULL && errno == ENOENT)
-		return NIL;
-	snprintf(prefix, sizeof(prefix), CG_JOURNAL_PREFIX, MyDatabaseId);
-	while ((de = ReadDir(dir, CG_JOURNAL_DIR)) != NULL)
-		if (strncmp(de->d_name, prefix, strlen(prefix)) == 0)
-			files = lappend(files, psprintf("%s/%s", CG_JOURNAL_DIR,
-											de->d_name));
-	FreeDir(dir);
-	list_sort(files, compare_names);
-	return files;
-}
-
 static void
-read_journal(const char *path, uint8 *buffer, ReturnSetInfo *result,
-			 MemoryContext context)
+show_file(CgView *view, const CgSpoolFile *file)
 {
-	CgReader	reader;
-	struct stat st;
-	off_t		skipped = 0;
-	off_t		sound = 0;		/* end of the last frame that is one */
+	CgSpoolState *state = cg_spool_state(view->states, file);
+	CgSpoolReader reader;
+	const uint8 *data;
 	Size		len;
 
-	memset(&reader, 0, sizeof(reader));
-	reader.buffer = buffer;
-	reader.fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
-	if (reader.fd < 0 && errno == ENOENT)
+	if (!cg_spool_open(&reader, file, state == NULL ? 0 : state->ingested))
 		return;
-	if (reader.fd < 0 || fstat(reader.fd, &st) != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read the disclosure journal \"%s\": %m",
-						path),
-				 errhint("Check the permissions of \"%s\" in the data directory.",
-						 "cipguard/journal")));
-	reader.size = st.st_size;
-
-	while ((len = next_frame(&reader)) > 0)
+	while ((data = cg_spool_next(&reader, &len)) != NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(context);
-		CgFrame		frame;
+		MemoryContext old = MemoryContextSwitchTo(view->record);
 
-		skipped += reader.pos - sound;
-		if (cg_frame_decode(window(&reader, len), len, &frame) == CG_OK)
-			put_frame(&frame, result);
+		show(view, data, len);
 		MemoryContextSwitchTo(old);
-		MemoryContextReset(context);
-		reader.pos += len;
-		sound = reader.pos;
+		MemoryContextReset(view->record);
 		CHECK_FOR_INTERRUPTS();
 	}
-	CloseTransientFile(reader.fd);
-	if (skipped > 0)
+	cg_spool_close(&reader);
+	if (reader.skipped > 0)
 		ereport(WARNING,
 				(errcode(CG_ERRCODE_AUDIT),
 				 errmsg("%lld bytes of the disclosure journal \"%s\" are no record",
-						(long long) skipped, path),
+						(long long) reader.skipped, file->path),
 				 errdetail("A server that crashes or runs out of space can leave a part of a record; other records were read.")));
 }
 
-/*
- * The next len bytes of the file, or NULL if there are less, or if it cannot
- * be read: what is left is skipped then.
- */
-static const uint8 *
-window(CgReader *reader, Size len)
+static void
+show(CgView *view, const uint8 *data, Size len)
 {
-	if (reader->pos + (off_t) len > reader->size)
-		return NULL;
-	if (reader->pos < reader->start ||
-		reader->pos + (off_t) len > reader->end)
+	CgFrame		frame;
+	bool		found;
+
+	if (cg_frame_decode(data, len, &frame) != CG_OK ||
+		!cg_record_is_ours(&frame))
+		return;
+	cg_intents_see(view->writers, &frame, data, len, false);
+	if (cg_record_is_kind(&frame, CG_FRAME_END))
+		return;
+	if (cg_record_is_kind(&frame, CG_FRAME_QUERY))
 	{
-		Size		want = Min(Max(len, READ_AHEAD),
-							   (Size) (reader->size - reader->pos));
-		Size		have = 0;
+		CgPendingQuery *query = hash_search(view->queries, &frame.query,
+											HASH_ENTER, &found);
 
-		while (have < want)
-		{
-			ssize_t		n = pread(reader->fd, reader->buffer + have,
-								  want - have, reader->pos + have);
-
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n <= 0)
-				break;
-			have += n;
-		}
-		reader->start = reader->pos;
-		reader->end = reader->pos + have;
-		if (have < len)
-			return NULL;
+		if (!found)
+			query->text =
+				MemoryContextStrdup(view->context,
+									cg_record_text(&frame.text[CG_FRAME_DETAIL]));
+		return;
 	}
-	return reader->buffer + (reader->pos - reader->start);
+	put(view, &frame, cg_journal_verify(data, len));
 }
 
-/* Go to the next frame; its length, or 0 at the end of the file. */
-static Size
-next_frame(CgReader *reader)
+/* Those that are still open although their process is gone. */
+static void
+show_lost_intents(CgView *view)
 {
-	const uint8 *p;
+	HASH_SEQ_STATUS seq;
+	CgWriter   *writer;
+	ListCell   *lc;
 
-	for (; (p = window(reader, CG_FRAME_CRC_START)) != NULL; reader->pos++)
-	{
-		Size		len = cg_frame_length(p);
-		pg_crc32c	crc;
+	hash_seq_init(&seq, view->writers);
+	while ((writer = hash_seq_search(&seq)) != NULL)
+		foreach(lc, writer->intents)
+		{
+			CgFrame		frame = ((CgIntent *) lfirst(lc))->decoded;
 
-		if (((reader->pos + 1) & 0xffff) == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (len == 0)
-			continue;
-		p = window(reader, len);
-		if (p == NULL)
-			continue;
-		INIT_CRC32C(crc);
-		COMP_CRC32C(crc, p + CG_FRAME_CRC_START, len - CG_FRAME_CRC_START);
-		FIN_CRC32C(crc);
-		if (crc == cg_get_u32(p + CG_FRAME_CRC_START - 4))
-			return len;
-	}
-	return 0;
+			if (!cg_writer_gone(&writer->key))
+				break;
+			frame.values = 0;
+			frame.sealed_len = 0;
+			put(view, &frame, CG_PROOF_GOOD);
+		}
 }
 
 static void
-put_frame(const CgFrame *frame, ReturnSetInfo *result)
+put(CgView *view, const CgFrame *frame, CgProof proof)
+{
+	Datum		values[OUT_COUNT];
+	bool		nulls[OUT_COUNT];
+	CgPendingQuery *query;
+
+	fill(frame, proof, values, nulls);
+	query = hash_search(view->queries, &frame->query, HASH_FIND, NULL);
+	if (query != NULL)
+	{
+		values[OUT_QUERY] = CStringGetTextDatum(query->text);
+		nulls[OUT_QUERY] = false;
+	}
+	tuplestore_putvalues(view->result->setResult, view->result->setDesc,
+						 values, nulls);
+}
+
+/* audit_record(bytea) RETURNS record */
+PG_FUNCTION_INFO_V1(cipguard_audit_record);
+Datum
+cipguard_audit_record(PG_FUNCTION_ARGS)
+{
+	bytea	   *record = PG_GETARG_BYTEA_PP(0);
+	const uint8 *data = (const uint8 *) VARDATA_ANY(record);
+	Size		len = VARSIZE_ANY_EXHDR(record);
+	TupleDesc	desc = fcinfo->flinfo->fn_extra;
+	Datum		values[OUT_COUNT];
+	bool		nulls[OUT_COUNT];
+	CgFrame		frame;
+
+	if (desc == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+			desc->natts != OUT_COUNT)
+			elog(ERROR, "result of audit_record() is not as the library knows it");
+		desc = BlessTupleDesc(desc);
+		MemoryContextSwitchTo(old);
+		fcinfo->flinfo->fn_extra = desc;
+	}
+	if (len >= CG_FRAME_MIN && cg_frame_length(data) == len &&
+		cg_frame_decode(data, len, &frame) == CG_OK)
+		fill(&frame, cg_journal_verify(data, len), values, nulls);
+	else
+	{
+		memset(nulls, true, sizeof(nulls));
+		nulls[OUT_REMARK] = false;
+		values[OUT_REMARK] = CStringGetTextDatum("no record");
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+/* ---------- columns of a record ---------- */
+
+static void
+fill(const CgFrame *frame, CgProof proof, Datum *values, bool *nulls)
 {
 	static const struct
 	{
@@ -258,20 +282,20 @@ put_frame(const CgFrame *frame, ReturnSetInfo *result)
 		{CG_FRAME_PURPOSE, OUT_PURPOSE},
 		{CG_FRAME_RELATION, OUT_RELATION},
 		{CG_FRAME_ADDRESS, OUT_ADDRESS},
-		{CG_FRAME_APPLICATION, OUT_APPLICATION}
+		{CG_FRAME_APPLICATION, OUT_APPLICATION},
+		{CG_FRAME_DETAIL, OUT_DETAIL}
 	};
-	Datum		values[OUT_COUNT];
-	bool		nulls[OUT_COUNT];
-	const char *remark = NULL;
+	const char *remark;
+	char	   *query;
 	int			i;
 
-	memset(nulls, 0, sizeof(nulls));
+	memset(nulls, 0, sizeof(bool) * OUT_COUNT);
 	for (i = 0; i < lengthof(texts); i++)
 	{
 		const CgFrameText *t = &frame->text[texts[i].from];
 
 		nulls[texts[i].to] = t->len == 0;
-		values[texts[i].to] = text_of(t->s, t->len);
+		values[texts[i].to] = CStringGetTextDatum(cg_record_text(t));
 	}
 	values[OUT_TS] = TimestampTzGetDatum(frame->ts);
 	values[OUT_COLUMNS] = columns_of(frame);
@@ -279,31 +303,51 @@ put_frame(const CgFrame *frame, ReturnSetInfo *result)
 	values[OUT_SESSION] = Int64GetDatum(frame->session);
 	nulls[OUT_SESSION] = frame->session == 0;
 	values[OUT_PID] = Int32GetDatum((int32) frame->pid);
+	values[OUT_AUTHENTIC] = BoolGetDatum(proof == CG_PROOF_GOOD);
+	nulls[OUT_AUTHENTIC] = proof == CG_PROOF_UNKNOWN;
+	values[OUT_APP_VERIFIED] = BoolGetDatum(proof == CG_PROOF_GOOD &&
+											(frame->flags & CG_FRAME_VERIFIED) != 0);
+	values[OUT_QUERY_ID] = Int64GetDatum((int64) frame->query);
+	nulls[OUT_QUERY_ID] = frame->query == 0;
+	query = frame->query == 0 ? NULL : cg_query_text(frame->query);
+	values[OUT_QUERY] = query == NULL ? (Datum) 0 :
+		CStringGetTextDatum(query);
+	nulls[OUT_QUERY] = query == NULL;
+	values[OUT_STATEMENT] = Int64GetDatum((int64) frame->statement);
+	nulls[OUT_STATEMENT] = frame->statement == 0;
+	values[OUT_NODE] = UUIDPGetDatum((pg_uuid_t *) memcpy(palloc(UUID_LEN),
+														  frame->node,
+														  UUID_LEN));
+	values[OUT_WRITER] = Int32GetDatum((int32) frame->writer);
+	values[OUT_STARTED] = TimestampTzGetDatum(frame->started);
+	values[OUT_NUMBER] = Int64GetDatum((int64) frame->number);
 
+	remark = fill_subjects(frame, values, nulls);
+	if (proof == CG_PROOF_BAD)
+		remark = "this record is not authentic";
+	nulls[OUT_REMARK] = remark == NULL;
+	if (remark != NULL)
+		values[OUT_REMARK] = CStringGetTextDatum(remark);
+}
+
+/* Returns why there are none, or not all. */
+static const char *
+fill_subjects(const CgFrame *frame, Datum *values, bool *nulls)
+{
 	nulls[OUT_SUBJECTS] = true;
+	if ((frame->flags & CG_FRAME_INTENT) && frame->values == 0)
+		return "intent without its last batch: more can have been given away";
 	if (frame->sealed_len > 0)
 	{
 		nulls[OUT_SUBJECTS] = !subjects_of(frame, &values[OUT_SUBJECTS]);
 		if (nulls[OUT_SUBJECTS])
-			remark = "subjects cannot be decrypted";
-		else if (frame->flags & CG_FRAME_CUT)
-			remark = "a long subject was cut";
+			return "subjects cannot be decrypted";
+		if (frame->flags & CG_FRAME_CUT)
+			return "a long subject was cut";
 	}
 	else if (frame->flags & CG_FRAME_NO_KEY)
-		remark = "subjects left out: no key";
-	nulls[OUT_REMARK] = remark == NULL;
-	if (remark != NULL)
-		values[OUT_REMARK] = CStringGetTextDatum(remark);
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
-
-/* What is no text in this encoding was not written by us: "?". */
-static Datum
-text_of(const char *s, Size len)
-{
-	if (!pg_verifymbstr(s, len, true))
-		return CStringGetTextDatum("?");
-	return PointerGetDatum(cstring_to_text_with_len(s, len));
+		return "subjects left out: no key";
+	return NULL;
 }
 
 static Datum
@@ -324,8 +368,9 @@ columns_of(const CgFrame *frame)
 
 	while (n < frame->columns &&
 		   cg_frame_column(frame, &cursor, &number, &name))
-		elems[n++] = name.len > 0 ? text_of(name.s, name.len) :
-			CStringGetTextDatum(psprintf("?%d", number));
+		elems[n++] = CStringGetTextDatum(name.len > 0 ?
+										 cg_record_text(&name) :
+										 psprintf("?%d", number));
 	return array_of(elems, n);
 }
 
@@ -333,66 +378,35 @@ columns_of(const CgFrame *frame)
 static bool
 subjects_of(const CgFrame *frame, Datum *subjects)
 {
-	CgEnvelope	env;
-	CgCipher   *cipher;
 	CgSubjects	list;
 	CgSubject	subject;
 	CgStatus	status;
-	uint8	   *plain;
-	size_t		len = 0;
+	Size		len;
+	uint8	   *plain = cg_journal_list(frame, &len);
 	Datum	   *elems;
 	int			max = 64;
 	int			n = 0;
 
-	if (cg_envelope_parse(frame->sealed, frame->sealed_len, &env) != CG_OK ||
-		env.type != CG_TYPE_SUBJECTS || env.suite != CG_SUITE_AES_RANDOM ||
-		env.category != (uint32) cg_category_unclassified())
+	if (plain == NULL)
 		return false;
-	cipher = cipher_for(env.dek_version);
-	if (cipher == NULL)
-		return false;
-	plain = palloc(env.body_len + 1);
-	if (cg_envelope_open(cipher, NULL, &env, plain, env.body_len,
-						 &len) != CG_OK)
-		return false;
-
-	elems = palloc(max * sizeof(Datum));
 	cg_subjects_begin(&list, plain, len);
+	elems = palloc(max * sizeof(Datum));
 	while (cg_subjects_next(&list, &subject, &status))
 	{
+		CgFrameText text = {subject.text, (uint16) subject.len};
+
 		if (n == max)
 		{
 			max *= 2;
 			elems = repalloc(elems, max * sizeof(Datum));
 		}
-		elems[n++] = subject.text !=NULL ?
-			text_of(subject.text, subject.len) :
-			CStringGetTextDatum(psprintf("%lld", (long long) subject.value));
+		elems[n++] = CStringGetTextDatum(subject.text != NULL ?
+										 cg_record_text(&text) :
+										 psprintf("%lld",
+												  (long long) subject.value));
 	}
 	if (status != CG_OK)
 		return false;
 	*subjects = array_of(elems, n);
 	return true;
-}
-
-/* The last cipher is kept: most records have one and the same. */
-static CgCipher *
-cipher_for(uint16 version)
-{
-	static CgCipher *cipher = NULL;
-	static uint16 cipher_version = 0;
-	static uint64 cipher_keyring = 0;
-	uint64		keyring = cg_keyring_refresh();
-
-	if (cipher != NULL && cipher_version == version &&
-		cipher_keyring == keyring)
-		return cipher;
-	if (cipher != NULL)
-		cg_cipher_free(cipher);
-	cipher = NULL;
-	cipher_version = version;
-	cipher_keyring = keyring;
-	cipher = cg_keyring_own_cipher(cg_category_unclassified(), &version,
-								   CG_SUITE_AES_RANDOM);
-	return cipher;
 }

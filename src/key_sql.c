@@ -12,6 +12,7 @@
 
 #include "access.h"
 #include "cipguard.h"
+#include "event.h"
 #include "keyring.h"
 #include "key_provider.h"
 
@@ -26,15 +27,23 @@ Datum
 cipguard_init(PG_FUNCTION_ARGS)
 {
 	Oid			officer = get_role_oid(CG_ROLE_OFFICER, true);
+	int			made;
 
 	if (!superuser() &&
 		!(OidIsValid(officer) && cg_has_privs_of(GetUserId(), officer)))
+	{
+		cg_event_refused("creation of keys", InvalidOid);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to create keys"),
 				 errhint("Only members of %s can.", CG_ROLE_OFFICER)));
+	}
 	PreventCommandIfReadOnly("cipguard.init()");
-	PG_RETURN_INT32(cg_keyring_create_missing());
+	made = cg_keyring_create_missing();
+	if (made > 0)
+		cg_event_done("data_key", InvalidOid, NULL,
+					  psprintf("%d keys made", made));
+	PG_RETURN_INT32(made);
 }
 
 /* kek_configured() RETURNS boolean */

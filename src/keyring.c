@@ -1,6 +1,6 @@
 /*
  * keyring.c
- *		Data keys and token keys, ready for use.
+ *		Data keys, token keys and the signing key of seals, ready for use.
  *
  * cipguard.data_key holds keys wrapped by the KEK (AES-256-KWP).  What is
  * wrapped is not the bare key but
@@ -81,6 +81,9 @@ static void create_key(Relation rel, char kind, int32 owner,
 					   const char *owner_name);
 static void missing_key(char kind, int32 owner, int version);
 
+/* Token keys that are not of categories. */
+static const char *const domains[] = {CG_DOMAIN_SUBJECT, CG_DOMAIN_JOURNAL};
+
 static CgWatch watch = {.relname = "data_key",.natts = NUM_COLS};
 static uint64 loaded_generation = 0;
 static uint64 loaded_kek_generation = 0;
@@ -139,25 +142,26 @@ cg_keyring_cipher(int32 category, uint16 version, int suite, bool missing_ok)
 	return row->ciphers[suite];
 }
 
-CgCipher *
-cg_keyring_own_cipher(int32 category, uint16 *version, int suite)
+bool
+cg_keyring_derive(int32 domain, uint16 *version, const char *info,
+				  uint8 *derived)
 {
 	CgKeyRow   *row;
-	CgCipher   *cipher = NULL;
 	uint8		key[CG_KEY_LEN];
+	bool		good;
 
 	cg_keyring_refresh();
-	row = *version == 0 ? current_row(CG_KEY_KIND_DATA, category) :
-		find_row(CG_KEY_KIND_DATA, category, *version);
+	row = *version == 0 ? current_row(CG_KEY_KIND_TOKEN, domain) :
+		find_row(CG_KEY_KIND_TOKEN, domain, *version);
 	if (row == NULL || !cg_kek_reachable())
-		return NULL;
-	if (try_unwrap(row, key) == CG_OK)
-	{
-		cipher = cg_cipher_new(suite, key);
-		*version = row->version;
-	}
+		return false;
+	good = try_unwrap(row, key) == CG_OK &&
+		cg_hkdf(key, sizeof(key), NULL, 0, info, strlen(info),
+				derived, CG_SHA256_LEN) == CG_OK;
 	cg_wipe(key, sizeof(key));
-	return cipher;
+	if (good)
+		*version = row->version;
+	return good;
 }
 
 CgToken *
@@ -181,6 +185,37 @@ cg_keyring_token(int32 domain, uint16 version, int suite, bool missing_ok)
 			elog(ERROR, "could not set up cipher suite %d", suite);
 	}
 	return row->tokens[suite];
+}
+
+bool
+cg_keyring_secret(char kind, int32 owner, uint16 *version,
+				  uint8 key[CG_KEY_LEN])
+{
+	CgKeyRow   *row;
+
+	cg_keyring_refresh();
+	row = *version == 0 ? current_row(kind, owner) :
+		find_row(kind, owner, *version);
+	if (row == NULL && *version != 0)
+		return false;
+	if (row == NULL)
+		missing_key(kind, owner, 0);
+	unwrap(row, key);
+	*version = row->version;
+	return true;
+}
+
+uint16
+cg_keyring_newest(char kind, int32 owner)
+{
+	uint16		newest = 0;
+	int			i;
+
+	cg_keyring_refresh();
+	for (i = 0; i < num_rows; i++)
+		if (rows[i].kind == kind && rows[i].owner == owner)
+			newest = Max(newest, rows[i].version);
+	return newest;
 }
 
 /*
@@ -230,13 +265,19 @@ cg_keyring_create_missing(void)
 			made++;
 		}
 	}
-	if (current_row(CG_KEY_KIND_TOKEN,
-					cg_name_hash(CG_DOMAIN_SUBJECT)) == NULL)
+	if (current_row(CG_KEY_KIND_SEAL, cg_name_hash(CG_SEAL_KEY_NAME)) == NULL)
 	{
-		create_key(rel, CG_KEY_KIND_TOKEN, cg_name_hash(CG_DOMAIN_SUBJECT),
-				   CG_DOMAIN_SUBJECT);
+		create_key(rel, CG_KEY_KIND_SEAL, cg_name_hash(CG_SEAL_KEY_NAME),
+				   CG_SEAL_KEY_NAME);
 		made++;
 	}
+	for (i = 0; i < lengthof(domains); i++)
+		if (current_row(CG_KEY_KIND_TOKEN, cg_name_hash(domains[i])) == NULL)
+		{
+			create_key(rel, CG_KEY_KIND_TOKEN, cg_name_hash(domains[i]),
+					   domains[i]);
+			made++;
+		}
 	table_close(rel, NoLock);
 	return made;
 }
@@ -477,6 +518,8 @@ missing_key(char kind, int32 owner, int version)
 
 	if (kind == CG_KEY_KIND_TOKEN)
 		snprintf(what, sizeof(what), "token key");
+	else if (kind == CG_KEY_KIND_SEAL)
+		snprintf(what, sizeof(what), "signing key of seals");
 	else if (c != NULL)
 		snprintf(what, sizeof(what), "data key of category \"%s\"",
 				 NameStr(c->name));

@@ -11,9 +11,16 @@
 /* Kinds of rows in cipguard.data_key. */
 #define CG_KEY_KIND_DATA	'd' /* owner: category id */
 #define CG_KEY_KIND_TOKEN	't' /* owner: token domain id */
+#define CG_KEY_KIND_SEAL	's' /* owner: hash of CG_SEAL_KEY_NAME */
 
 /* The token domain whose key makes subject tags of the audit log. */
 #define CG_DOMAIN_SUBJECT	"cipguard.subject"
+
+/* The key that signs seals of the audit log. */
+#define CG_SEAL_KEY_NAME	"cipguard.seal"
+
+/* That whose key authenticates frames of the disclosure journal. */
+#define CG_DOMAIN_JOURNAL	"cipguard.journal"
 
 /*
  * The version with which new values are written.  Errors:
@@ -37,13 +44,25 @@ extern CgToken *cg_keyring_token(int32 domain, uint16 version, int suite,
 								 bool missing_ok);
 
 /*
- * A context that belongs to the caller (cg_cipher_free) and stays valid when
- * keys change, for use where the catalogs cannot be read.  *version selects
- * the key; 0 takes the one for new values and sets it.  NULL if that key
- * cannot be had, whatever the reason.
+ * CG_SHA256_LEN bytes derived from the key of a token domain for the use that
+ * info names; the caller wipes them.  *version selects the key; 0 takes the
+ * one for new values and sets it.  False if that key cannot be had, whatever
+ * the reason.
  */
-extern CgCipher *cg_keyring_own_cipher(int32 category, uint16 *version,
-									   int suite);
+extern bool cg_keyring_derive(int32 domain, uint16 *version,
+							  const char *info, uint8 *derived);
+
+/*
+ * The bare key of a row, in a buffer of the caller, who wipes it.  *version
+ * selects it; 0 takes the current one and sets it.  False if there is no such
+ * version.  Errors: CG_ERRCODE_KEY_MISSING if there is no current one,
+ * CG_ERRCODE_KEK_*.
+ */
+extern bool cg_keyring_secret(char kind, int32 owner, uint16 *version,
+							  uint8 key[CG_KEY_LEN]);
+
+/* The newest version there ever was, 0 if there is none. */
+extern uint16 cg_keyring_newest(char kind, int32 owner);
 
 /*
  * Create what keys are missing for the rows of cipguard.category; returns how

@@ -44,11 +44,14 @@
 #include "access.h"
 #include "catalog.h"
 #include "cipguard.h"
+#include "event.h"
 #include "guc.h"
 #include "label.h"
 
 static void check_label(const ObjectAddress *object, const char *label);
 static void check_change(const ObjectAddress *object, const char *label);
+static void check_subject(const ObjectAddress *object, const char *old,
+						  const char *label);
 static void refuse_own_range(Oid type);
 static void tell_owner(Oid relid, int32 category);
 static bool is_subject_label(const char *label);
@@ -66,6 +69,7 @@ static void
 check_label(const ObjectAddress *object, const char *label)
 {
 	char		relkind;
+	char	   *old;
 
 	if (object->classId != RelationRelationId || object->objectSubId <= 0)
 		ereport(ERROR,
@@ -74,11 +78,18 @@ check_label(const ObjectAddress *object, const char *label)
 				 errhint("Use %s.",
 						 "SECURITY LABEL FOR cipguard ON COLUMN table.column IS 'category'")));
 	cg_invalidate_family(object->objectId);
+	old = GetSecurityLabel(object, CG_SCHEMA);
+	cg_event_done("label", object->objectId, NULL,
+				  psprintf("%s: %s to %s",
+						   get_attname(object->objectId, object->objectSubId,
+									   false),
+						   old ? old : "none", label ? label : "none"));
 
 	/* Restoring a dump repeats what was labelled elsewhere. */
 	if (!check_function_bodies && superuser())
 		return;
 	check_change(object, label);
+	check_subject(object, old, label);
 	if (label == NULL || is_subject_label(label) || !check_function_bodies)
 		return;
 	relkind = get_rel_relkind(object->objectId);
@@ -153,6 +164,7 @@ check_change(const ObjectAddress *object, const char *label)
 	if (c != NULL &&
 		cg_access_level(c->id, object->objectId) == CG_LEVEL_READ)
 		return;
+	cg_event_refused("change of a label", object->objectId);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to change the label of column \"%s\"",
@@ -160,6 +172,41 @@ check_change(const ObjectAddress *object, const char *label)
 								false)),
 			 errdetail("It protects values that you may not read."),
 			 errhint("Ask a member of %s.", CG_ROLE_OFFICER)));
+}
+
+/*
+ * Whom an event is about is for officers and superusers to say: an owner could
+ * let rows of his own making name anybody, or nobody.
+ */
+static void
+check_subject(const ObjectAddress *object, const char *old, const char *label)
+{
+	bool		names = label != NULL && is_subject_label(label);
+	const char *table;
+
+	if (!names && (old == NULL || !is_subject_label(old)))
+		return;
+	if (!superuser() &&
+		!cg_has_privs_of(GetUserId(), get_role_oid(CG_ROLE_OFFICER, false)))
+	{
+		cg_event_refused("label of a subject", object->objectId);
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to label the subject of table \"%s\"",
+						get_rel_name(object->objectId)),
+				 errdetail("It tells whom events are about."),
+				 errhint("Ask a superuser, or let the owner become a member of %s.",
+						 CG_ROLE_OFFICER)));
+	}
+	if (!names || label[strlen(CG_LABEL_SUBJECT)] == '\0')
+		return;
+	table = label + strlen(CG_LABEL_SUBJECT " of ");
+	if (!OidIsValid(RangeVarGetRelid(cg_range_var(table), NoLock, true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s\" of label \"%s\" does not exist", table,
+						label),
+				 errhint("Name the table whose subject column the column refers to.")));
 }
 
 /* Owners are not exempt, which they may not expect. */

@@ -60,18 +60,24 @@ typedef struct CgCall
 } CgCall;
 
 static text * disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated);
-static void record(FunctionCallInfo fcinfo, Oid relation);
+static bool record(FunctionCallInfo fcinfo, Oid relation);
 static const CgCategory *named_category(FunctionCallInfo fcinfo, int argno);
 static CgCall *call_state(FunctionCallInfo fcinfo);
 static Datum text_or_null(FunctionCallInfo fcinfo, text * result);
 static Node *trusted_call(PlannerInfo *root, FuncExpr *call);
 
-/* Record that a value of a relation is disclosed. */
-static void
+/*
+ * Record that a value of a relation is disclosed; false if that cannot be, so
+ * that the mask must do.
+ */
+static bool
 record(FunctionCallInfo fcinfo, Oid relation)
 {
-	CgCall	   *call = call_state(fcinfo);
+	CgCall	   *call;
 
+	if (!cg_preloaded)
+		return true;
+	call = call_state(fcinfo);
 	if (call->generation != cg_journal_generation ||
 		call->relation != relation)
 	{
@@ -80,7 +86,7 @@ record(FunctionCallInfo fcinfo, Oid relation)
 		call->relation = relation;
 		call->generation = cg_journal_generation;
 	}
-	cg_journal_rows(call->disclosed);
+	return cg_journal_rows(call->disclosed);
 }
 
 /*
@@ -104,12 +110,9 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 	}
 	cg_parse(datum, &env);
 	plain = cg_open(&env, &len);
-	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ)
-	{
-		if (cg_preloaded)
-			record(fcinfo, stated);
+	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ &&
+		record(fcinfo, stated))
 		result = cstring_to_text_with_len(plain, len);
-	}
 	else
 	{
 		result = cg_mask_text(cg_category_by_id((int32) env.category, false),
@@ -244,16 +247,14 @@ Datum
 cipguard_disclose_text(PG_FUNCTION_ARGS)
 {
 	text	   *value = PG_GETARG_TEXT_PP(0);
-	const CgCategory *c = named_category(fcinfo, 1);
+	int32		id = named_category(fcinfo, 1)->id;
 
 	/* The caller has the plaintext at hand: nothing to learn from a lie. */
-	if (cg_access_level(c->id, PG_GETARG_OID(2)) == CG_LEVEL_READ)
-	{
-		if (cg_preloaded)
-			record(fcinfo, PG_GETARG_OID(2));
+	if (cg_access_level(id, PG_GETARG_OID(2)) == CG_LEVEL_READ &&
+		record(fcinfo, PG_GETARG_OID(2)))
 		PG_RETURN_TEXT_P(value);
-	}
-	return text_or_null(fcinfo, cg_mask_text(c, VARDATA_ANY(value),
+	return text_or_null(fcinfo, cg_mask_text(cg_category_by_id(id, false),
+											 VARDATA_ANY(value),
 											 VARSIZE_ANY_EXHDR(value)));
 }
 

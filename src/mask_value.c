@@ -37,6 +37,7 @@
 #include "access.h"
 #include "cipguard.h"
 #include "display.h"
+#include "event.h"
 #include "gate.h"
 #include "guc.h"
 #include "journal.h"
@@ -83,7 +84,7 @@ static Datum map_array(CgMasking *m, Datum value,
 					   struct varlena *(*map) (Datum));
 static CgDisclosing *disclosing(FunctionCallInfo fcinfo);
 static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
-static void record(FunctionCallInfo fcinfo, CgDisclosing *d);
+static bool record(FunctionCallInfo fcinfo, CgDisclosing *d);
 static struct varlena *show_plain(Datum value);
 static bool is_string(Oid type);
 static void refuse_look_alike(text * value);
@@ -249,11 +250,14 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 
 	/* SQL can make no proof, but it can make a null of its type. */
 	if (PG_ARGISNULL(4))
+	{
+		cg_event_refused("call of disclose_value", InvalidOid);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("only plans call %s", "cipguard.disclose_value()"),
 				 errhint("Select the column itself, or use %s.",
 						 "cipguard.disclose()")));
+	}
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	value = PG_GETARG_DATUM(0);
@@ -274,7 +278,9 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 		PG_RETURN_DATUM(value); /* noted when the statement began */
 	if (d->encrypted && !row_security)
 		PG_RETURN_DATUM(value); /* prints as armor, never as a mask */
-	if (!d->may_read)
+	if (d->may_read && d->encrypted && cg_output != CG_OUTPUT_AUTO)
+		PG_RETURN_DATUM(value); /* prints as armor */
+	if (!d->may_read || !record(fcinfo, d))
 	{
 		if (d->masking == NULL)
 			PG_RETURN_NULL();
@@ -283,9 +289,6 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_DATUM(value);
 	}
-	if (d->encrypted && cg_output != CG_OUTPUT_AUTO)
-		PG_RETURN_DATUM(value); /* prints as armor */
-	record(fcinfo, d);
 	if (d->encrypted && !d->unlimited && !cg_result_is_stored())
 	{
 		if (OidIsValid(d->masking->elem))
@@ -348,9 +351,13 @@ judge(CgDisclosing *d, Oid relid, AttrNumber attnum)
 			d->unlimited = false;
 }
 
-static void
+/* False if that cannot be recorded, so that the mask must do. */
+static bool
 record(FunctionCallInfo fcinfo, CgDisclosing *d)
 {
+	char	   *subject;
+	bool		recorded;
+
 	if (d->generation != cg_journal_generation)
 	{
 		d->disclosed = cg_journal_entry(PG_GETARG_OID(1));
@@ -358,26 +365,22 @@ record(FunctionCallInfo fcinfo, CgDisclosing *d)
 		d->generation = cg_journal_generation;
 	}
 	if (PG_ARGISNULL(3) || !OidIsValid(d->subject_type))
-		cg_journal_rows(d->disclosed);
-	else if (d->subject_type == INT4OID)
-		cg_journal_int(d->disclosed, PG_GETARG_INT32(3));
-	else if (d->subject_type == INT8OID)
-		cg_journal_int(d->disclosed, PG_GETARG_INT64(3));
-	else if (d->subject_type == TEXTOID || d->subject_type == VARCHAROID)
+		return cg_journal_rows(d->disclosed);
+	if (d->subject_type == INT4OID)
+		return cg_journal_int(d->disclosed, PG_GETARG_INT32(3));
+	if (d->subject_type == INT8OID)
+		return cg_journal_int(d->disclosed, PG_GETARG_INT64(3));
+	if (d->subject_type == TEXTOID || d->subject_type == VARCHAROID)
 	{
-		text	   *subject = PG_GETARG_TEXT_PP(3);
+		text	   *value = PG_GETARG_TEXT_PP(3);
 
-		cg_journal_text(d->disclosed, VARDATA_ANY(subject),
-						VARSIZE_ANY_EXHDR(subject));
+		return cg_journal_text(d->disclosed, VARDATA_ANY(value),
+							   VARSIZE_ANY_EXHDR(value));
 	}
-	else
-	{
-		char	   *subject = OutputFunctionCall(&d->subject_out,
-												 PG_GETARG_DATUM(3));
-
-		cg_journal_text(d->disclosed, subject, strlen(subject));
-		pfree(subject);
-	}
+	subject = OutputFunctionCall(&d->subject_out, PG_GETARG_DATUM(3));
+	recorded = cg_journal_text(d->disclosed, subject, strlen(subject));
+	pfree(subject);
+	return recorded;
 }
 
 /*

@@ -62,6 +62,7 @@
 
 #include "catalog.h"
 #include "cipguard.h"
+#include "event.h"
 #include "guc.h"
 #include "journal.h"
 #include "plan.h"
@@ -461,6 +462,7 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 	if (root->append_rel_array != NULL &&
 		shows_no_protected(root->append_rel_array[rel->relid], p))
 		return;
+	cg_event_refused("reading without masks", rte->relid);
 	ereport(ERROR,
 			(errcode(CG_ERRCODE_EXPOSURE),
 			 errmsg("table \"%s\" would be read without masks",

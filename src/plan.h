@@ -26,6 +26,12 @@
 /* The query that is being planned touches a protected relation. */
 extern bool cg_plan_touches;
 
+/*
+ * The next query that assigns to this table restores values that it had: they
+ * are stored as they are, though they could be masks.  Taken back by the query.
+ */
+extern Oid	cg_plan_restores;
+
 /* Is this one of the operators that compare encrypted values by token? */
 extern bool cg_is_comparison(Oid opno);
 

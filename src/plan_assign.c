@@ -35,7 +35,10 @@
 #include "compat.h"
 
 #include "cipguard.h"
+#include "plan.h"
 #include "plan_mask.h"
+
+Oid			cg_plan_restores = InvalidOid;
 
 /* One assignment. */
 typedef struct CgAssignment
@@ -70,8 +73,11 @@ cg_assign_targets(List *targets, CmdType command, Index result_relation,
 	RangeTblEntry *rte = rt_fetch(result_relation, scope->query->rtable);
 	const CgProtection *p = rte->rtekind == RTE_RELATION ?
 	cg_rte_protection(scope, result_relation) : NULL;
+	bool		restores = rte->rtekind == RTE_RELATION &&
+		OidIsValid(cg_plan_restores) && rte->relid == cg_plan_restores;
 	ListCell   *lc;
 
+	cg_plan_restores = InvalidOid;
 	foreach(lc, targets)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
@@ -89,14 +95,15 @@ cg_assign_targets(List *targets, CmdType command, Index result_relation,
 			cg_scope_level(p, tle->resno) < CG_LEVEL_READ)
 		{
 			node = assign(node, &a);
-			if (!is_old_value(node, &a))
+			if (!restores && !is_old_value(node, &a))
 				node = keep(node, &a);
 		}
 		else
 		{
 			node = assign_other(node, &a);
 			/* An upsert of masks finds the row that they are of. */
-			if (command == CMD_INSERT && column->category >= 0 &&
+			if (!restores &&
+				command == CMD_INSERT && column->category >= 0 &&
 				scope->query->onConflict == NULL &&
 				!(IsA(node, Const) && ((Const *) node)->constisnull) &&
 				!IsA(node, SetToDefault) &&

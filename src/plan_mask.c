@@ -60,6 +60,7 @@
 #include "compat.h"
 
 #include "cipguard.h"
+#include "event.h"
 #include "label.h"
 #include "mask_datum.h"
 #include "plan.h"
@@ -217,6 +218,8 @@ cg_scope_level(const CgProtection *p, AttrNumber attnum)
 		return CG_LEVEL_READ;
 	if (level < CG_LEVEL_READ &&
 		!(column->encrypted && level == CG_LEVEL_SEARCH))
+	{
+		cg_event_refused("reading without masks", p->relid);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("query would be affected by masking of table \"%s\"",
@@ -224,6 +227,7 @@ cg_scope_level(const CgProtection *p, AttrNumber attnum)
 				 errhint("Set %s to on to see masks, or ask an officer for %s.",
 						 "row_security",
 						 "cipguard.grant_access(..., 'read')")));
+	}
 	return level;
 }
 

@@ -21,6 +21,7 @@
 #include "access.h"
 #include "cipguard.h"
 #include "display.h"
+#include "event.h"
 #include "value.h"
 
 static char *read_plain(struct varlena *datum, Size *len);
@@ -129,6 +130,8 @@ read_plain(struct varlena *datum, Size *len)
 	{
 		const CgCategory *c = cg_category_by_id((int32) env.category, true);
 
+		cg_event_refused(psprintf("reading values of category %s",
+								  c ? NameStr(c->name) : "?"), InvalidOid);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to read values of category \"%s\"",

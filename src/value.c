@@ -23,6 +23,7 @@
 #include "cipguard.h"
 #include "display.h"
 #include "encoding.h"
+#include "event.h"
 #include "guc.h"
 #include "keyring.h"
 #include "key_provider.h"
@@ -179,6 +180,8 @@ cg_recode(struct varlena *datum, int32 typmod)
 	{
 		const CgCategory *c = cg_category_by_id((int32) env.category, true);
 
+		cg_event_refused(psprintf("moving a value out of category %s",
+								  c ? NameStr(c->name) : "?"), InvalidOid);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to move a value out of category \"%s\"",

@@ -1,6 +1,6 @@
 -- Keys, wrapped by the key-encryption key.  Columns in the order of keyring.c.
 CREATE TABLE cipguard.data_key (
-	kind "char" NOT NULL CHECK (kind OPERATOR(pg_catalog.=) 'd' OR kind OPERATOR(pg_catalog.=) 't'),
+	kind "char" NOT NULL CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['d', 't', 's']::"char"[])),
 	owner integer NOT NULL,
 	owner_name text,
 	version integer NOT NULL CHECK (version OPERATOR(pg_catalog.>=) 1 AND version OPERATOR(pg_catalog.<=) 65535),
@@ -13,9 +13,9 @@ CREATE TABLE cipguard.data_key (
 	PRIMARY KEY (kind, owner, version),
 	CHECK ((state OPERATOR(pg_catalog.=) 'destroyed') OPERATOR(pg_catalog.=) (wrapped IS NULL))
 );
-COMMENT ON TABLE cipguard.data_key IS 'data keys and token keys, each wrapped by the key-encryption key (AES-256-KWP, RFC 5649)';
-COMMENT ON COLUMN cipguard.data_key.kind IS 'd: data key of a category; t: token key of a token domain';
-COMMENT ON COLUMN cipguard.data_key.owner IS 'number of the category or token domain';
+COMMENT ON TABLE cipguard.data_key IS 'data keys, token keys and the signing key of seals, each wrapped by the key-encryption key (AES-256-KWP, RFC 5649)';
+COMMENT ON COLUMN cipguard.data_key.kind IS 'd: data key of a category; t: token key of a token domain; s: seed of the Ed25519 key that signs seals';
+COMMENT ON COLUMN cipguard.data_key.owner IS 'number of the category or token domain, or of the name of the signing key';
 COMMENT ON COLUMN cipguard.data_key.owner_name IS 'its name when the key was made';
 COMMENT ON COLUMN cipguard.data_key.version IS 'version that the header of each value names, 1 to 65535';
 COMMENT ON COLUMN cipguard.data_key.state IS 'active: encrypts and decrypts; retiring: decrypts; destroyed: gone';

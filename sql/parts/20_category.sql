@@ -283,7 +283,8 @@ COMMENT ON FUNCTION cipguard.alter_category_mask(text, text, jsonb, regprocedure
 REVOKE ALL ON FUNCTION cipguard.alter_category_mask(text, text, jsonb, regprocedure) FROM PUBLIC;
 
 CREATE VIEW cipguard.key_status AS
-	SELECT CASE WHEN k.kind OPERATOR(pg_catalog.=) 'd' THEN 'data key' ELSE 'token key' END AS kind,
+	SELECT CASE WHEN k.kind OPERATOR(pg_catalog.=) 'd' THEN 'data key'
+			WHEN k.kind OPERATOR(pg_catalog.=) 's' THEN 'signing key' ELSE 'token key' END AS kind,
 		coalesce(c.name, d.token_domain, k.owner_name) AS of,
 		k.version,
 		k.state,

@@ -29,8 +29,9 @@ REVOKE ALL ON FUNCTION cipguard.audit_protect() FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_protect() IS
 	'refuses any statement that would change the audit log';
 
--- Gaps mean nothing; the cache keeps the sequence off the hot path.
-CREATE SEQUENCE cipguard.audit_event_seq AS bigint CACHE 128;
+-- Gaps mean nothing. Each value opens a block of numbers, which a session
+-- hands out itself: that keeps the sequence off the hot path.
+CREATE SEQUENCE cipguard.audit_event_seq AS bigint INCREMENT 128;
 REVOKE ALL ON SEQUENCE cipguard.audit_event_seq FROM PUBLIC;
 COMMENT ON SEQUENCE cipguard.audit_event_seq IS
 	'orders rows of the audit log within one transaction';
@@ -45,23 +46,25 @@ CREATE TABLE cipguard.audit_event (
 	cmd integer NOT NULL,
 	kind "char" NOT NULL,
 	app_verified boolean NOT NULL,
+	spooled boolean NOT NULL,
 	relname text NOT NULL,
 	cur_role text NOT NULL,
 	app_user text,
 	purpose text,
 	cols smallint[],
 	old bytea,
-	new bytea
-) PARTITION BY RANGE (ts);
+	new bytea,
+	subjects bigint[]
+) PARTITION BY LIST (spooled);
 REVOKE ALL ON TABLE cipguard.audit_event FROM PUBLIC;
 COMMENT ON TABLE cipguard.audit_event IS
-	'audit events, by month (UTC)';
+	'audit events';
 COMMENT ON COLUMN cipguard.audit_event.seq IS
 	'order within a transaction; gaps mean nothing';
 COMMENT ON COLUMN cipguard.audit_event.xid IS
 	'top-level transaction';
 COMMENT ON COLUMN cipguard.audit_event.ts IS
-	'clock when the event was written';
+	'clock when the event happened';
 COMMENT ON COLUMN cipguard.audit_event.session_id IS
 	'refers to cipguard.audit_session';
 COMMENT ON COLUMN cipguard.audit_event.subject IS
@@ -71,9 +74,11 @@ COMMENT ON COLUMN cipguard.audit_event.relid IS
 COMMENT ON COLUMN cipguard.audit_event.cmd IS
 	'command number within the transaction';
 COMMENT ON COLUMN cipguard.audit_event.kind IS
-	'I insert, U update, D delete, T truncate, G what is audited';
+	'I insert, U update, D delete, T truncate, G note; R disclosure, X refusal, L login, E other record';
 COMMENT ON COLUMN cipguard.audit_event.app_verified IS
 	'false: app_user is only what the session claimed';
+COMMENT ON COLUMN cipguard.audit_event.spooled IS
+	'the event did not depend on its transaction: it came through the spool';
 COMMENT ON COLUMN cipguard.audit_event.relname IS
 	'table, schema-qualified, as it was named then';
 COMMENT ON COLUMN cipguard.audit_event.cur_role IS
@@ -83,28 +88,59 @@ COMMENT ON COLUMN cipguard.audit_event.app_user IS
 COMMENT ON COLUMN cipguard.audit_event.purpose IS
 	'purpose the session stated (cipguard.purpose)';
 COMMENT ON COLUMN cipguard.audit_event.cols IS
-	'attribute numbers of changed columns of an update';
+	'attribute numbers of changed columns of an update; none: row moved between partitions';
 COMMENT ON COLUMN cipguard.audit_event.old IS
 	'row image: deleted row, or key and old values of changed columns';
 COMMENT ON COLUMN cipguard.audit_event.new IS
-	'row image: inserted row, or new values of changed columns; or a note';
+	'row image: inserted row, or new values of changed columns; a note; or the frame of the spool';
+COMMENT ON COLUMN cipguard.audit_event.subjects IS
+	'tags of the persons a record is about';
 
-CREATE INDEX audit_event_xid_idx ON cipguard.audit_event
-	USING btree (xid, seq);
-COMMENT ON INDEX cipguard.audit_event_xid_idx IS
-	'order of the log';
-CREATE INDEX audit_event_ts_idx ON cipguard.audit_event USING brin (ts);
-COMMENT ON INDEX cipguard.audit_event_ts_idx IS
-	'events of a span of time';
+CREATE TABLE cipguard.audit_change PARTITION OF cipguard.audit_event
+	FOR VALUES IN (false) PARTITION BY RANGE (ts);
+REVOKE ALL ON TABLE cipguard.audit_change FROM PUBLIC;
+COMMENT ON TABLE cipguard.audit_change IS
+	'events of committed transactions, by month (UTC)';
+CREATE TABLE cipguard.audit_record PARTITION OF cipguard.audit_event
+	FOR VALUES IN (true) PARTITION BY RANGE (ts);
+REVOKE ALL ON TABLE cipguard.audit_record FROM PUBLIC;
+COMMENT ON TABLE cipguard.audit_record IS
+	'events that came through the spool, by month (UTC)';
+
+-- A month that is being written has no btree, which would cost each change
+-- more than its event: index_closed_months() makes them later.
+CREATE INDEX audit_change_time_idx ON cipguard.audit_change
+	USING brin (ts, seq) WITH (pages_per_range = 32, autosummarize = on);
+COMMENT ON INDEX cipguard.audit_change_time_idx IS
+	'events of a span of time, and one event';
+CREATE INDEX audit_record_time_idx ON cipguard.audit_record
+	USING brin (ts, seq) WITH (pages_per_range = 32, autosummarize = on);
+COMMENT ON INDEX cipguard.audit_record_time_idx IS
+	'records of a span of time, and one record';
+CREATE INDEX audit_record_relation_idx ON cipguard.audit_record
+	USING btree (relid, ts);
+COMMENT ON INDEX cipguard.audit_record_relation_idx IS
+	'records of a table';
+CREATE INDEX audit_record_subjects_idx ON cipguard.audit_record
+	USING gin (subjects);
+COMMENT ON INDEX cipguard.audit_record_subjects_idx IS
+	'records about a person';
 
 -- The row trigger is for logical replication, whose apply worker fires no
 -- statement triggers. Partitions get it as a clone, and the statement trigger
 -- when they are made.
-CREATE TRIGGER audit_protect_statement
-	BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON cipguard.audit_event
-	FOR EACH STATEMENT EXECUTE FUNCTION cipguard.audit_protect();
-ALTER TABLE cipguard.audit_event
-	ENABLE ALWAYS TRIGGER audit_protect_statement;
+DO $$
+DECLARE
+	branch name;
+BEGIN
+	FOREACH branch IN ARRAY ARRAY['audit_event', 'audit_change', 'audit_record'] LOOP
+		EXECUTE pg_catalog.format('CREATE TRIGGER audit_protect_statement
+			BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON cipguard.%I
+			FOR EACH STATEMENT EXECUTE FUNCTION cipguard.audit_protect()', branch);
+		EXECUTE pg_catalog.format('ALTER TABLE cipguard.%I ENABLE ALWAYS TRIGGER audit_protect_statement', branch);
+	END LOOP;
+END
+$$;
 CREATE TRIGGER audit_protect_row
 	BEFORE INSERT OR UPDATE OR DELETE ON cipguard.audit_event
 	FOR EACH ROW EXECUTE FUNCTION cipguard.audit_protect();
@@ -128,7 +164,7 @@ CREATE TABLE cipguard.audit_session (
 	tls_client_dn text,
 	database text,
 	apply_worker boolean NOT NULL
-);
+) WITH (vacuum_truncate = off);
 REVOKE ALL ON TABLE cipguard.audit_session FROM PUBLIC;
 COMMENT ON TABLE cipguard.audit_session IS
 	'sessions that wrote audit events; equal rows can repeat';
@@ -170,7 +206,7 @@ CREATE TABLE cipguard.audit_schema (
 	names text[] NOT NULL,
 	types oid[] NOT NULL,
 	type_names text[] NOT NULL
-);
+) WITH (vacuum_truncate = off);
 REVOKE ALL ON TABLE cipguard.audit_schema FROM PUBLIC;
 COMMENT ON TABLE cipguard.audit_schema IS
 	'columns of audited tables as row images use them; equal rows can repeat';
@@ -206,6 +242,58 @@ REVOKE ALL ON FUNCTION cipguard.unaudit_table(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.unaudit_table(regclass) IS
 	'stops recording changes of a table and the tables below it (its owner)';
 
+-- Triggers are not inherited, and those of TRUNCATE not even by partitions.
+CREATE FUNCTION cipguard.audit_new_tables() RETURNS event_trigger
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_audit_new_tables';
+REVOKE ALL ON FUNCTION cipguard.audit_new_tables() FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_new_tables() IS
+	'event trigger: audits tables that come below an audited table';
+CREATE EVENT TRIGGER cipguard_audit_new_tables ON ddl_command_end
+	WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE',
+		'ALTER FOREIGN TABLE', 'CREATE SCHEMA')
+	EXECUTE FUNCTION cipguard.audit_new_tables();
+ALTER EVENT TRIGGER cipguard_audit_new_tables ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER cipguard_audit_new_tables IS
+	'audits tables that come below an audited table';
+
+-- Runs with the rights of the caller, who has to own the log. A month is
+-- left for the next time when somebody is writing to it still.
+CREATE FUNCTION cipguard.index_closed_months() RETURNS integer
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '2s'
+AS $$
+DECLARE
+	leaf record;
+	made integer := 0;
+BEGIN
+	FOR leaf IN
+		SELECT c.relname, c.oid, x.suffix, x.columns
+		FROM pg_inherits i
+		JOIN pg_class c ON c.oid = i.inhrelid,
+			(VALUES ('subject', 'subject'), ('relation', 'relid, ts')) AS x (suffix, columns)
+		WHERE i.inhparent = 'cipguard.audit_change'::regclass
+			AND c.relname ~ '^audit_change_[0-9]{6}$'
+			AND right(c.relname, 6) < to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')
+			AND NOT EXISTS (SELECT FROM pg_index n JOIN pg_class k ON k.oid = n.indexrelid
+				WHERE n.indrelid = c.oid AND k.relname = c.relname || '_' || x.suffix || '_idx')
+		ORDER BY c.relname, x.suffix
+	LOOP
+		BEGIN
+			EXECUTE format('CREATE INDEX %I ON cipguard.%I (%s)', leaf.relname || '_' || leaf.suffix || '_idx', leaf.relname, leaf.columns);
+			made := made + 1;
+		EXCEPTION WHEN lock_not_available THEN
+			RAISE DEBUG 'table "%" is in use', leaf.relname;
+		END;
+	END LOOP;
+	RETURN made;
+END
+$$;
+REVOKE ALL ON FUNCTION cipguard.index_closed_months() FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.index_closed_months() IS
+	'indexes months of the audit log that are over; how many indexes it made';
+
 CREATE FUNCTION cipguard.audit_image(relid oid, image bytea) RETURNS jsonb
 	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'cipguard_audit_image';
@@ -222,6 +310,15 @@ REVOKE ALL ON FUNCTION cipguard.audit_columns(oid, bytea, smallint[])
 COMMENT ON FUNCTION cipguard.audit_columns(oid, bytea, smallint[]) IS
 	'names of the columns that an audit event changed';
 
+-- A note is \x02, what happened, \x00 and details, in the encoding of the
+-- database.
+CREATE FUNCTION cipguard.audit_note(image bytea, part integer) RETURNS text
+	LANGUAGE C STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'cipguard_audit_note';
+REVOKE ALL ON FUNCTION cipguard.audit_note(bytea, integer) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_note(bytea, integer) IS
+	'part of a note in the audit log: 1 what happened, 2 details';
+
 CREATE FUNCTION cipguard.subject_tag(subject text) RETURNS bigint
 	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'cipguard_subject_tag';
@@ -236,11 +333,12 @@ CREATE VIEW cipguard.audit_log AS
 			WHEN e.kind OPERATOR(pg_catalog.=) 'U' THEN 'UPDATE'
 			WHEN e.kind OPERATOR(pg_catalog.=) 'D' THEN 'DELETE'
 			WHEN e.kind OPERATOR(pg_catalog.=) 'T' THEN 'TRUNCATE'
-			WHEN pg_catalog.substr(e.new, 1, 1) OPERATOR(pg_catalog.=) '\x02'
-				THEN pg_catalog.upper(pg_catalog.convert_from(
-					pg_catalog.substr(e.new, 2),
-					pg_catalog.getdatabaseencoding()))
-			ELSE e.kind::text
+			WHEN e.kind OPERATOR(pg_catalog.=) 'G'
+				THEN pg_catalog.upper(cipguard.audit_note(e.new, 1))
+			WHEN e.kind OPERATOR(pg_catalog.=) 'R' THEN 'DISCLOSURE'
+			WHEN e.kind OPERATOR(pg_catalog.=) 'X' THEN 'REFUSED'
+			WHEN e.kind OPERATOR(pg_catalog.=) 'L' THEN 'LOGIN'
+			ELSE 'EVENT'
 		END AS action,
 		e.relname AS relation,
 		s.auth_user AS login_role,
@@ -250,9 +348,13 @@ CREATE VIEW cipguard.audit_log AS
 		e.app_verified,
 		e.purpose,
 		e.subject,
-		cipguard.audit_columns(e.relid, e.old, e.cols) AS changed,
+		CASE WHEN e.kind OPERATOR(pg_catalog.=) 'U'
+			THEN cipguard.audit_columns(e.relid, e.old, e.cols) END AS changed,
 		cipguard.audit_image(e.relid, e.old) AS before,
-		cipguard.audit_image(e.relid, e.new) AS after,
+		CASE WHEN NOT e.spooled THEN cipguard.audit_image(e.relid, e.new) END AS after,
+		CASE WHEN e.kind OPERATOR(pg_catalog.=) 'G'
+			THEN cipguard.audit_note(e.new, 2) END AS detail,
+		e.kind OPERATOR(pg_catalog.<>) 'U' AND e.cols IS NOT NULL AS moved,
 		s.client_addr,
 		s.application_name,
 		e.session_id

@@ -43,10 +43,95 @@ GRANT SELECT ON TABLE cipguard.audit_log TO cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
 	cipguard.audit_image(oid, bytea),
 	cipguard.audit_columns(oid, bytea, smallint[]),
+	cipguard.audit_note(bytea, integer),
 	cipguard.subject_tag(text),
 	cipguard.journal()
 	TO cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.disclosures TO cipguard_auditor;
+
+-- Questions run with the rights of whoever asks.  In the tables of the log
+-- protected values are ciphertext.
+GRANT SELECT ON TABLE cipguard.audit_event, cipguard.audit_session, cipguard.audit_schema TO cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.note_question(text, oid),
+	cipguard.audit_key(bigint, smallint[], oid[], text[]),
+	cipguard.audit_match(bytea, bytea, bytea[]),
+	cipguard.audit_keyed(bytea, bytea, bytea[]),
+	cipguard.audit_schema_id(bytea),
+	cipguard.audit_sealed(bytea),
+	cipguard.audit_disclose(text, oid, smallint, text),
+	cipguard.audited_oids(oid, text),
+	cipguard.key_object(oid, text),
+	cipguard.audit_keys(oid[], jsonb),
+	cipguard.only_keys(jsonb, text[]),
+	cipguard.row_changes(oid, text, text, timestamptz, timestamptz),
+	cipguard.table_named(text),
+	cipguard.changes(text, text, timestamptz, timestamptz),
+	cipguard.ends_audit(bytea),
+	cipguard.audit_values(oid, bytea),
+	cipguard.present_row(oid, jsonb),
+	cipguard.row_at(oid, text, text, timestamptz),
+	cipguard.row_as_of(text, text, timestamptz),
+	cipguard.disclosed_to(text, timestamptz, timestamptz),
+	cipguard.who_saw(text, timestamptz, timestamptz),
+	cipguard.subject_receipt(text, timestamptz, timestamptz),
+	cipguard.activity_of(text, timestamptz, timestamptz),
+	cipguard.activity_summary(text, timestamptz, timestamptz)
+	TO cipguard_auditor;
+
+-- It asks whether the caller owns the table.
+GRANT EXECUTE ON FUNCTION cipguard.undo(bigint) TO PUBLIC;
+
+-- What the law says is no secret; officers add what binds the company.
+GRANT SELECT ON TABLE cipguard.regulation TO PUBLIC;
+GRANT INSERT (key, jurisdiction, law, article, topic, rule, keep, kinds, source, valid_from, valid_until) ON TABLE cipguard.regulation TO cipguard_officer;
+GRANT UPDATE (valid_until) ON TABLE cipguard.regulation TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.audit_floor() TO PUBLIC;
+
+GRANT SELECT ON TABLE cipguard.worker_status TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.audit_spool, cipguard.audit_query TO cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.ingest() TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.audit_record(bytea) TO cipguard_auditor;
+-- They ask whether the caller has the attribute REPLICATION.
+GRANT EXECUTE ON FUNCTION
+	cipguard.ingest_frames(uuid, oid, integer, integer, bytea, bigint, bytea, boolean),
+	cipguard.ingest_lost(uuid, integer[], bigint[])
+	TO PUBLIC;
+GRANT EXECUTE ON FUNCTION cipguard.worker_status_rows() TO cipguard_officer, cipguard_auditor;
+
+GRANT EXECUTE ON FUNCTION cipguard.seal(), cipguard.purge_audit(timestamptz, text) TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION
+	cipguard.audit_verify(bigint, bigint),
+	cipguard.audit_canonical(bigint),
+	cipguard.audit_block_leaves(bigint),
+	cipguard.audit_block_preimage(bigint)
+	TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.audit_block, cipguard.audit_policy, cipguard.audit_purge TO cipguard_officer, cipguard_auditor;
+
+GRANT SELECT ON TABLE cipguard.audit_anchor TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.seal_public_key(),
+	cipguard.audit_checkpoint(),
+	cipguard.check_anchor(text),
+	cipguard.audit_proof(bigint),
+	cipguard.audit_consistency(bigint, bigint)
+	TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.app_key TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.app_public_key(text),
+	cipguard.add_app_key(text, text),
+	cipguard.revoke_app_key(text)
+	TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.app_identity() TO PUBLIC;
+-- Says why it refuses an officer.
+GRANT EXECUTE ON FUNCTION cipguard.anchor(boolean) TO cipguard_officer;
+
+GRANT EXECUTE ON FUNCTION
+	cipguard.open_maintenance(text, integer, regclass),
+	cipguard.close_maintenance()
+	TO cipguard_officer;
+GRANT SELECT ON TABLE cipguard.maintenance_windows TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.policy_statement() TO cipguard_officer, cipguard_auditor;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.

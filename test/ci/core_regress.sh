@@ -73,7 +73,7 @@ accepted() { # RUN/SUITE/TEST
 			# Takes for granted that there is no partitioned table or index yet.
 			cat <<-'END'
 				> OID | audit_event
-				> OID | audit_event_[a-z]*_idx
+				> OID | audit_(change|record)_[a-z]*_idx
 			END
 			;;
 		created/regress/opr_sanity)

@@ -8,6 +8,10 @@ GRANT CREATE ON SCHEMA audit_test TO regress_cipguard_owner, regress_cipguard_cl
 SET search_path = audit_test, pg_temp;
 
 SELECT current_user AS super \gset
+-- Much below is refused without a window; what is recorded of it: guard.sql.
+SET ROLE cipguard_officer;
+SELECT cipguard.open_maintenance('tests of the log', 120) IS NOT NULL AS opened;
+RESET ROLE;
 
 -- Events since the last call.
 CREATE FUNCTION events(OUT action text, OUT relation text, OUT who text, OUT changed text, OUT before text, OUT after text)
@@ -20,6 +24,7 @@ BEGIN
 			regexp_replace(e.after::text, 'cip1:[\w-]+', '<armor>', 'g')
 		FROM cipguard.audit_log e
 		WHERE e.seq > coalesce(nullif(current_setting('audit_test.mark', true), ''), '0')::bigint
+			AND e.action <> ALL (ARRAY['DEFINITION', 'LABEL', 'PRIVILEGE', 'ROLE', 'SETTING', 'MAINTENANCE', 'DATA_KEY'])
 		ORDER BY e.seq;
 	PERFORM set_config('audit_test.mark', coalesce((SELECT max(seq) FROM cipguard.audit_event), 0)::text, false);
 END
@@ -35,7 +40,9 @@ CREATE TABLE client (
 	address text,
 	note text
 );
+RESET ROLE;
 SECURITY LABEL FOR cipguard ON COLUMN client.id IS 'subject';
+SET ROLE regress_cipguard_owner;
 SECURITY LABEL FOR cipguard ON COLUMN client.address IS 'address';
 SELECT cipguard.audit_table('client');
 SELECT cipguard.audit_table('client');
@@ -161,11 +168,13 @@ DROP TABLE ddl3;
 -- hostile images
 SELECT cipguard.audit_image(1, ''), cipguard.audit_image(1, '\x01'), cipguard.audit_image(1, '\x0200'), cipguard.audit_image(1, '\x010000000000000001');
 SELECT cipguard.audit_image(1, '\x01000000000000000100');
-SELECT cipguard.audit_image(1, '\x01000000000000000100010000ffff00');
-SELECT cipguard.audit_image(1, '\x0100000000000000010000ffffffff');
-SELECT cipguard.audit_image(1, '\x010000000000000001f001ffffffff');
-SELECT cipguard.audit_image(1, '\x01000000000000000100010000000161');
-SELECT cipguard.audit_image(1, '\x010000000000000001100100000001ff');
+SELECT cipguard.audit_image(1, '\x01000000000000000100010fff00');
+SELECT cipguard.audit_image(1, '\x0100000000000000010001fe0000ffff00');
+SELECT cipguard.audit_image(1, '\x0100000000000000010001fe0000');
+SELECT cipguard.audit_image(1, '\x0100000000000000010000ff');
+SELECT cipguard.audit_image(1, '\x010000000000000001f001ff');
+SELECT cipguard.audit_image(1, '\x01000000000000000100010161');
+SELECT cipguard.audit_image(1, '\x010000000000000001100101ff');
 SELECT count(*) FROM events();
 
 -- 5. Types
@@ -284,7 +293,8 @@ DROP TABLE late, empty;
 -- cursors, isolation levels, read-only transactions
 CREATE TABLE iso (id int PRIMARY KEY, v int);
 CREATE TEMP TABLE tmp (id int PRIMARY KEY);
-SELECT cipguard.audit_table('iso'), cipguard.audit_table('tmp');
+SELECT cipguard.audit_table('iso');
+SELECT cipguard.audit_table('tmp');
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 INSERT INTO iso VALUES (1, 1);
 COMMIT;
@@ -296,10 +306,6 @@ DECLARE c CURSOR FOR SELECT * FROM iso WHERE id = 2 FOR UPDATE;
 FETCH c;
 UPDATE iso SET v = 3 WHERE CURRENT OF c;
 COMMIT;
-INSERT INTO tmp VALUES (1);
-BEGIN READ ONLY;
-INSERT INTO tmp VALUES (2);
-ROLLBACK;
 SELECT action, relation, before, after FROM events();
 DROP TABLE iso, tmp;
 
@@ -327,10 +333,15 @@ UPDATE part_b SET plain = 'plain' WHERE id = 2;
 SECURITY LABEL FOR cipguard ON COLUMN part.plain IS 'name';
 UPDATE part_b SET plain = '王小明' WHERE id = 2;
 SELECT action, relation, before, after FROM events();
--- partitions made later lack the TRUNCATE trigger until audit_table runs again
+-- partitions made later are audited, too
 SELECT relation, rows, truncates FROM cipguard.audited_tables WHERE relation::text LIKE 'part%' ORDER BY relation::text COLLATE "C";
+CREATE TABLE part_d (id int NOT NULL, k text NOT NULL, plain text, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+CREATE TABLE part_d1 PARTITION OF part_d FOR VALUES IN ('d');
+ALTER TABLE part ATTACH PARTITION part_d FOR VALUES IN ('d', 'e');
+CREATE TABLE part_d2 PARTITION OF part_d FOR VALUES IN ('e');
 SELECT cipguard.audit_table('part');
 SELECT relation, rows, truncates FROM cipguard.audited_tables WHERE relation::text LIKE 'part%' ORDER BY relation::text COLLATE "C";
+SELECT action, relation FROM events();
 SELECT cipguard.unaudit_table('part_a');
 SELECT cipguard.unaudit_table('part');
 SELECT cipguard.unaudit_table('part');
@@ -347,8 +358,15 @@ SELECT cipguard.audit_table('top');
 INSERT INTO sub VALUES (1);
 UPDATE top SET id = 2;
 CREATE TABLE sub2 () INHERITS (top);
+CREATE TABLE subsub () INHERITS (sub2);
+CREATE TABLE late_sub (id int);
+INSERT INTO late_sub VALUES (0);
+ALTER TABLE late_sub INHERIT top;
 SELECT cipguard.audit_table('top');
 INSERT INTO sub2 VALUES (3);
+INSERT INTO subsub VALUES (4);
+UPDATE top SET id = 5 WHERE id = 0;
+TRUNCATE subsub;
 SELECT action, relation, before, after FROM events();
 DROP TABLE top CASCADE;
 SELECT count(*) FROM events();
@@ -392,7 +410,7 @@ LOCK TABLE cipguard.audit_event;
 ROLLBACK;
 DROP TABLE cipguard.audit_event;
 ALTER TABLE cipguard.audit_event DISABLE TRIGGER ALL;
-CREATE TABLE cipguard.audit_event_209901 (a int);
+CREATE TABLE cipguard.audit_change_209901 (a int);
 -- hijack by names: operators, casts and functions of our own in the path
 CREATE FUNCTION audit_test.evil(name, name) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'hijacked as %', current_user; END $$;
 CREATE OPERATOR audit_test.= (LEFTARG = name, RIGHTARG = name, FUNCTION = audit_test.evil);
@@ -447,9 +465,9 @@ SELECT replace(test.error_of(s), to_char(now() AT TIME ZONE 'UTC', 'YYYYMM'), 'Y
 	'DELETE FROM cipguard.audit_log',
 	'MERGE INTO cipguard.audit_session USING (SELECT 1) s ON true WHEN MATCHED THEN DELETE',
 	'SET session_replication_role = replica; DELETE FROM cipguard.audit_event',
-	format('DELETE FROM cipguard.audit_event_%s', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')),
-	format('TRUNCATE cipguard.audit_event_%s', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')),
-	format('UPDATE cipguard.audit_event_%s SET cmd = 1', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM'))
+	format('DELETE FROM cipguard.audit_change_%s', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')),
+	format('TRUNCATE cipguard.audit_change_%s', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM')),
+	format('UPDATE cipguard.audit_change_%s SET cmd = 1', to_char(now() AT TIME ZONE 'UTC', 'YYYYMM'))
 	]) s;
 COPY cipguard.audit_session FROM stdin;
 \.
@@ -475,14 +493,13 @@ DROP TABLE hand;
 CREATE TABLE broken (id int PRIMARY KEY, v text);
 SECURITY LABEL FOR cipguard ON COLUMN broken.v IS 'name';
 SELECT cipguard.audit_table('broken');
-BEGIN;
-SAVEPOINT s;
-ALTER TABLE cipguard.audit_session RENAME TO hidden;
+-- even what a window allows: the log could not tell of it
+SELECT regexp_replace(test.error_of(t), '_\d{6}_', '_YYYYMM_') FROM unnest(ARRAY[
+	'ALTER TABLE cipguard.audit_session RENAME TO hidden',
+	'CREATE INDEX odd ON cipguard.audit_change ((cmd + 1))']) t;
+SELECT replace(test.error_of('ALTER TABLE cipguard.audit_change DETACH PARTITION cipguard.audit_change_' || m), m, 'YYYYMM')
+	FROM to_char(now() AT TIME ZONE 'UTC', 'YYYYMM') m;
 INSERT INTO broken VALUES (1, NULL);
-ROLLBACK TO s;
-CREATE INDEX odd ON cipguard.audit_event ((cmd + 1));
-SELECT regexp_replace(test.error_of('INSERT INTO audit_test.broken VALUES (1, NULL)'), '_\d{6}_', '_YYYYMM_');
-ROLLBACK;
 SELECT count(*) FROM broken;
 SELECT action, relation FROM events();
 DROP TABLE broken;
@@ -513,13 +530,13 @@ SELECT count(*) >= 3 AS months,
 		bool_and(obj_description(c.oid, 'pg_class') IS NOT NULL) AS commented
 	FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 	JOIN pg_depend d ON d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
-	WHERE i.inhparent = 'cipguard.audit_event'::regclass;
+	WHERE i.inhparent IN ('cipguard.audit_change'::regclass, 'cipguard.audit_record'::regclass);
 -- a missing one is made by the writer, out of reach of the user's settings and of default privileges
 BEGIN;
 SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMM') AS this \gset
 ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO regress_cipguard_clerk;
-ALTER EXTENSION cipguard DROP TABLE cipguard.audit_event_:this;
-DROP TABLE cipguard.audit_event_:this;
+ALTER EXTENSION cipguard DROP TABLE cipguard.audit_change_:this;
+DROP TABLE cipguard.audit_change_:this;
 SET LOCAL timezone = 'Asia/Shanghai';
 SET LOCAL datestyle = 'German';
 SET LOCAL ROLE regress_cipguard_clerk;
@@ -528,14 +545,14 @@ SAVEPOINT s;
 INSERT INTO client (id) VALUES (101);
 ROLLBACK TO s;
 INSERT INTO client (id) VALUES (102);
-SELECT has_table_privilege('cipguard.audit_event_' || :'this', 'SELECT');
+SELECT has_table_privilege('cipguard.audit_change_' || :'this', 'SELECT');
 RESET ROLE;
 SELECT after FROM events();
 ROLLBACK;
 -- an event trigger that writes to an audited table does not get in the way
 BEGIN;
-ALTER EXTENSION cipguard DROP TABLE cipguard.audit_event_:this;
-DROP TABLE cipguard.audit_event_:this;
+ALTER EXTENSION cipguard DROP TABLE cipguard.audit_change_:this;
+DROP TABLE cipguard.audit_change_:this;
 CREATE FUNCTION ddl_writes() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
 	UPDATE audit_test.client SET note = 'ddl';
@@ -547,33 +564,30 @@ SELECT action, after FROM events();
 ROLLBACK;
 -- one that a rollback to a savepoint takes away
 BEGIN;
-ALTER EXTENSION cipguard DROP TABLE cipguard.audit_event_:this;
-DROP TABLE cipguard.audit_event_:this;
+ALTER EXTENSION cipguard DROP TABLE cipguard.audit_change_:this;
+DROP TABLE cipguard.audit_change_:this;
 SAVEPOINT u;
 INSERT INTO client (id) VALUES (103), (104);
 ROLLBACK TO u;
 INSERT INTO client (id) VALUES (105);
 SELECT after FROM events();
 -- an index made meanwhile gets its entries
-CREATE UNIQUE INDEX extra ON cipguard.audit_event_:this (seq);
+CREATE UNIQUE INDEX extra ON cipguard.audit_change_:this (seq);
 INSERT INTO client (id) VALUES (106);
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_bitmapscan = off;
-SELECT count(*) FROM cipguard.audit_event_:this WHERE seq >= (SELECT max(seq) FROM cipguard.audit_event);
+SELECT count(*) FROM cipguard.audit_change_:this WHERE seq >= (SELECT max(seq) FROM cipguard.audit_event);
 SELECT after FROM events();
 ROLLBACK;
 INSERT INTO client (id) VALUES (107);
 SELECT after FROM events();
--- a table of that name that is no partition gets nothing
-BEGIN;
-ALTER TABLE cipguard.audit_event DETACH PARTITION cipguard.audit_event_:this;
-SELECT replace(test.error_of('INSERT INTO audit_test.client (id) VALUES (108)'), :'this', 'YYYYMM');
-ROLLBACK;
-
 -- 15. Nobody writes without us: the extension stays while tables are audited
 \set VERBOSITY terse
 DROP EXTENSION cipguard;
 
 RESET search_path;
 DROP SCHEMA audit_test CASCADE;
+SET ROLE cipguard_officer;
+SELECT cipguard.close_maintenance();
+RESET ROLE;
 DROP ROLE regress_cipguard_owner, regress_cipguard_clerk, regress_cipguard_auditor;

@@ -20,7 +20,9 @@ $$;
 -- A table with a label and a primary key: nothing, whoever asks.
 SET ROLE regress_cipguard_reader;
 CREATE TABLE regress_lint.client (id int PRIMARY KEY, contact varchar(20), phone2 text);
+RESET ROLE;
 SECURITY LABEL FOR cipguard ON COLUMN regress_lint.client.id IS 'subject';
+SET ROLE regress_cipguard_reader;
 SECURITY LABEL FOR cipguard ON COLUMN regress_lint.client.contact IS 'mobile';
 SELECT test.error_of('SELECT * FROM cipguard.lint_exposure()');
 SELECT test.error_of('SELECT * FROM cipguard.readers');
@@ -114,7 +116,13 @@ CREATE TRIGGER t_clerk BEFORE UPDATE ON regress_lint.client FOR EACH ROW EXECUTE
 CREATE TRIGGER t_super BEFORE UPDATE ON regress_lint.client FOR EACH ROW EXECUTE FUNCTION regress_lint.t_super();
 SELECT cipguard.audit_table('regress_lint.client');
 SELECT * FROM regress_lint.findings('regress_lint');
+SET ROLE cipguard_officer;
+SELECT cipguard.open_maintenance('end of a test') IS NOT NULL AS opened;
+RESET ROLE;
 SELECT cipguard.unaudit_table('regress_lint.client');
+SET ROLE cipguard_officer;
+SELECT cipguard.close_maintenance();
+RESET ROLE;
 DROP FUNCTION regress_lint.t_super, regress_lint.t_clerk, regress_lint.t_reader, regress_lint.t_reads, regress_lint.t_definer CASCADE;
 
 -- Rules, policies.

@@ -29,7 +29,9 @@ CREATE TABLE client (
 CREATE TABLE other (id int, mobile cipguard.enc_text('mobile'));
 SECURITY LABEL FOR cipguard ON COLUMN client.contact IS 'name';
 SECURITY LABEL FOR cipguard ON COLUMN client.born IS 'birth_date';
+RESET ROLE;
 SECURITY LABEL FOR cipguard ON COLUMN client.id IS 'subject';
+SET ROLE regress_cipguard_owner;
 INSERT INTO client VALUES
 	(1, '张三', '13800138000', '李四', '1990-03-07', '{13800138001,13800138002}', 'first'),
 	(2, NULL, NULL, NULL, NULL, NULL, NULL),

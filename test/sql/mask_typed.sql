@@ -254,5 +254,5 @@ RESET search_path;
 DROP SCHEMA regress_typed CASCADE;
 DELETE FROM cipguard.access_grant WHERE grantee::text LIKE 'regress%';
 DELETE FROM cipguard.category WHERE name LIKE 'regress%';
-DELETE FROM cipguard.data_key k WHERE NOT EXISTS (SELECT FROM cipguard.category c WHERE k.owner = c.id OR k.owner = cipguard.category_id(c.token_domain)) AND k.owner <> cipguard.category_id('cipguard.subject');
+DELETE FROM cipguard.data_key k WHERE NOT EXISTS (SELECT FROM cipguard.category c WHERE k.owner = c.id OR k.owner = cipguard.category_id(c.token_domain)) AND k.owner NOT IN (cipguard.category_id('cipguard.subject'), cipguard.category_id('cipguard.journal')) AND k.kind <> 's';
 DROP ROLE regress_cipguard_officer, regress_cipguard_searcher, regress_cipguard_clerk;

@@ -15,7 +15,9 @@ ALTER TABLE two ATTACH PARTITION two2 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 CREATE TABLE rest PARTITION OF root DEFAULT;
 SECURITY LABEL FOR cipguard ON COLUMN root.tel IS 'mobile';
 SECURITY LABEL FOR cipguard ON COLUMN root.born IS 'birth_date';
+RESET ROLE;
 SECURITY LABEL FOR cipguard ON COLUMN root.id IS 'subject';
+SET ROLE regress_cipguard_owner;
 CREATE INDEX ON root (tel);
 GRANT ALL ON root, one, two, two1, two2, rest TO PUBLIC;
 -- Inheritance: a label on the parent, on the child, on both, and two parents.

@@ -87,7 +87,7 @@ for my $round (1 .. 3)
 	is($node->safe_psql('postgres', q{
 		SELECT count(*) FROM (SELECT bt_index_check(indexrelid, true) FROM pg_index JOIN pg_class c ON c.oid = indexrelid
 			JOIN pg_am a ON a.oid = c.relam
-			WHERE indrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'cipguard.audit_event'::regclass) AND amname = 'btree') x
+			WHERE indrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent IN ('cipguard.audit_change'::regclass, 'cipguard.audit_record'::regclass)) AND amname = 'btree') x
 		HAVING count(*) = 0
 	}), '', "round $round: indexes fit their tables");
 	is($node->safe_psql('postgres', q{

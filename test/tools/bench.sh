@@ -14,6 +14,10 @@ export CIPGUARD_BENCH_LIBPQ
 build || { cat "$work/build.log" >&2; die 'build failed'; }
 start_server bare 'fsync = on' "shared_buffers = '256MB'" "max_wal_size = '4GB'"
 export CIPGUARD_BENCH_BARE_PORT=$PGPORT
+if [ -e "$("$PG_CONFIG" --pkglibdir)/pgaudit.so" ]; then
+	start_server pgaudit "shared_preload_libraries = 'pgaudit'" 'fsync = on' "shared_buffers = '256MB'" "max_wal_size = '4GB'"
+	export CIPGUARD_BENCH_PGAUDIT_PORT=$PGPORT
+fi
 start_server bench "shared_preload_libraries = 'cipguard'" 'fsync = on' "shared_buffers = '256MB'" \
 	"max_wal_size = '4GB'"
 mkdir -p "$work/logs"
@@ -23,4 +27,5 @@ bash test/bench/run.sh || rc=$?
 [ "$rc" = 0 ] || cp "$work/bench.log" "$work/logs/server.log"
 stop_server bench
 stop_server bare
+[ -z "${CIPGUARD_BENCH_PGAUDIT_PORT:-}" ] || stop_server pgaudit
 exit "$rc"

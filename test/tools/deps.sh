@@ -117,7 +117,9 @@ if [ -e "$pgxs" ]; then
 	bindir=$("$pg_config" --bindir)
 	sharedir=$("$pg_config" --sharedir)
 fi
-need "postgresql-server-dev-$version" test -e "$pgxs"
+# Debian's client has the makefiles, but not the headers, of the server.
+headers=$("$pg_config" --includedir-server 2> /dev/null || true)
+need "postgresql-server-dev-$version" test -e "$pgxs" -a -e "$headers/postgres.h"
 need "postgresql-$version" test -x "$bindir/postgres" -a -e "$sharedir/extension/pgcrypto.control"
 need "postgresql-client-$version" test -x "$bindir/psql"
 need gcc command -v gcc

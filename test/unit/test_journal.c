@@ -16,6 +16,11 @@ main(void)
 	static const int64_t values[] = {INT64_MIN, -300, -1, 0, 1, 127, 128, 1000000, INT64_MAX};
 	const size_t n = sizeof(values) / sizeof(values[0]);
 	uint8_t		columns[64];
+	uint8_t		node[CG_FRAME_NODE_LEN];
+	uint8_t		previous[CG_SHA256_LEN];
+	uint8_t		mac[CG_SHA256_LEN];
+	uint8_t		other[CG_SHA256_LEN];
+	CgHmac	   *hmac = cg_hmac_new((const uint8_t *) "key", 3);
 	CgFrame		frame;
 	CgFrame		back;
 	CgFrameText name;
@@ -31,10 +36,20 @@ main(void)
 
 	memset(&frame, 0, sizeof(frame));
 	begun = cg_frame_begin(&frame, 0, out, sizeof(out));
-	ok(begun == CG_FRAME_MIN, "the smallest frame has %d bytes", CG_FRAME_MIN);
+	ok(begun + CG_SHA256_LEN == CG_FRAME_MIN, "the smallest frame has %d bytes", CG_FRAME_MIN);
 	ok(cg_frame_begin(&frame, 1, out, CG_FRAME_MIN) == 0, "no byte more fits into a buffer of that size");
 
+	memset(node, 0xaa, sizeof(node));
+	memset(previous, 0xbb, sizeof(previous));
 	frame.ts = -5;
+	frame.node = node;
+	frame.writer = 4712;
+	frame.started = -6;
+	frame.number = UINT64_MAX - 1;
+	frame.previous = previous;
+	frame.statement = 1;
+	frame.query = UINT64_MAX - 2;
+	frame.key_version = 0xfffe;
 	frame.database = 0xfffffff0;
 	frame.session = INT64_MAX;
 	frame.pid = 4711;
@@ -56,12 +71,16 @@ main(void)
 	begun = cg_frame_begin(&frame, 3, out, sizeof(out));
 	memcpy(out + begun, "xyz", 3);
 	len = cg_frame_end(out, begun, 3);
-	ok(len == begun + 3 && cg_frame_length(out) == len, "a frame knows its length");
+	ok(len == begun + 3 + CG_SHA256_LEN && cg_frame_length(out) == len, "a frame knows its length");
 	ok(cg_frame_decode(out, len, &back) == CG_OK, "and can be taken apart");
 	ok(back.ts == frame.ts && back.database == frame.database && back.session == frame.session &&
 	   back.pid == frame.pid && back.user == frame.user && back.login == frame.login &&
 	   back.relation == frame.relation && back.flags == frame.flags && back.values == frame.values,
 	   "numbers are what they were");
+	ok(back.writer == frame.writer && back.started == frame.started && back.number == frame.number &&
+	   back.statement == frame.statement && back.query == frame.query && back.key_version == frame.key_version,
+	   "those of the chain, too");
+	ok(memcmp(back.node, node, sizeof(node)) == 0 && memcmp(back.previous, previous, sizeof(previous)) == 0, "and what it names");
 	for (i = 0; i < CG_FRAME_TEXTS; i++)
 		same = same && back.text[i].len == i && memcmp(back.text[i].s, "abcdefgh", i) == 0;
 	ok(same, "texts, too");
@@ -74,7 +93,24 @@ main(void)
 	for (i = 0, same = true; i < len; i++)
 		same = same && cg_frame_decode(out, i, &back) == CG_E_FORMAT;
 	ok(same, "no part of a frame is one");
-	out[3] = 2;
+
+	ok(cg_frame_mac(hmac, out, len, mac) == CG_OK, "a frame has a MAC");
+	cg_put_u32(out + CG_FRAME_CRC_START - 4, 4711);
+	memcpy(out + len - CG_SHA256_LEN, mac, CG_SHA256_LEN);
+	ok(cg_frame_mac(hmac, out, len, other) == CG_OK && memcmp(mac, other, sizeof(mac)) == 0,
+	   "that is the same when CRC and MAC are set");
+	for (i = 0, same = false; i < len - CG_SHA256_LEN; i++)
+	{
+		out[i] ^= 1;
+		if (i < CG_FRAME_CRC_START - 4 || i >= CG_FRAME_CRC_START)
+			same = same || cg_frame_mac(hmac, out, len, other) != CG_OK || memcmp(mac, other, sizeof(mac)) == 0;
+		out[i] ^= 1;
+	}
+	ok(!same, "and another one when any other byte is");
+	ok(cg_frame_decode(out, len, &back) == CG_OK && back.mac == out + len - CG_SHA256_LEN, "decoding finds it");
+	cg_hmac_free(hmac);
+
+	out[3] = 1;
 	ok(cg_frame_length(out) == 0, "nor is one of another version");
 	memcpy(out, CG_FRAME_MAGIC, 4);
 	cg_put_u32(out + 4, CG_FRAME_MAX + 1);

@@ -1,0 +1,676 @@
+/*
+ * seal_verify.c
+ *		Checking the audit log against its blocks: cipguard.audit_verify().
+ *
+ * Every page of the log is read once, wherever a row claims to belong: a row
+ * that was put at the end of another month with an old transaction number
+ * must be found, too.  Rows are gathered by block, and a block is done when
+ * it has as many events as it should and they give its root.  Blocks are
+ * worked off in windows: before a window is checked, each table is read up to
+ * the last page that had events of it when it was closed.  So only the rows of
+ * a window are in memory, as long as the tables are as they were; after VACUUM
+ * FULL more of them are, and nothing else changes.
+ *
+ * A block that does not come out right waits until all has been read, since
+ * the row that it lacks can be anywhere.  Then its fingerprints
+ * (seal_print.h) name the events.
+ *
+ * Runs on a standby, too.  The lock of the sealer is held only while tables
+ * are opened and the snapshot is taken.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+
+#include "acting.h"
+#include "audit_store.h"
+#include "catalog.h"
+#include "cipguard.h"
+#include "seal_check.h"
+#include "seal_print.h"
+
+#define WINDOW_EVENTS		200000
+#define FETCHED_BLOCKS		1000
+#define COLUMNS_BEFORE		11	/* those of CG_BLOCK_COLUMNS */
+
+static void open_log(CgCheck *check);
+static void read_blocks(CgCheck *check, int64 from, int64 to);
+static void add_block(CgCheck *check, const CgBlock *block,
+					  const CgSnapshot *snapshot, bool ambiguous);
+static void widen_window(CgCheck *check, HeapTuple row, TupleDesc desc);
+static void read_purged(CgCheck *check);
+static CgCheckBlock *block_numbered(CgCheck *check, int64 number);
+static void read_rows(CgCheck *check);
+static void visit_row(void *arg, CgLogTable *table, HeapTuple tuple);
+static void bad_page(void *arg, CgLogTable *table, BlockNumber page,
+					 const char *message);
+static bool comes_out_right(CgCheckBlock *block);
+static void finish_block(CgCheckBlock *block);
+static void name_events(CgCheck *check, CgCheckBlock *block);
+static int	compare_leaves(const void *a, const void *b);
+static int	compare_prints(const void *a, const void *b);
+
+/* audit_verify(from_block bigint, to_block bigint) RETURNS TABLE (...) */
+PG_FUNCTION_INFO_V1(cipguard_audit_verify);
+Datum
+cipguard_audit_verify(PG_FUNCTION_ARGS)
+{
+	int64		from = PG_ARGISNULL(0) ? 1 : Max(PG_GETARG_INT64(0), 1);
+	int64		to = PG_ARGISNULL(1) ? PG_INT64_MAX : PG_GETARG_INT64(1);
+	CgCheck		check;
+
+	InitMaterializedSRF(fcinfo, 0);
+	memset(&check, 0, sizeof(check));
+	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	check.whole = PG_ARGISNULL(1);
+	(void) cg_check_log(&check, from, to);
+	cg_check_summary(&check);
+	return (Datum) 0;
+}
+
+bool
+cg_check_log(CgCheck *check, int64 from, int64 to)
+{
+	MemoryContext context = CurrentMemoryContext;
+	CgActing	acting;
+	int			i;
+
+	cg_act_begin(&acting, cg_audit_owner());
+
+	/* What is returned must outlive SPI. */
+	MemoryContextSwitchTo(context);
+	open_log(check);
+	read_blocks(check, from, to);
+	read_purged(check);
+	read_rows(check);
+	for (i = 0; i < check->nblocks; i++)
+		if (!check->blocks[i].done)
+			name_events(check, &check->blocks[i]);
+
+	for (i = 0; i < check->ntables; i++)
+		table_close(check->tables[i]->rel, AccessShareLock);
+	PopActiveSnapshot();
+	cg_act_end(&acting);
+	return check->errors == 0;
+}
+
+/*
+ * Open all tables, as of one moment: neither can a block be closed meanwhile
+ * nor a month be purged.
+ */
+static void
+open_log(CgCheck *check)
+{
+	Oid			lock = get_relname_relid("audit_block", cg_schema_oid());
+	List	   *tables;
+	ListCell   *lc;
+
+	if (!RecoveryInProgress())
+		cg_seal_lock();
+	PushActiveSnapshot(GetLatestSnapshot());
+	check->snapshot = GetActiveSnapshot();
+	check->next_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+	cg_log_id(&check->log_id);
+	tables = cg_log_open(&check->log_id);
+	if (!RecoveryInProgress())
+		UnlockRelationOid(lock, ShareUpdateExclusiveLock);
+
+	check->tables = palloc(list_length(tables) * sizeof(CgLogTable *));
+	check->positions = palloc0(list_length(tables) * sizeof(BlockNumber));
+	foreach(lc, tables)
+	{
+		CgLogTable *table = lfirst(lc);
+
+		table->coder.tolerant = true;
+		check->tables[check->ntables++] = table;
+	}
+}
+
+/* ---------- blocks ---------- */
+
+static void
+read_blocks(CgCheck *check, int64 from, int64 to)
+{
+	Oid			types[2] = {INT8OID, INT8OID};
+	Datum		args[2];
+	Portal		portal;
+	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext,
+												"cipguard audit blocks",
+												ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context = CurrentMemoryContext;
+	CgBlock		before;
+	bool		has_before = false;
+	int64		expected = from;
+
+	/* The block before the first limits what belongs to it. */
+	args[0] = Int64GetDatum(from - 1);
+	args[1] = Int64GetDatum(to);
+	portal = SPI_cursor_open_with_args(NULL, "SELECT " CG_BLOCK_COLUMNS
+									   ", tables, files, last_pages"
+									   " FROM cipguard.audit_block"
+									   " WHERE block OPERATOR(pg_catalog.>=) $1"
+									   " AND block OPERATOR(pg_catalog.<=) $2"
+									   " ORDER BY block",
+									   2, types, args, NULL, true, 0);
+	for (;;)
+	{
+		uint64		i;
+
+		SPI_cursor_fetch(portal, true, FETCHED_BLOCKS);
+		if (SPI_processed == 0)
+			break;
+		for (i = 0; i < SPI_processed; i++)
+		{
+			SPITupleTable *rows = SPI_tuptable;
+			uint64		n = SPI_processed;
+			HeapTuple	row = rows->vals[i];
+			CgBlock		block;
+			CgSnapshot	snapshot;
+			bool		good;
+			bool		gap;
+
+			MemoryContextSwitchTo(batch);
+			good = cg_block_from_row(row, rows->tupdesc, &block);
+			MemoryContextSwitchTo(context);
+			cg_snapshot_parse(&snapshot, block.snapshot);
+			if (block.block < from)
+			{
+				if (block.block == from - 1 && from > 1)
+				{
+					check->has_lower = true;
+					check->lower = snapshot;
+					before = block;
+					has_before = true;
+				}
+				else
+					cg_check_error(check, block.block, -1, "block inserted",
+								   "the first block is 1");
+				continue;
+			}
+			gap = block.block != expected;
+			if (gap && block.block - expected > 1)
+				cg_check_error(check, expected, -1, "block missing",
+							   "and all up to " INT64_FORMAT,
+							   block.block - 1);
+			else if (gap)
+				cg_check_error(check, expected, -1, "block missing",
+							   "there are later ones");
+			MemoryContextSwitchTo(batch);
+			cg_check_link(check, &block, has_before && !gap ? &before : NULL,
+						  good);
+			MemoryContextSwitchTo(context);
+			add_block(check, &block, &snapshot,
+					  gap || (block.block > 1 && !has_before));
+			widen_window(check, row, rows->tupdesc);
+			before = block;
+			has_before = true;
+			expected = block.block + 1;
+
+			/* Looking for texts of policies has replaced them. */
+			SPI_tuptable = rows;
+			SPI_processed = n;
+		}
+		SPI_freetuptable(SPI_tuptable);
+		if (has_before)
+			before.snapshot = pstrdup(before.snapshot);
+		MemoryContextReset(batch);
+	}
+	SPI_cursor_close(portal);
+}
+
+static void
+add_block(CgCheck *check, const CgBlock *block, const CgSnapshot *snapshot,
+		  bool ambiguous)
+{
+	CgCheckBlock *added;
+
+	if (check->nblocks == check->room)
+	{
+		check->room = Max(check->room * 2, 1024);
+		if (check->blocks == NULL)
+			check->blocks = palloc(check->room * sizeof(CgCheckBlock));
+		else
+			check->blocks = repalloc_huge(check->blocks, check->room *
+										  sizeof(CgCheckBlock));
+	}
+	added = &check->blocks[check->nblocks++];
+	memset(added, 0, sizeof(*added));
+	added->number = block->block;
+	added->events = added->expected = block->events;
+	added->ambiguous = ambiguous;
+	added->snapshot = *snapshot;
+	memcpy(added->root, block->root, CG_SHA256_LEN);
+}
+
+/* Let the window of the last block reach as far as its rows do. */
+static void
+widen_window(CgCheck *check, HeapTuple row, TupleDesc desc)
+{
+	CgCheckWindow *window;
+	int64		events = 0;
+	Datum	   *columns[3];
+	int			counts[3];
+	int			i;
+	int			k;
+
+	if (check->nwindows > 0)
+	{
+		int			first = check->nwindows > 1 ?
+			check->windows[check->nwindows - 2].end : 0;
+
+		for (i = first; i < check->nblocks - 1 && events < WINDOW_EVENTS; i++)
+			events += check->blocks[i].events;
+	}
+	if (check->nwindows == 0 || events >= WINDOW_EVENTS)
+	{
+		if (check->nwindows == check->windows_room)
+		{
+			check->windows_room = Max(check->windows_room * 2, 64);
+			if (check->windows == NULL)
+				check->windows = palloc(check->windows_room *
+										sizeof(CgCheckWindow));
+			else
+				check->windows = repalloc(check->windows,
+										  check->windows_room *
+										  sizeof(CgCheckWindow));
+		}
+		window = &check->windows[check->nwindows++];
+		window->last = palloc0(check->ntables * sizeof(BlockNumber));
+	}
+	window = &check->windows[check->nwindows - 1];
+	window->end = check->nblocks;
+
+	for (k = 0; k < 3; k++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(row, desc, COLUMNS_BEFORE + k + 1,
+										  &isnull);
+
+		deconstruct_array(DatumGetArrayTypeP(value),
+						  k < 2 ? OIDOID : INT8OID,
+						  k < 2 ? sizeof(Oid) : sizeof(int64),
+						  k < 2 ? true : FLOAT8PASSBYVAL,
+						  k < 2 ? TYPALIGN_INT : TYPALIGN_DOUBLE,
+						  &columns[k], NULL, &counts[k]);
+	}
+	for (i = 0; i < Min(counts[0], Min(counts[1], counts[2])); i++)
+		for (k = 0; k < check->ntables; k++)
+		{
+			CgLogTable *table = check->tables[k];
+			int64		page = DatumGetInt64(columns[2][i]) + 1;
+
+			if (DatumGetObjectId(columns[0][i]) ==
+				RelationGetRelid(table->rel) &&
+				DatumGetObjectId(columns[1][i]) ==
+				table->rel->rd_rel->relfilenode)
+				window->last[k] = Max(window->last[k],
+									  Min(page, table->nblocks));
+		}
+	for (k = 0; k < 3; k++)
+		pfree(columns[k]);
+}
+
+/* What was purged need not be there. */
+static void
+read_purged(CgCheck *check)
+{
+	uint64		i;
+
+	if (SPI_execute("SELECT leaf, events, ts::text, cur_role, reason, blocks"
+					" FROM cipguard.audit_purge ORDER BY xid, seq", true, 0) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not read what was purged");
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		Datum	   *ranges;
+		char	   *reason = SPI_getvalue(row, desc, 5);
+		int			n;
+		int			k;
+
+		cg_check_note(check, -1, "purged", "%s with %s events, %s by %s%s%s",
+					  SPI_getvalue(row, desc, 1), SPI_getvalue(row, desc, 2),
+					  SPI_getvalue(row, desc, 3), SPI_getvalue(row, desc, 4),
+					  reason ? ": " : "", reason ? reason : "");
+		deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, 6,
+														   &isnull)),
+						  INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+						  TYPALIGN_DOUBLE, &ranges, NULL, &n);
+		for (k = 0; k + 1 < n; k += 2)
+		{
+			int64		number = DatumGetInt64(ranges[k]);
+
+			for (; number <= DatumGetInt64(ranges[k + 1]); number++)
+			{
+				CgCheckBlock *block = block_numbered(check, number);
+
+				if (block != NULL)
+					block->expected = 0;
+			}
+		}
+	}
+	SPI_freetuptable(SPI_tuptable);
+
+	if (SPI_execute("SELECT block, pg_catalog.sum(1::bigint"
+					" OPERATOR(pg_catalog.<<) level)::bigint"
+					" FROM cipguard.audit_kept_node GROUP BY block", true,
+					0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the nodes of purged events");
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		int64		number = DatumGetInt64(SPI_getbinval(row, desc, 1,
+														 &isnull));
+		CgCheckBlock *block = block_numbered(check, number);
+
+		if (block != NULL)
+			block->expected = block->events -
+				DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static CgCheckBlock *
+block_numbered(CgCheck *check, int64 number)
+{
+	int			first = 0;
+	int			end = check->nblocks;
+
+	while (first < end)
+	{
+		int			middle = first + (end - first) / 2;
+
+		if (check->blocks[middle].number == number)
+			return &check->blocks[middle];
+		if (check->blocks[middle].number < number)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return NULL;
+}
+
+/* ---------- rows ---------- */
+
+static void
+read_rows(CgCheck *check)
+{
+	int			block = 0;
+	int			w;
+	int			k;
+
+	for (w = 0; w <= check->nwindows; w++)
+	{
+		for (k = 0; k < check->ntables; k++)
+		{
+			CgLogTable *table = check->tables[k];
+			BlockNumber end = w < check->nwindows ?
+				check->windows[w].last[k] : table->nblocks;
+
+			if (end <= check->positions[k])
+				continue;
+			cg_log_scan(table, check->snapshot, check->positions[k], end,
+						visit_row, bad_page, check);
+			check->positions[k] = end;
+		}
+		for (; w < check->nwindows && block < check->windows[w].end; block++)
+			if (comes_out_right(&check->blocks[block]))
+				finish_block(&check->blocks[block]);
+	}
+	for (block = 0; block < check->nblocks; block++)
+		if (!check->blocks[block].done &&
+			comes_out_right(&check->blocks[block]))
+			finish_block(&check->blocks[block]);
+}
+
+static void
+visit_row(void *arg, CgLogTable *table, HeapTuple tuple)
+{
+	CgCheck    *check = arg;
+	CgCheckBlock *block;
+	CgLeaf		leaf;
+	int			i;
+
+	if (!cg_leaf_position(&table->coder, tuple, &leaf))
+	{
+		cg_check_error(check, -1, -1, "unreadable",
+					   "row %u on page %u of %s is malformed",
+					   ItemPointerGetOffsetNumber(&tuple->t_self),
+					   ItemPointerGetBlockNumber(&tuple->t_self),
+					   RelationGetRelationName(table->rel));
+		return;
+	}
+	if (check->has_lower && cg_snapshot_shows(&check->lower, leaf.xid))
+		return;
+	i = cg_check_find(check, leaf.xid);
+	if (i == check->nblocks)
+	{
+		if (leaf.xid >= check->next_xid)
+			cg_check_error(check, -1, leaf.seq, "event inserted",
+						   "transaction " UINT64_FORMAT " is yet to come",
+						   leaf.xid);
+		else if (check->whole)
+			check->unsealed++;
+		return;
+	}
+	block = &check->blocks[i];
+	check->events++;
+	if (block->done)
+	{
+		cg_check_error(check, block->number, leaf.seq, "event inserted",
+					   "in %s, after the block was closed",
+					   RelationGetRelationName(table->rel));
+		return;
+	}
+	if (!cg_leaf_hash(&table->coder, tuple, leaf.hash))
+		memset(leaf.hash, 0, CG_SHA256_LEN);
+	cg_leaf_push(&block->leaves, &block->n, &block->room, &leaf);
+}
+
+static void
+bad_page(void *arg, CgLogTable *table, BlockNumber page, const char *message)
+{
+	cg_check_error(arg, -1, -1, "unreadable", "page %u of %s: %s", page,
+				   RelationGetRelationName(table->rel), message);
+}
+
+/* A later block shows whatever an earlier one does. */
+int
+cg_check_find(CgCheck *check, uint64 xid)
+{
+	int			first = 0;
+	int			end = check->nblocks;
+	int			near = check->found;
+
+	if (xid == check->found_xid)
+		return check->found;
+
+	/* Most rows belong to the block of the row before. */
+	if (near < end && cg_snapshot_shows(&check->blocks[near].snapshot, xid))
+	{
+		if (near == 0 ||
+			!cg_snapshot_shows(&check->blocks[near - 1].snapshot, xid))
+			first = near;
+		end = near;
+	}
+	else if (near < end)
+		first = near + 1;
+	while (first < end)
+	{
+		int			middle = first + (end - first) / 2;
+
+		if (cg_snapshot_shows(&check->blocks[middle].snapshot, xid))
+			end = middle;
+		else
+			first = middle + 1;
+	}
+	check->found_xid = xid;
+	check->found = first;
+	return first;
+}
+
+/* Sorts the rows of a block. */
+static bool
+comes_out_right(CgCheckBlock *block)
+{
+	uint8		root[CG_SHA256_LEN];
+	CgStatus	status = CG_OK;
+	int64		i;
+
+	if (block->ambiguous || block->n != block->expected)
+		return false;
+	if (block->expected == 0 && block->events > 0)
+		return true;
+	if (block->n > 1)
+		qsort(block->leaves, block->n, sizeof(CgLeaf), cg_leaf_compare);
+	if (block->expected < block->events)
+	{
+		CgTree		tree;
+
+		cg_tree_of(block->number, block->events, block->leaves, block->n,
+				   &tree);
+		status = cg_merkle_fetch_root(cg_tree_fetch, &tree,
+									  (uint64) block->events, root);
+	}
+	else
+	{
+		CgMerkle	tree;
+
+		cg_merkle_init(&tree);
+		for (i = 0; i < block->n && status == CG_OK; i++)
+			status = cg_merkle_add(&tree, block->leaves[i].hash);
+		if (status == CG_OK)
+			status = cg_merkle_root(&tree, root);
+	}
+	return status == CG_OK && memcmp(root, block->root, CG_SHA256_LEN) == 0;
+}
+
+static void
+finish_block(CgCheckBlock *block)
+{
+	block->done = true;
+	if (block->leaves != NULL)
+		pfree(block->leaves);
+	block->leaves = NULL;
+	block->room = 0;
+}
+
+/* ---------- what is wrong ---------- */
+
+static void
+name_events(CgCheck *check, CgCheckBlock *block)
+{
+	CgPrint    *prints = NULL;
+	int64		i = 0;
+	int64		k = 0;
+	int64		errors = check->errors;
+
+	if (block->ambiguous)
+	{
+		cg_check_note(check, block->number, "not checked",
+					  "which events belong to it cannot be told without the block before");
+		finish_block(block);
+		return;
+	}
+	if (block->n != block->expected)
+		cg_check_error(check, block->number, -1, "events differ",
+					   INT64_FORMAT " events instead of " INT64_FORMAT,
+					   block->n, block->expected);
+	else
+		cg_check_error(check, block->number, -1, "events differ",
+					   "they do not give the root of the block");
+	errors = check->errors;
+	if (!cg_print_read(block->number, block->expected, &prints))
+	{
+		cg_check_note(check, block->number, "no fingerprints",
+					  "its events cannot be named");
+		finish_block(block);
+		return;
+	}
+
+	/* Compare by number; both are in the order of the log till then. */
+	if (block->n > 1)
+		qsort(block->leaves, block->n, sizeof(CgLeaf), compare_leaves);
+	qsort(prints, block->expected, sizeof(CgPrint), compare_prints);
+	while (i < block->n || k < block->expected)
+	{
+		const CgLeaf *leaf = i < block->n ? &block->leaves[i] : NULL;
+		const CgPrint *print = k < block->expected ? &prints[k] : NULL;
+
+		if (print == NULL || (leaf != NULL && leaf->seq < print->seq))
+		{
+			cg_check_error(check, block->number, leaf->seq, "event inserted",
+						   "it was not there when the block was closed");
+			i++;
+			continue;
+		}
+		if (leaf == NULL || print->seq < leaf->seq)
+		{
+			cg_check_error(check, block->number, print->seq, "event removed",
+						   "it was there when the block was closed");
+			k++;
+			continue;
+		}
+
+		/* Of several rows with that number, one can be the true one. */
+		if (memcmp(leaf->hash, print->hash, CG_PRINT_LEN) != 0)
+		{
+			bool		repeated = i + 1 < block->n &&
+				block->leaves[i + 1].seq == leaf->seq;
+
+			cg_check_error(check, block->number, leaf->seq,
+						   repeated ? "event inserted" : "event changed",
+						   repeated ?
+						   "another event has the same number" :
+						   "it is not as it was when the block was closed");
+			i++;
+			if (!repeated)
+				k++;
+			continue;
+		}
+		i++;
+		k++;
+	}
+	if (check->errors == errors)
+		cg_check_note(check, block->number, "fingerprints changed",
+					  "they fit the events as these are now, so no event can be named");
+	pfree(prints);
+	finish_block(block);
+}
+
+static int
+compare_leaves(const void *a, const void *b)
+{
+	const CgLeaf *p = a;
+	const CgLeaf *q = b;
+
+	return p->seq < q->seq ? -1 : p->seq > q->seq ? 1 : 0;
+}
+
+static int
+compare_prints(const void *a, const void *b)
+{
+	const CgPrint *p = a;
+	const CgPrint *q = b;
+
+	return p->seq < q->seq ? -1 : p->seq > q->seq ? 1 : 0;
+}

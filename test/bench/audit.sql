@@ -1,0 +1,105 @@
+-- Tables of audit.sh, in the schema bench: a table of ten columns with rows
+-- of some 250 bytes for each way to audit it.
+--
+--	rows	of a bulk statement
+--	ours	whether the server has cipguard
+--	peer	whether it has table_log
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+SET synchronous_commit = off;
+
+CREATE SCHEMA bench;
+
+-- Time of this server process in ns: on a CPU, and by the clock. The kernel
+-- brings the first up to date when the process is taken off the CPU.
+CREATE FUNCTION bench.clock(OUT cpu bigint, OUT wall bigint)
+	LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	stat text[];
+BEGIN
+	PERFORM pg_sleep(0.001);
+	wall := extract(epoch FROM clock_timestamp()) * 1000000000;
+	BEGIN
+		cpu := split_part(pg_read_file('/proc/self/schedstat'), ' ', 1);
+	EXCEPTION WHEN undefined_file THEN
+		-- Without that, in ticks of 10 ms.
+		stat := string_to_array(regexp_replace(pg_read_file('/proc/self/stat'), '^.*\) ', ''), ' ');
+		cpu := (stat[12]::bigint + stat[13]::bigint) * 10000000;
+	END;
+END
+$$;
+
+CREATE TABLE bench.result (
+	round integer NOT NULL,
+	series text NOT NULL,
+	variant text NOT NULL,
+	n integer NOT NULL,
+	cpu bigint NOT NULL,
+	wall bigint NOT NULL
+);
+
+CREATE PROCEDURE bench.note(round integer, series text, variant text, n integer, cpu bigint, wall bigint)
+	LANGUAGE sql
+	AS $$
+		INSERT INTO bench.result
+			SELECT note.round, note.series, note.variant, note.n, c.cpu - note.cpu, c.wall - note.wall FROM bench.clock() c
+	$$;
+
+CREATE TABLE bench.source WITH (autovacuum_enabled = off) AS
+	SELECT i::bigint AS id, i % 1000 AS client_id, 'ZX-2024-' || i AS contract_no, '全过程工程咨询' AS service,
+		'某市污水处理厂提标改造项目全过程工程咨询' AS project, (i % 100000)::numeric(14, 2) AS amount, DATE '2024-01-01' + i % 300 AS signed_on,
+		TIMESTAMPTZ '2025-01-01 00:00+00' AS due_at, i % 2 = 0 AS active, 'remark ' || md5(i::text) || md5((i + 1)::text) AS remark
+	FROM generate_series(0, :rows - 1) i;
+
+CREATE TABLE bench.plain (
+	id bigint PRIMARY KEY,
+	client_id integer,
+	contract_no text,
+	service text,
+	project text,
+	amount numeric(14, 2),
+	signed_on date,
+	due_at timestamptz,
+	active boolean,
+	remark text
+) WITH (autovacuum_enabled = off);
+CREATE TABLE bench.hot_plain (LIKE bench.plain INCLUDING ALL) WITH (autovacuum_enabled = off, fillfactor = 50);
+
+CREATE TABLE bench.jsonb (LIKE bench.plain INCLUDING ALL) WITH (autovacuum_enabled = off);
+CREATE TABLE bench.jsonb_log (
+	seq bigserial PRIMARY KEY,
+	ts timestamptz NOT NULL DEFAULT clock_timestamp(),
+	xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+	who text NOT NULL DEFAULT session_user,
+	op text NOT NULL,
+	relation regclass NOT NULL,
+	old jsonb,
+	new jsonb
+) WITH (autovacuum_enabled = off);
+CREATE FUNCTION bench.jsonb_audit() RETURNS trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO bench.jsonb_log (op, relation, old, new)
+		VALUES (TG_OP, TG_RELID, CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END, CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END);
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER jsonb_audit AFTER INSERT OR UPDATE OR DELETE ON bench.jsonb FOR EACH ROW EXECUTE FUNCTION bench.jsonb_audit();
+
+\if :ours
+CREATE EXTENSION cipguard CASCADE;
+CREATE TABLE bench.audit (LIKE bench.plain INCLUDING ALL) WITH (autovacuum_enabled = off);
+CREATE TABLE bench.subject (LIKE bench.plain INCLUDING ALL) WITH (autovacuum_enabled = off);
+CREATE TABLE bench.hot_audit (LIKE bench.plain INCLUDING ALL) WITH (autovacuum_enabled = off, fillfactor = 50);
+SECURITY LABEL FOR cipguard ON COLUMN bench.subject.client_id IS 'subject';
+SELECT cipguard.audit_table('bench.' || t) FROM unnest('{audit,subject,hot_audit}'::text[]) t;
+\endif
+
+\if :peer
+CREATE EXTENSION table_log;
+CREATE TABLE bench.tablelog (LIKE bench.plain INCLUDING ALL) WITH (autovacuum_enabled = off);
+SELECT table_log_init(5, 'bench', 'tablelog', 'bench', 'tablelog_log');
+\endif
+CHECKPOINT;
