@@ -73,7 +73,7 @@ sub twice
 
 sub segments
 {
-	return grep { m{/[0-9a-f]{8}\.[0-9a-f]{32}\.} } files_below($dir);
+	return grep { m{/(?!00000000)[0-9a-f]{8}\.[0-9a-f]{32}\.} } files_below($dir);
 }
 
 sub append_to
