@@ -260,7 +260,7 @@ COMMENT ON EVENT TRIGGER cipguard_audit_new_tables IS
 -- Runs with the rights of the caller, who has to own the log. A month is
 -- left for the next time when somebody is writing to it still.
 CREATE FUNCTION cipguard.index_closed_months() RETURNS integer
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	SET lock_timeout = '2s'
 AS $$
