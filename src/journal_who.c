@@ -28,6 +28,7 @@
 
 #include "compat.h"
 
+#include "app_token.h"
 #include "audit_store.h"
 #include "catalog.h"
 #include "cipguard.h"
@@ -138,6 +139,7 @@ static void
 look_up(void)
 {
 	static uint64 stamps = 0;
+	bool		verified;
 
 	who.stamp = 0;				/* until all is done */
 	if (who_pid != MyProcPid)
@@ -154,7 +156,8 @@ look_up(void)
 			  GetUserNameFromId(who.user, true));
 	copy_name(who.login_name, sizeof(who.login_name),
 			  GetUserNameFromId(who.login, true));
-	copy_name(who.app_user, sizeof(who.app_user), cg_app_user);
+	copy_name(who.app_user, sizeof(who.app_user), cg_app_identity(&verified));
+	who.flags = verified ? CG_FRAME_VERIFIED : 0;
 	copy_name(who.purpose, sizeof(who.purpose), cg_purpose);
 	copy_name(who.application, sizeof(who.application), application_name);
 	who.session = current_session();
