@@ -74,7 +74,7 @@
 #include "journal_set.h"
 #include "journal_who.h"
 
-#define FIRST_VALUES	64
+#define FIRST_VALUES	CG_SET_PENDING
 #define LIMIT_GROWTH	16
 #define MAX_VALUES		65536
 #define MAX_ENTRIES		256		/* then all are written: bounds the memory */

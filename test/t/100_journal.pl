@@ -205,7 +205,7 @@ is(frames($user, 'values, statement IS NOT NULL, number IS NOT NULL'), '1|t|t', 
 is(subjects($user, 'count(*)'), '1', 'with its subject');
 $user = recorded('reader', 'SELECT contact FROM app.person WHERE place BETWEEN 1 AND 10000 ORDER BY place', 'read|reader|app.person|contact|9994', 'many values');
 is(subjects($user, 'count(*), count(DISTINCT s), min(s::int), max(s::int)'), '9994|9994|-4999|5000', 'all subjects are there, each once');
-is(as($node, 'auditor', "SELECT max(cardinality(subjects)), count(*) FROM cipguard.disclosures WHERE app_user = '$user'"), '64|158', 'in batches of 64 at most');
+is(as($node, 'auditor', "SELECT max(cardinality(subjects)), count(*) FROM cipguard.disclosures WHERE app_user = '$user'"), '128|80', 'in batches of 128 at most');
 $user = recorded('reader', 'SELECT contact FROM app.person WHERE place < 0', 'read|reader|app.person|contact|2', 'the largest and the smallest');
 is(subjects($user, 'count(*), min(s::bigint), max(s::bigint)'), '2|-9223372036854775808|9223372036854775807', 'integers');
 $user = recorded('reader', 'SELECT contact FROM app.person, generate_series(1, 300) WHERE place BETWEEN 1 AND 100', 'read|reader|app.person|contact|30000', 'repeated subjects');
@@ -281,8 +281,8 @@ is(of($user), 'read|reader|app.client|phone|100', 'and all others');
 
 # A process that is killed loses what its statement disclosed since the last
 # batch, and nothing else.  The first value and its person are there in any
-# case, and so is every 64th.
-foreach my $case ([ 1, 1 ], [ 64, 1 ], [ 65, 65 ], [ 200, 193 ])
+# case, and so is every 128th.
+foreach my $case ([ 1, 1 ], [ 128, 1 ], [ 129, 129 ], [ 400, 385 ])
 {
 	my ($at, $want) = @$case;
 	kill_sleeper('KILL', "killed at $at", "SELECT contact, app.wait_at(place, $at) FROM app.person WHERE place BETWEEN 1 AND 500 ORDER BY place");
@@ -407,7 +407,7 @@ recorded('reader', $select, 'read|reader|app.client|phone|3', 'and all is well w
 SKIP:
 {
 	skip 'no /dev/full', 6 unless -c '/dev/full';
-	my ($sleeping, $pid) = sleeper('full', 'SELECT contact, app.wait_at(place, 100) FROM app.person WHERE place BETWEEN 1 AND 500 ORDER BY place');
+	my ($sleeping, $pid) = sleeper('full', 'SELECT contact, app.wait_at(place, 200) FROM app.person WHERE place BETWEEN 1 AND 500 ORDER BY place');
 	my $segment = last_segment();
 	rename($segment, "$segment.away") or die $!;
 	symlink('/dev/full', $segment) or die $!;
@@ -416,12 +416,12 @@ SKIP:
 	$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'") or die;
 	eval { $sleeping->quit };
 	like(log_since($node, $offset), qr/WARNING:  (ZC012: )?the record of a disclosure was lost/, 'what cannot be written at the end is lost');
-	like(log_since($node, $offset), qr/DETAIL:  Role "reader" was given 35 values of app\.person\./, 'and the log says how much');
+	like(log_since($node, $offset), qr/DETAIL:  Role "reader" was given 71 values of app\.person\./, 'and the log says how much');
 	($out, $err) = run_as($node, 'reader', $select);
 	is($out, $masks, 'a full disk gives masks, too');
 	unlink($segment) or die $!;
 	rename("$segment.away", $segment) or die $!;
-	is(of('full'), 'read|reader|app.person|contact|65', 'what was written before is there');
+	is(of('full'), 'read|reader|app.person|contact|129', 'what was written before is there');
 }
 
 # The directory can be elsewhere.
