@@ -104,7 +104,7 @@ BEGIN
 	FOR depth IN 1 .. 300 LOOP
 		BEGIN
 			INSERT INTO other VALUES (depth, NEW.v);
-			IF depth % 3 = 0 THEN
+			IF depth % 3 = 1 THEN
 				RAISE division_by_zero;
 			END IF;
 		EXCEPTION WHEN division_by_zero THEN
