@@ -171,7 +171,6 @@ ALTER SYSTEM SET cipguard.mask_owner = off;
 ALTER SYSTEM RESET ALL;
 SELECT refused(s) FROM unnest(ARRAY[
 	format('ALTER DATABASE %I SET cipguard.kek_command = ''true''', current_database()),
-	format('ALTER DATABASE %I SET session_preload_libraries = ''''', current_database()),
 	'ALTER ROLE regress_cipguard_owner SET cipguard.kek_file = ''x''',
 	'ALTER ROLE regress_cipguard_owner SET local_preload_libraries = ''x''',
 	'ALTER ROLE regress_cipguard_owner SET cipguard.purpose = ''x''',
