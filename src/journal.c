@@ -65,6 +65,7 @@
 
 #include "compat.h"
 
+#include "app_token.h"
 #include "cipguard.h"
 #include "guc.h"
 #include "journal.h"
@@ -392,6 +393,7 @@ cg_journal_entry(Oid relid)
 	CgDisclosed **p;
 	CgDisclosed *d;
 
+	cg_app_token_require();
 	prepare();
 	who = cg_journal_who();
 	for (d = entries; d != NULL; d = d->next)

@@ -83,9 +83,11 @@ my %public = map { $_ => 1 } qw(
   enc_text_hash_extended enc_text_in enc_text_le enc_text_lt enc_text_ne
   enc_text_out enc_text_recv enc_text_send enc_text_sortsupport
   enc_typanalyze enc_typmod_in enc_typmod_out holds_encrypted
+  undo
   create_masking_view known_masker known_normalizer known_suite
   known_validator mask mask_options_error pseudonym search_key search_keys
   mask_value mask_value_serial disclose_value keep_value keep_text storable visible_statistics
+  ingest_frames ingest_lost
   to_bpchar to_json to_jsonb to_name to_text to_varchar validate);
 my @public = grep { !$public{$_} } split(/\n/,
 	as($node, undef, "$members SELECT DISTINCT p.proname FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE has_function_privilege('clerk', p.oid, 'EXECUTE') ORDER BY 1"));
