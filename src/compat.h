@@ -141,7 +141,7 @@ cg_grants_admin(GrantRoleStmt *stmt)
 
 	foreach(lc, stmt->opt)
 		if (strcmp(lfirst_node(DefElem, lc)->defname, "admin") == 0)
-			return defGetBoolean(lfirst_node(DefElem, lc));
+		return defGetBoolean(lfirst_node(DefElem, lc));
 	return false;
 #else
 	return stmt->admin_opt;
