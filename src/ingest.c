@@ -33,7 +33,6 @@
 
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
-#include "commands/dbcommands.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
@@ -69,7 +68,6 @@ typedef struct CgIngest
 	bool		forwarded;		/* frames come from a standby */
 	int64		events;
 	int64		bytes;			/* that were read */
-	MemoryContext parent;
 	MemoryContext context;		/* reset after each frame */
 } CgIngest;
 
@@ -168,7 +166,6 @@ begin(CgIngest *in)
 	memset(in, 0, sizeof(*in));
 	in->states = cg_spool_states(NULL);
 	in->writers = cg_intents_load();
-	in->parent = CurrentMemoryContext;
 	in->context = AllocSetContextCreate(CurrentMemoryContext,
 										"cipguard ingest",
 										ALLOCSET_DEFAULT_SIZES);
