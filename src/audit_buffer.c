@@ -26,22 +26,14 @@
  * filled earlier.  So the rows of a transaction lie in or after what was the
  * last page when it began, and whoever seals the log finds new rows without an
  * index.
- *
- * There is no btree on the partition that changes go to.  Of a BRIN index on
- * time and number, which wants to know the least and greatest of each range
- * of pages, just those of each page are told.
  */
 #include "postgres.h"
 
-#include "access/brin.h"
-#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/index.h"
-#include "catalog/pg_am.h"
 #include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -53,6 +45,7 @@
 #include "compat.h"
 
 #include "audit_buffer.h"
+#include "audit_index.h"
 #include "audit_partition.h"
 #include "cipguard.h"
 
@@ -98,11 +91,6 @@ static void make_buffer(void);
 static void flush(void);
 static Relation open_partition(CgAuditObject branch, TimestampTz ts);
 static int	write_run(int from);
-static void index_run(Relation heap, Relation index, const CgPending *run,
-					  int n);
-static void index_slot(Relation heap, Relation index, IndexInfo *info,
-					   int number);
-static bool wants_extremes(Relation index, const IndexInfo *info);
 
 static MemoryContext lasting;	/* the arrays and slots */
 static MemoryContext tuples;	/* the tuples of all that wait */
@@ -119,6 +107,7 @@ static Size bytes = 0;			/* of those from first on */
 static CommandId last_cid;
 static CgLevel *levels = NULL;
 static CgTarget targets[BRANCHES];
+static bool closing = false;	/* others end after us: nothing may wait */
 static SubTransactionId flushing = InvalidSubTransactionId;
 
 static ExecutorStart_hook_type prev_executor_start = NULL;
@@ -177,6 +166,7 @@ xact_ended(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_PREPARE:
 			if (count > 0)
 				flush();
+			closing = true;
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
@@ -188,6 +178,7 @@ xact_ended(XactEvent event, void *arg)
 				targets[i].at_end = InvalidOid;
 				targets[i].ahead_now = false;
 			}
+			closing = false;
 			levels = NULL;		/* they were in the transaction's memory */
 			first = 0;
 			flushing = InvalidSubTransactionId;
@@ -327,7 +318,7 @@ cg_buffer_add(CgAuditObject branch, const Datum *values, const bool *nulls)
 	last_cid = GetCurrentCommandId(true);
 	bytes += event->tuple->t_len;
 	count++;
-	if (count - first >= MAX_EVENTS || bytes >= MAX_BYTES)
+	if (count - first >= MAX_EVENTS || bytes >= MAX_BYTES || closing)
 		flush();
 }
 
@@ -392,8 +383,6 @@ write_run(int from)
 	const CgMonth *month = &targets[BRANCH(branch)].month;
 	Relation	heap = open_partition(branch, pending[from].ts);
 	const CgPending *run = &pending[from];
-	List	   *indexes;
-	ListCell   *lc;
 	int			n;
 	int			i;
 
@@ -414,102 +403,12 @@ write_run(int from)
 	}
 	heap_multi_insert(heap, slots, n, last_cid, HEAP_INSERT_SKIP_FSM, NULL);
 
-	indexes = RelationGetIndexList(heap);
-	foreach(lc, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
-
-		index_run(heap, index, run, n);
-		index_close(index, NoLock);
-	}
+	cg_audit_index(heap, slots, n);
 	for (i = 0; i < n; i++)
 		ExecClearTuple(slots[i]);
 	used_slots = 0;
 	relation_close(heap, NoLock);
 	return n;
-}
-
-/* Is it enough to tell the index the extremes of each page? */
-static bool
-wants_extremes(Relation index, const IndexInfo *info)
-{
-	int			i;
-
-	if (index->rd_rel->relam != BRIN_AM_OID)
-		return false;
-	for (i = 0; i < info->ii_NumIndexAttrs; i++)
-		if (info->ii_IndexAttrNumbers[i] != CG_EV_TS + 1 &&
-			info->ii_IndexAttrNumbers[i] != CG_EV_SEQ + 1)
-			return false;
-	return true;
-}
-
-static void
-index_run(Relation heap, Relation index, const CgPending *run, int n)
-{
-	IndexInfo  *info = BuildIndexInfo(index);
-	int			i;
-
-	if (info->ii_Expressions != NIL || info->ii_Predicate != NIL ||
-		info->ii_ExclusionOps != NULL)
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_AUDIT),
-				 errmsg("index \"%s\" does not suit the audit log",
-						RelationGetRelationName(index)),
-				 errdetail("There can be indexes on plain columns only."),
-				 errhint("Drop the index.")));
-	if (!info->ii_ReadyForInserts)
-		return;
-	if (!wants_extremes(index, info))
-	{
-		for (i = 0; i < n; i++)
-			index_slot(heap, index, info, i);
-	}
-	else
-		for (i = 0; i < n;)
-		{
-			BlockNumber page = ItemPointerGetBlockNumber(&slots[i]->tts_tid);
-			int			oldest = i;
-			int			newest = i;
-			int			k;
-
-			/* Numbers only grow; clocks can be set back. */
-			for (k = i + 1; k < n; k++)
-			{
-				if (ItemPointerGetBlockNumber(&slots[k]->tts_tid) != page)
-					break;
-				if (run[k].ts < run[oldest].ts)
-					oldest = k;
-				if (run[k].ts >= run[newest].ts)
-					newest = k;
-			}
-			index_slot(heap, index, info, i);
-			if (k - 1 > i)
-				index_slot(heap, index, info, k - 1);
-			if (oldest != i && oldest != k - 1)
-				index_slot(heap, index, info, oldest);
-			if (newest != i && newest != k - 1)
-				index_slot(heap, index, info, newest);
-			i = k;
-		}
-	index_insert_cleanup(index, info);
-}
-
-/* Enter the event in a slot into an index. */
-static void
-index_slot(Relation heap, Relation index, IndexInfo *info, int number)
-{
-	TupleTableSlot *slot = slots[number];
-	Datum		values[INDEX_MAX_KEYS];
-	bool		nulls[INDEX_MAX_KEYS];
-	int			k;
-
-	for (k = 0; k < info->ii_NumIndexAttrs; k++)
-		values[k] = slot_getattr(slot, info->ii_IndexAttrNumbers[k],
-								 &nulls[k]);
-	index_insert(index, values, nulls, &slot->tts_tid, heap,
-				 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
-				 false, info);
 }
 
 /* ---------- when they are written ---------- */
@@ -580,6 +479,7 @@ process_utility(PlannedStmt *pstmt, const char *queryString,
 void
 cg_buffer_init(void)
 {
+	cg_audit_index_init();
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	RegisterXactCallback(xact_ended, NULL);
 	RegisterSubXactCallback(subxact_changed, NULL);

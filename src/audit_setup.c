@@ -457,7 +457,7 @@ adds_tables(Node *statement)
 		return true;
 	foreach(lc, ((AlterTableStmt *) statement)->cmds)
 		if (lfirst_node(AlterTableCmd, lc)->subtype != AT_EnableAlwaysTrig)
-			return true;
+		return true;
 	return false;
 }
 

@@ -7,7 +7,7 @@
 --
 -- Values are text as row images have it, whatever the session's settings.
 -- Names of tables are resolved in functions that pin no search_path, and
--- nothing else is done there.
+-- nothing else is done there; their bodies were parsed when they were made.
 
 CREATE FUNCTION cipguard.note_question(question text, relid oid) RETURNS void
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
@@ -27,28 +27,28 @@ COMMENT ON FUNCTION cipguard.audit_key(bigint, smallint[], oid[], text[]) IS
 -- A number and no boolean: of "= ANY (...)" the planner thinks that it holds
 -- for few events, so it looks for them in parallel.
 CREATE FUNCTION cipguard.audit_match(old bytea, new bytea, parts bytea[]) RETURNS integer
-	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10
 	AS 'MODULE_PATHNAME', 'cipguard_audit_match';
 REVOKE ALL ON FUNCTION cipguard.audit_match(bytea, bytea, bytea[]) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_match(bytea, bytea, bytea[]) IS
 	'whether the images of an event have all values of something that audit_key() made: 1 the old one, 2 the new one, 3 both';
 
 CREATE FUNCTION cipguard.audit_keyed(old bytea, new bytea, parts bytea[]) RETURNS integer
-	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'cipguard_audit_keyed';
 REVOKE ALL ON FUNCTION cipguard.audit_keyed(bytea, bytea, bytea[]) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_keyed(bytea, bytea, bytea[]) IS
 	'whether the images of an event have any column of what audit_key() made: 1 the old one, 2 the new one, 3 both';
 
 CREATE FUNCTION cipguard.audit_schema_id(image bytea) RETURNS bigint
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE C STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'cipguard_audit_schema_id';
 REVOKE ALL ON FUNCTION cipguard.audit_schema_id(bytea) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_schema_id(bytea) IS
 	'description (audit_schema.id) that a row image was made with';
 
 CREATE FUNCTION cipguard.audit_sealed(image bytea) RETURNS smallint[]
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE C STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'cipguard_audit_sealed';
 REVOKE ALL ON FUNCTION cipguard.audit_sealed(bytea) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_sealed(bytea) IS
@@ -186,7 +186,7 @@ COMMENT ON FUNCTION cipguard.audit_keys(oid[], jsonb) IS
 	'a key as each description of the tables has it, for audit_match()';
 
 CREATE FUNCTION cipguard.only_keys(object jsonb, keys text[]) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(jsonb_object_agg(o.key, o.value), '{}')
@@ -301,10 +301,8 @@ COMMENT ON FUNCTION cipguard.row_changes(oid, text, text, timestamptz, timestamp
 -- The table that a name means to the caller; null if there is none now.
 CREATE FUNCTION cipguard.table_named(name text) RETURNS oid
 	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
-AS $$
-	SELECT CASE WHEN name OPERATOR(pg_catalog.~) '^[0-9]+$' THEN name::pg_catalog.oid
-		ELSE pg_catalog.to_regclass(name)::pg_catalog.oid END
-$$;
+	RETURN CASE WHEN name OPERATOR(pg_catalog.~) '^[0-9]+$'::pg_catalog.text THEN name::pg_catalog.oid
+		ELSE pg_catalog.to_regclass(name)::pg_catalog.oid END;
 REVOKE ALL ON FUNCTION cipguard.table_named(text) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.table_named(text) IS
 	'OID of a table by name, or by itself';
@@ -332,11 +330,11 @@ CREATE FUNCTION cipguard.changes(
 	remark text
 )
 	LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-AS $$
+BEGIN ATOMIC
 	SELECT c.event_id, c.ts, c.action, c.relation_name, c.login_role, c.role, c.app_user, c.app_verified, c.purpose,
 		c.columns, c.before, c.after, c.client_addr, c.application_name, c.remark
-	FROM cipguard.row_changes(cipguard.table_named(relation), relation, key, since, until) c
-$$;
+	FROM cipguard.row_changes(cipguard.table_named(relation), relation, key, since, until) c;
+END;
 REVOKE ALL ON FUNCTION cipguard.changes(text, text, timestamptz, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.changes(text, text, timestamptz, timestamptz) IS
 	'what happened to a row: table, or what it was called; key as value or as jsonb object';
@@ -598,9 +596,7 @@ COMMENT ON FUNCTION cipguard.row_at(oid, text, text, timestamptz) IS
 
 CREATE FUNCTION cipguard.row_as_of(relation text, key text, at timestamptz) RETURNS jsonb
 	LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-AS $$
-	SELECT cipguard.row_at(cipguard.table_named(relation), relation, key, at)
-$$;
+	RETURN cipguard.row_at(cipguard.table_named(relation), relation, key, at);
 REVOKE ALL ON FUNCTION cipguard.row_as_of(text, text, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.row_as_of(text, text, timestamptz) IS
 	'a row as it was, protected values by the rights of the caller; null if there was none';

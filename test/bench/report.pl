@@ -248,8 +248,6 @@ foreach my $series (qw(simple prepared planned kept))
 	compared("$other{$series}; database with a labelled table elsewhere", 'server without the library', figure($series, 'here'), figure($series, 'bare'));
 	compared("$other{$series}; database without the extension", 'server without the library', figure($series, 'none'), figure($series, 'bare'));
 }
-compared('audited UPDATE, all rows at once', 'not audited', figure('update', 'audit'), figure('update', 'plain'));
-compared('audited UPDATE, one row per transaction', 'not audited', figure('single', 'audit'), figure('single', 'plain'));
 
 printf "\nPostgreSQL call: %.0f ns. Outside of a server, 16 bytes: libcrypto AES-256-GCM %s ns, the format around it %s ns;"
 	. " HMAC-SHA-256 + AES-256-CTR %s ns, the format around it %s ns.\n",

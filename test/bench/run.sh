@@ -1,7 +1,7 @@
 #!/bin/bash
 #
 # run.sh
-#		The benchmark: what encryption, masking and audit cost.
+#		The benchmark: what encryption, masking and audit cost (audit.sh).
 #
 #	run.sh [quick]
 #
@@ -13,6 +13,7 @@
 #	CIPGUARD_BENCH_ROUNDS	5
 #	CIPGUARD_BENCH_OUT		directory to keep the raw results in
 #	CIPGUARD_BENCH_LIBPQ	where libpq is, as options of the compiler
+#	CIPGUARD_BENCH_PGAUDIT_PORT	see audit.sh
 #	CIPGUARD_BENCH_BARE_PORT	of a server of the same host without the
 #							library; unset: the cost for others is not measured
 #
@@ -79,7 +80,7 @@ progress()
 
 series=()						# names, in order of appearance
 declare -A members				# numbers of the variants of a series
-declare -A passes=([value]=3 [insert]=1 [scan]=3 [look]=3 [mask]=3 [people]=3 [three]=3 [update]=1 [single]=1 [change]=1)
+declare -A passes=([value]=3 [insert]=1 [scan]=3 [look]=3 [mask]=3 [people]=3 [three]=3 [change]=1)
 variants=()
 sizes=()
 roles=()
@@ -164,14 +165,6 @@ for t in people three; do
 	copy "$t" plain bench_reader "SELECT $columns FROM bench.people_plain"
 	copy "$t" masked bench_clerk "SELECT $columns FROM bench.people"
 	copy "$t" reader bench_reader "SELECT $columns FROM bench.people"
-done
-
-for t in plain audit; do
-	variant update "$t" "$values" - "UPDATE bench.upd_$t SET amount = amount + 1, remark = 'round ROUND'" \
-		"VACUUM bench.upd_$t; CHECKPOINT"
-done
-for t in plain audit; do
-	variant single "$t" "$single" - "CALL bench.upd_${t}_single($single, ROUND)" "VACUUM bench.upd_$t; CHECKPOINT"
 done
 
 for t in change_plain change change_masked; do
@@ -321,4 +314,7 @@ if [ -n "${CIPGUARD_BENCH_OUT:-}" ]; then
 	mkdir -p "$CIPGUARD_BENCH_OUT"
 	cp "$tmp"/*.tsv "$CIPGUARD_BENCH_OUT"
 fi
-perl report.pl "$tmp/facts.tsv" "$tmp/raw.tsv" "$tmp/results.tsv"
+rc=0
+perl report.pl "$tmp/facts.tsv" "$tmp/raw.tsv" "$tmp/results.tsv" || rc=1
+CIPGUARD_BENCH_ROUNDS=$rounds bash audit.sh "$@" || rc=1
+exit "$rc"

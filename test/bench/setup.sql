@@ -173,42 +173,5 @@ SELECT cipguard.create_masking_view('bench.change');
 GRANT SELECT ON bench.people_plain, bench.people TO bench_clerk;
 GRANT SELECT, UPDATE ON bench.change_plain, bench.change, bench.change_masked TO bench_clerk;
 
--- Updates of a table of ten columns, with and without audit.
-CREATE TABLE bench.upd_plain (
-	id bigint PRIMARY KEY,
-	client_id integer,
-	contract_no text,
-	service text,
-	project text,
-	amount numeric(14, 2),
-	signed_on date,
-	due_on date,
-	status text,
-	remark text
-) WITH (autovacuum_enabled = off, fillfactor = 50);
-INSERT INTO bench.upd_plain
-	SELECT i, i % 1000, 'ZX-2024-' || i, '全过程工程咨询', '某市污水处理厂提标改造项目全过程工程咨询', i, DATE '2024-01-01', DATE '2025-01-01', '执行中', '首付款已到账'
-	FROM generate_series(0, :values - 1) i;
-CREATE TABLE bench.upd_audit (LIKE bench.upd_plain INCLUDING ALL) WITH (autovacuum_enabled = off, fillfactor = 50);
-INSERT INTO bench.upd_audit SELECT * FROM bench.upd_plain;
-SECURITY LABEL FOR cipguard ON COLUMN bench.upd_audit.client_id IS 'subject';
-SELECT cipguard.audit_table('bench.upd_audit');
-
--- One row in each transaction.
-SELECT format($f$
-		CREATE PROCEDURE bench.%1$s_single(n integer, v integer)
-			LANGUAGE plpgsql
-		AS $$
-		BEGIN
-			FOR k IN 1 .. n LOOP
-				UPDATE bench.%1$s SET amount = amount + 1, remark = 'round ' || v WHERE id = (k * 7919::bigint) %% %2$s;
-				COMMIT;
-			END LOOP;
-		END
-		$$
-	$f$, name, :values)
-	FROM unnest('{upd_plain,upd_audit}'::text[]) AS name
-	\gexec
-
 VACUUM (ANALYZE);
 CHECKPOINT;
