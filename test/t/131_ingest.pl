@@ -191,14 +191,14 @@ $session->quit;
 
 # 4. Several sessions at once, several segments.
 my $before = as($node, undef, "SELECT count(*) FROM cipguard.audit_event WHERE spooled");
-as($node, undef, "SET cipguard.app_user = 'many'; SELECT app.probe('app.client', 3::smallint, repeat('x', 50), g * 1000, 1000, 1) FROM generate_series(1, 40) g");
+as($node, undef, "SET cipguard.app_user = 'many'; SELECT app.probe('app.client', 3::smallint, repeat('x', 50), g * 1000, 1000, 1) FROM generate_series(1, 60) g");
 cmp_ok(scalar(segments()), '>', 2, 'several segments');
 my @sessions = map { $node->background_psql('postgres') } 1 .. 4;
 $_->query_until(qr/go/, "\\echo go\nSELECT cipguard.ingest() FROM generate_series(1, 5);\n") foreach @sessions;
 $_->quit foreach @sessions;
 ingest();
-is(as($node, 'auditor', "SELECT sum(values), count(DISTINCT s), count(*) FROM cipguard.disclosures d, unnest(subjects) s WHERE app_user = 'many' AND event_id IS NOT NULL") =~ /\|40000\|40000$/ ? 1 : 0, 1, 'each person of a long statement once');
-is(as($node, 'auditor', "SELECT sum(values) FROM cipguard.disclosures WHERE app_user = 'many'"), '40000', 'and each value');
+is(as($node, 'auditor', "SELECT sum(values), count(DISTINCT s), count(*) FROM cipguard.disclosures d, unnest(subjects) s WHERE app_user = 'many' AND event_id IS NOT NULL") =~ /\|60000\|60000$/ ? 1 : 0, 1, 'each person of a long statement once');
+is(as($node, 'auditor', "SELECT sum(values) FROM cipguard.disclosures WHERE app_user = 'many'"), '60000', 'and each value');
 is(twice($node), '0', 'no record is there twice');
 is(as($node, undef, 'SELECT count(*) > 1, sum(damaged) FROM cipguard.audit_spool WHERE closed_at IS NOT NULL'), 't|0', 'full segments are closed');
 
@@ -240,7 +240,7 @@ is(logged($early) . ' ' . logged($user), '11|11 12|12', 'it is taken in once');
 # A process that is killed in its statement: an intent without its last batch.
 $session = $node->background_psql('postgres', on_error_stop => 0);
 $session->query_until(qr/started/, "SET cipguard.app_user = 'killed';\n\\echo started\n"
-	  . "SELECT app.probe('app.client', 2::smallint, '', 1, 100, 1), pg_sleep(300);\n");
+	  . "SELECT app.probe('app.client', 2::smallint, '', 1, 200, 1), pg_sleep(300);\n");
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'") or die;
 ingest();
 is(as($node, undef, 'SELECT count(*) FROM cipguard.audit_intent'), '1', 'a statement that runs is remembered');
@@ -251,7 +251,7 @@ $node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity W
 eval { $session->quit };
 ingest();
 is(as($node, 'auditor', "SELECT sum(values), sum(cardinality(subjects)), count(*) FILTER (WHERE remark LIKE 'intent without its last batch%') FROM cipguard.disclosures WHERE app_user = 'killed'"),
-	'65|65|1', 'when its process is killed the log says what is known, and that there can be more');
+	'129|129|1', 'when its process is killed the log says what is known, and that there can be more');
 is(as($node, undef, 'SELECT count(*) FROM cipguard.audit_intent'), '0', 'and forgets the intent');
 
 # The worker does all that by itself, and a kill of it loses nothing.
@@ -324,7 +324,7 @@ is(twice($node), '0', 'nothing twice');
 # A process of the standby that is killed.
 $session = $standby->background_psql('postgres', on_error_stop => 0);
 $session->query_until(qr/started/, "SET cipguard.app_user = 'killed there';\n\\echo started\n"
-	  . "SELECT app.probe('app.client', 2::smallint, '', 1, 100, 1), pg_sleep(300);\n");
+	  . "SELECT app.probe('app.client', 2::smallint, '', 1, 200, 1), pg_sleep(300);\n");
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM cipguard.audit_intent") or die;
 $victim = as($standby, undef, "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
 PostgreSQL::Test::Utils::system_or_bail('pg_ctl', 'kill', 'KILL', $victim);
