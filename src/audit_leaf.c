@@ -60,7 +60,7 @@ static struct varlena *fetch(const CgLeafCoder *coder, struct varlena *value);
 static void put_array(const CgLeafColumn *column, ArrayType *array,
 					  CgSink *sink);
 static bool check_array(const CgLeafColumn *column, const char *data,
-						Size size, int n, const bits8 *bitmap, Size *payload,
+						Size size, int n, const uint8 *bitmap, Size *payload,
 						CgSink *sink);
 static void put_inet(const uint8 *data, Size len, CgSink *sink);
 static void put_fixed(const char *p, int len, CgSink *sink);
@@ -403,7 +403,7 @@ put_array(const CgLeafColumn *column, ArrayType *array, CgSink *sink)
 	Size		payload = 0;
 	int			n = 0;
 	bool		good = size >= overhead;
-	const bits8 *bitmap = NULL;
+	const uint8 *bitmap = NULL;
 
 	if (good && ARR_NDIM(array) == 1)
 	{
@@ -443,7 +443,7 @@ put_array(const CgLeafColumn *column, ArrayType *array, CgSink *sink)
  */
 static bool
 check_array(const CgLeafColumn *column, const char *data, Size size, int n,
-			const bits8 *bitmap, Size *payload, CgSink *sink)
+			const uint8 *bitmap, Size *payload, CgSink *sink)
 {
 	Size		off = 0;
 	int			i;

@@ -72,8 +72,8 @@ accepted() { # RUN/SUITE/TEST
 		created/regress/type_sanity)
 			# Takes for granted that there is no partitioned table or index yet.
 			cat <<-'END'
-				> OID | audit_event
-				> OID | audit_(change|record)_[a-z]*_idx
+				> OID | audit_\(event\|change\|record\)
+				> OID | audit_\(change\|record\)_[a-z]*_idx
 			END
 			;;
 		created/regress/opr_sanity)

@@ -13,7 +13,7 @@ SET ROLE cipguard_officer;
 SELECT cipguard.open_maintenance('tests of the log', 120) IS NOT NULL AS opened;
 RESET ROLE;
 
--- Events since the last call.
+-- Changes since the last call; a worker writes what came through the spool.
 CREATE FUNCTION events(OUT action text, OUT relation text, OUT who text, OUT changed text, OUT before text, OUT after text)
 RETURNS SETOF record LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
@@ -24,9 +24,9 @@ BEGIN
 			regexp_replace(e.after::text, 'cip1:[\w-]+', '<armor>', 'g')
 		FROM cipguard.audit_log e
 		WHERE e.seq > coalesce(nullif(current_setting('audit_test.mark', true), ''), '0')::bigint
-			AND e.action <> ALL (ARRAY['DEFINITION', 'LABEL', 'PRIVILEGE', 'ROLE', 'SETTING', 'MAINTENANCE', 'DATA_KEY'])
+			AND e.action <> ALL (ARRAY['DEFINITION', 'LABEL', 'PRIVILEGE', 'ROLE', 'SETTING', 'MAINTENANCE', 'DATA_KEY', 'EVENT', 'REFUSED', 'DISCLOSURE', 'LOGIN'])
 		ORDER BY e.seq;
-	PERFORM set_config('audit_test.mark', coalesce((SELECT max(seq) FROM cipguard.audit_event), 0)::text, false);
+	PERFORM set_config('audit_test.mark', coalesce((SELECT max(seq) FROM cipguard.audit_change), 0)::text, false);
 END
 $$;
 SELECT count(*) >= 0 AS begin FROM events();
@@ -122,7 +122,7 @@ SELECT * FROM events();
 -- the row of a session is written again if its transaction rolled back
 \c -
 SET search_path = audit_test, pg_temp;
-SELECT set_config('audit_test.mark', (SELECT max(seq) FROM cipguard.audit_event)::text, false) IS NULL AS mark;
+SELECT set_config('audit_test.mark', (SELECT max(seq) FROM cipguard.audit_change)::text, false) IS NULL AS mark;
 BEGIN;
 DELETE FROM client WHERE id = 4;
 ROLLBACK;
@@ -440,7 +440,7 @@ SELECT after -> 't' AS t, after -> 'ta' AS ta FROM cipguard.audit_log WHERE rela
 SELECT cipguard.subject_tag('1') IS NOT NULL AS tag;
 DELETE FROM cipguard.audit_log;
 INSERT INTO cipguard.audit_event SELECT * FROM cipguard.audit_event;
-SELECT count(*) FROM cipguard.audit_event;
+SELECT count(*) > 0 AS reads FROM cipguard.audit_event;
 RESET ROLE;
 SELECT * FROM events();
 DROP TABLE mine;
@@ -576,7 +576,7 @@ CREATE UNIQUE INDEX extra ON cipguard.audit_change_:this (seq);
 INSERT INTO client (id) VALUES (106);
 SET LOCAL enable_seqscan = off;
 SET LOCAL enable_bitmapscan = off;
-SELECT count(*) FROM cipguard.audit_change_:this WHERE seq >= (SELECT max(seq) FROM cipguard.audit_event);
+SELECT count(*) FROM cipguard.audit_change_:this WHERE seq >= (SELECT max(seq) FROM cipguard.audit_change);
 SELECT after FROM events();
 ROLLBACK;
 INSERT INTO client (id) VALUES (107);

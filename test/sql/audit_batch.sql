@@ -18,26 +18,26 @@ BEGIN
 					row_number() OVER (ORDER BY e.seq) - row_number() OVER (PARTITION BY e.xid, e.action, e.relation ORDER BY e.seq) AS run
 				FROM cipguard.audit_log e
 				WHERE e.seq > current_setting('audit_batch.mark')::bigint
-					AND e.action <> ALL (ARRAY['DEFINITION', 'LABEL', 'PRIVILEGE', 'SETTING', 'MAINTENANCE'])) h
+					AND e.action <> ALL (ARRAY['DEFINITION', 'LABEL', 'PRIVILEGE', 'SETTING', 'MAINTENANCE', 'EVENT', 'REFUSED', 'DISCLOSURE'])) h
 			WINDOW w AS (PARTITION BY h.xid, h.action, h.relation, h.run)) g
 		GROUP BY g.xid, g.action, g.relation, g.run
 		ORDER BY min(g.seq);
-	PERFORM set_config('audit_batch.mark', (SELECT max(e.seq) FROM cipguard.audit_event e)::text, false);
+	PERFORM set_config('audit_batch.mark', (SELECT max(e.seq) FROM cipguard.audit_change e)::text, false);
 END
 $$;
-SELECT set_config('audit_batch.mark', max(seq)::text, false) IS NULL AS mark FROM cipguard.audit_event;
+SELECT set_config('audit_batch.mark', max(seq)::text, false) IS NULL AS mark FROM cipguard.audit_change;
 
 -- 1. The first statement of a session, which loads the library
 \c -
 SET search_path = audit_batch, pg_temp;
-SELECT set_config('audit_batch.mark', max(seq)::text, false) IS NULL AS mark FROM cipguard.audit_event;
+SELECT set_config('audit_batch.mark', max(seq)::text, false) IS NULL AS mark FROM cipguard.audit_change;
 BEGIN;
 INSERT INTO item VALUES (1, 'one');
 SELECT action, first FROM events();
 COMMIT;
 \c -
 SET search_path = audit_batch, pg_temp;
-SELECT set_config('audit_batch.mark', max(seq)::text, false) IS NULL AS mark FROM cipguard.audit_event;
+SELECT set_config('audit_batch.mark', max(seq)::text, false) IS NULL AS mark FROM cipguard.audit_change;
 BEGIN;
 INSERT INTO item VALUES (2, 'two');
 SAVEPOINT s;
@@ -104,7 +104,7 @@ BEGIN
 	FOR depth IN 1 .. 300 LOOP
 		BEGIN
 			INSERT INTO other VALUES (depth, NEW.v);
-			IF depth % 3 = 0 THEN
+			IF depth % 3 = 1 THEN
 				RAISE division_by_zero;
 			END IF;
 		EXCEPTION WHEN division_by_zero THEN

@@ -19,6 +19,7 @@ BEGIN
 			replace(regexp_replace(e.detail, '_\d{6}', '_YYYYMM', 'g'), session_user, 'super')
 		FROM cipguard.audit_log e
 		WHERE e.seq > coalesce(nullif(current_setting('guarded.mark', true), ''), '0')::bigint AND e.detail IS NOT NULL
+			AND e.action <> ALL (ARRAY['EVENT', 'REFUSED', 'DISCLOSURE', 'LOGIN'])
 		ORDER BY e.seq;
 	PERFORM set_config('guarded.mark', coalesce((SELECT max(seq) FROM cipguard.audit_event), 0)::text, false);
 END
@@ -171,7 +172,6 @@ ALTER SYSTEM SET cipguard.mask_owner = off;
 ALTER SYSTEM RESET ALL;
 SELECT refused(s) FROM unnest(ARRAY[
 	format('ALTER DATABASE %I SET cipguard.kek_command = ''true''', current_database()),
-	format('ALTER DATABASE %I SET session_preload_libraries = ''''', current_database()),
 	'ALTER ROLE regress_cipguard_owner SET cipguard.kek_file = ''x''',
 	'ALTER ROLE regress_cipguard_owner SET local_preload_libraries = ''x''',
 	'ALTER ROLE regress_cipguard_owner SET cipguard.purpose = ''x''',

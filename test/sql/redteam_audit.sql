@@ -53,7 +53,7 @@ BEGIN
 		END;
 		SET LOCAL ROLE NONE;
 	END LOOP;
-	SELECT string_agg(DISTINCT lower(e.action), ', ') INTO found FROM cipguard.audit_log e WHERE e.seq > last;
+	SELECT string_agg(DISTINCT lower(e.action), ', ') INTO found FROM cipguard.audit_log e WHERE e.seq > last AND e.action <> ALL (ARRAY['EVENT', 'REFUSED', 'DISCLOSURE', 'LOGIN']);
 	SELECT count(*) INTO lost FROM unnest(seqs) s WHERE NOT EXISTS (SELECT FROM cipguard.audit_event e WHERE e.seq = s);
 	IF lost > 0 THEN
 		outcome := outcome || 'EVENTS ARE LOST ';

@@ -68,7 +68,7 @@ is($node->safe_psql('postgres', "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYM
 
 # ---------------------------------------------------------------- the month ends
 
-$node->safe_psql('postgres', qq{
+$node->safe_psql('postgres', open_window() . qq{
 	DO \$\$ DECLARE part text; BEGIN FOREACH part IN ARRAY '{$next,$after}'::text[] LOOP
 		EXECUTE format('ALTER EXTENSION cipguard DROP TABLE cipguard.audit_change_%s', part);
 		EXECUTE format('DROP TABLE cipguard.audit_change_%s', part);
@@ -99,7 +99,7 @@ $writer->query_safe("INSERT INTO t VALUES (2002, 'after the end'); COMMIT;");
 is($node->safe_psql('postgres', 'SELECT cipguard.index_closed_months()'), '2', 'then it gets its indexes');
 is($node->safe_psql('postgres', 'SELECT cipguard.index_closed_months()'), '0', 'once');
 is($node->safe_psql('postgres', qq{
-	SELECT string_agg(tableoid::regclass::text, ' ' ORDER BY seq) FROM cipguard.audit_event WHERE ts > now() - interval '1 day' AND xid = (SELECT max(xid) FROM cipguard.audit_event)
+	SELECT string_agg(tableoid::regclass::text, ' ' ORDER BY seq) FROM cipguard.audit_event WHERE ts > now() - interval '1 day' AND xid = (SELECT max(xid) FROM cipguard.audit_event WHERE kind = 'I')
 }), "cipguard.audit_change_$this cipguard.audit_change_$next", 'the events of that transaction are in their months');
 
 # The clock is set back: the closed month takes the event, indexes and all.

@@ -468,4 +468,19 @@ is(as($app, undef, "SELECT string_agg(action, ',' ORDER BY seq) FROM cipguard.au
 is(as($app, undef, 'SELECT name, added_by, revoked_by FROM cipguard.app_key ORDER BY name'),
 	"batch|officer|\nweb|officer|officer", 'and who made them is known');
 
+# The journal of a server that preloads cipguard knows it, too.
+my $journal = new_cluster('journal');
+as($journal, undef, 'CREATE EXTENSION cipguard CASCADE');
+as($journal, undef, roles_sql());
+as($journal, undef, "CREATE TABLE t (id int, phone text); SECURITY LABEL FOR cipguard ON COLUMN t.phone IS 'mobile';"
+	. "INSERT INTO t VALUES (1, '13900000001'); GRANT SELECT ON t TO reader");
+as($journal, 'officer', "SELECT cipguard.add_app_key('batch', '$public{batch}')");
+my $by_ann = token('batch', "v1|ann|$soon|postgres|1");
+my $by_rogue = token('rogue', "v1|ann|$soon|postgres|1");
+is(as($journal, 'reader', "SET cipguard.app_token = '$by_ann'; SELECT phone FROM t"), '13900000001', 'a verified user reads');
+refused($journal, 'reader', "SET cipguard.app_token = '$by_rogue'; SELECT phone FROM t", 'ZC016', 'one with a false token does not');
+as($journal, 'reader', "SET cipguard.app_user = 'me'; SELECT phone FROM t");
+is(as($journal, undef, "SELECT app_user, app_verified FROM cipguard.disclosures WHERE kind = 'read' GROUP BY 1, 2 ORDER BY 1"),
+	"ann|t\nme|f", 'and the journal tells them apart');
+
 done_testing();
