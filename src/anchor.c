@@ -44,7 +44,7 @@ static void tidy(char *line, Size len);
 
 bool
 cg_run_anchor(const char *command, const char *input, Size len,
-			  char receipt[CG_RECEIPT_MAX + 1])
+			  int timeout, char receipt[CG_RECEIPT_MAX + 1])
 {
 	CgCommand	c;
 	TimestampTz deadline;
@@ -60,7 +60,7 @@ cg_run_anchor(const char *command, const char *input, Size len,
 		return false;
 	}
 	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-										   CG_ANCHOR_TIMEOUT * 1000);
+										   timeout * 1000);
 	PG_TRY();
 	{
 		while (c.pid != 0)
@@ -96,7 +96,7 @@ cg_run_anchor(const char *command, const char *input, Size len,
 	good = !late && WIFEXITED(c.status) && WEXITSTATUS(c.status) == 0;
 	if (late)
 		snprintf(receipt, CG_RECEIPT_MAX, "was killed after %d seconds",
-				 CG_ANCHOR_TIMEOUT);
+				 timeout);
 	else if (!good && receipt[0] == '\0')
 	{
 		char	   *reason = wait_result_to_str(c.status);

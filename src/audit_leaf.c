@@ -43,30 +43,30 @@ enum
 };
 
 /* Where the encoding goes: into a string, or into a hash. */
-typedef struct Sink
+typedef struct CgSink
 {
 	StringInfo	out;			/* NULL: hash */
 	size_t		used;
 	SHA256_CTX	sha;
 	uint8		buffer[GATHERED];
-} Sink;
+} CgSink;
 
 static void describe(CgLeafColumn *column, Oid type);
-static bool walk(const CgLeafCoder *coder, HeapTuple tuple, Sink *sink);
+static bool walk(const CgLeafCoder *coder, HeapTuple tuple, CgSink *sink);
 static bool put_varlena(const CgLeafCoder *coder,
 						const CgLeafColumn *column, struct varlena *value,
-						Sink *sink);
+						CgSink *sink);
 static struct varlena *fetch(const CgLeafCoder *coder, struct varlena *value);
 static void put_array(const CgLeafColumn *column, ArrayType *array,
-					  Sink *sink);
+					  CgSink *sink);
 static bool check_array(const CgLeafColumn *column, const char *data,
-						Size size, int n, const bits8 *bitmap, Size *payload,
-						Sink *sink);
-static void put_inet(const uint8 *data, Size len, Sink *sink);
-static void put_fixed(const char *p, int len, Sink *sink);
-static void put_length(uint32 len, Sink *sink);
-static void put(Sink *sink, const void *data, Size len);
-static void flush(Sink *sink);
+						Size size, int n, const uint8 *bitmap, Size *payload,
+						CgSink *sink);
+static void put_inet(const uint8 *data, Size len, CgSink *sink);
+static void put_fixed(const char *p, int len, CgSink *sink);
+static void put_length(uint32 len, CgSink *sink);
+static void put(CgSink *sink, const void *data, Size len);
+static void flush(CgSink *sink);
 
 void
 cg_leaf_begin(CgLeafCoder *coder, Relation rel, CgLeafTag tag,
@@ -193,7 +193,7 @@ bool
 cg_leaf_hash(const CgLeafCoder *coder, HeapTuple tuple,
 			 uint8 hash[CG_SHA256_LEN])
 {
-	Sink		sink;
+	CgSink		sink;
 
 	sink.out = NULL;
 	sink.used = 0;
@@ -210,7 +210,7 @@ cg_leaf_hash(const CgLeafCoder *coder, HeapTuple tuple,
 bool
 cg_leaf_encode(const CgLeafCoder *coder, HeapTuple tuple, StringInfo out)
 {
-	Sink		sink;
+	CgSink		sink;
 
 	sink.out = out;
 	sink.used = 0;
@@ -246,7 +246,7 @@ cg_leaf_compare(const void *a, const void *b)
 
 /* Encode a row.  Nothing outside of t_len bytes is looked at. */
 static bool
-walk(const CgLeafCoder *coder, HeapTuple tuple, Sink *sink)
+walk(const CgLeafCoder *coder, HeapTuple tuple, CgSink *sink)
 {
 	HeapTupleHeader header = tuple->t_data;
 	char	   *data = (char *) header + header->t_hoff;
@@ -318,7 +318,7 @@ walk(const CgLeafCoder *coder, HeapTuple tuple, Sink *sink)
 
 static bool
 put_varlena(const CgLeafCoder *coder, const CgLeafColumn *column,
-			struct varlena *value, Sink *sink)
+			struct varlena *value, CgSink *sink)
 {
 	struct varlena *plain = value;
 
@@ -396,14 +396,14 @@ fetch(const CgLeafCoder *coder, struct varlena *value)
 /* ---------- values ---------- */
 
 static void
-put_array(const CgLeafColumn *column, ArrayType *array, Sink *sink)
+put_array(const CgLeafColumn *column, ArrayType *array, CgSink *sink)
 {
 	Size		size = VARSIZE(array);
 	Size		overhead = ARR_OVERHEAD_NONULLS(0);
 	Size		payload = 0;
 	int			n = 0;
 	bool		good = size >= overhead;
-	const bits8 *bitmap = NULL;
+	const uint8 *bitmap = NULL;
 
 	if (good && ARR_NDIM(array) == 1)
 	{
@@ -443,7 +443,7 @@ put_array(const CgLeafColumn *column, ArrayType *array, Sink *sink)
  */
 static bool
 check_array(const CgLeafColumn *column, const char *data, Size size, int n,
-			const bits8 *bitmap, Size *payload, Sink *sink)
+			const uint8 *bitmap, Size *payload, CgSink *sink)
 {
 	Size		off = 0;
 	int			i;
@@ -489,7 +489,7 @@ check_array(const CgLeafColumn *column, const char *data, Size size, int n,
 }
 
 static void
-put_inet(const uint8 *data, Size len, Sink *sink)
+put_inet(const uint8 *data, Size len, CgSink *sink)
 {
 	uint8		head[4];
 
@@ -510,7 +510,7 @@ put_inet(const uint8 *data, Size len, Sink *sink)
 }
 
 static void
-put_fixed(const char *p, int len, Sink *sink)
+put_fixed(const char *p, int len, CgSink *sink)
 {
 	uint8		bytes[8];
 
@@ -541,7 +541,7 @@ put_fixed(const char *p, int len, Sink *sink)
 }
 
 static void
-put_length(uint32 len, Sink *sink)
+put_length(uint32 len, CgSink *sink)
 {
 	uint8		bytes[4];
 
@@ -550,7 +550,7 @@ put_length(uint32 len, Sink *sink)
 }
 
 static void
-put(Sink *sink, const void *data, Size len)
+put(CgSink *sink, const void *data, Size len)
 {
 	if (sink->out != NULL)
 	{
@@ -569,7 +569,7 @@ put(Sink *sink, const void *data, Size len)
 }
 
 static void
-flush(Sink *sink)
+flush(CgSink *sink)
 {
 	if (sink->out == NULL && sink->used > 0)
 		SHA256_Update(&sink->sha, sink->buffer, sink->used);

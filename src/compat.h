@@ -15,6 +15,7 @@
 #include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "commands/defrem.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -128,6 +129,22 @@ cg_range_var(const char *name)
 	return makeRangeVarFromNameList(stringToQualifiedNameList(name, NULL));
 #else
 	return makeRangeVarFromNameList(stringToQualifiedNameList(name));
+#endif
+}
+
+/* Does GRANT of a role give its admin option?  16 made a list of options. */
+static inline bool
+cg_grants_admin(GrantRoleStmt *stmt)
+{
+#if PG_VERSION_NUM >= 160000
+	ListCell   *lc;
+
+	foreach(lc, stmt->opt)
+		if (strcmp(lfirst_node(DefElem, lc)->defname, "admin") == 0)
+			return defGetBoolean(lfirst_node(DefElem, lc));
+	return false;
+#else
+	return stmt->admin_opt;
 #endif
 }
 

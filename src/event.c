@@ -13,10 +13,12 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -41,6 +43,8 @@ typedef struct CgRefusal
 	TimestampTz at;
 	uint64		repeated;
 } CgRefusal;
+
+static void append_time(StringInfo buf, TimestampTz ts);
 
 static CgRefusal recent[NUM_RECENT];
 
@@ -104,13 +108,33 @@ cg_event_refused(const char *what, Oid relid)
 	refusal->repeated = 0;
 }
 
+/* The same whatever the settings of the session. */
+static void
+append_time(StringInfo buf, TimestampTz ts)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	char		text[MAXDATELEN + 1];
+
+	if (TIMESTAMP_NOT_FINITE(ts) ||
+		timestamp2tm(ts, NULL, &tm, &fsec, NULL, NULL) != 0)
+	{
+		appendStringInfoString(buf, ts > 0 ? "infinity" : "-infinity");
+		return;
+	}
+	EncodeDateTime(&tm, fsec, false, 0, NULL, USE_ISO_DATES, text);
+	appendStringInfo(buf, "%s UTC", text);
+}
+
 /* note_change() RETURNS trigger */
 PG_FUNCTION_INFO_V1(cipguard_note_change);
 Datum
 cipguard_note_change(PG_FUNCTION_ARGS)
 {
-	static const char *const secret[] = {"wrapped", "mask_options",
-	"description", "mask_digest"};
+	static const char *const omitted[] = {
+		"wrapped", "kek_id", "mask_options", "mask_digest", "mask_changed",
+		"description", "granted_at", "revoked_at", "created"
+	};
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;
 	HeapTuple	tuple;
@@ -140,14 +164,19 @@ cipguard_note_change(PG_FUNCTION_ARGS)
 		Oid			output;
 		bool		varlena;
 
-		for (k = 0; k < (int) lengthof(secret); k++)
-			if (strcmp(NameStr(att->attname), secret[k]) == 0)
+		for (k = 0; k < (int) lengthof(omitted); k++)
+			if (strcmp(NameStr(att->attname), omitted[k]) == 0)
 				break;
-		if (att->attisdropped || isnull || k < (int) lengthof(secret))
+		if (att->attisdropped || isnull || k < (int) lengthof(omitted))
 			continue;
-		getTypeOutputInfo(att->atttypid, &output, &varlena);
-		appendStringInfo(&buf, " %s=%s", NameStr(att->attname),
-						 OidOutputFunctionCall(output, value));
+		appendStringInfo(&buf, " %s=", NameStr(att->attname));
+		if (att->atttypid == TIMESTAMPTZOID)
+			append_time(&buf, DatumGetTimestampTz(value));
+		else
+		{
+			getTypeOutputInfo(att->atttypid, &output, &varlena);
+			appendStringInfoString(&buf, OidOutputFunctionCall(output, value));
+		}
 	}
 	cg_event_done(RelationGetRelationName(trigdata->tg_relation),
 				  RelationGetRelid(trigdata->tg_relation), NULL, buf.data);

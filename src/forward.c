@@ -352,7 +352,7 @@ static char *
 connection_string(void)
 {
 	const char *base = cg_forward_conninfo[0] != '\0' ? cg_forward_conninfo :
-		PrimaryConnInfo;
+	PrimaryConnInfo;
 	const char *name = get_database_name(MyDatabaseId);
 	StringInfoData s;
 

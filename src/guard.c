@@ -62,6 +62,7 @@ typedef struct CgOffence
 	char	   *relname;
 	char	   *phrase;
 	bool		audited;		/* the table is, or was, no part of ours */
+	bool		allowed;		/* by a window, when it was committed */
 } CgOffence;
 
 typedef struct CgFact
@@ -81,6 +82,7 @@ typedef struct CgFrame
 	List	   *offences;
 	List	   *facts;
 	List	   *made;			/* of ObjectAddress */
+	List	   *covered;		/* tables that a window covers as others' */
 	bool		any;			/* something is audited or protected */
 	bool		drops_extension;
 	bool		looked;			/* was a window open at the first offence? */
@@ -103,7 +105,8 @@ static void guard_start(QueryDesc *queryDesc, int eflags);
 static bool is_off(void);
 static bool in_script(bool ours);
 static void finish(CgFrame *f);
-static void judge(Oid relid, const char *relname, const char *phrase);
+static void judge(Oid relid, const char *relname, const char *phrase,
+				  bool allowed);
 static void refuse(Oid relid, const char *phrase) pg_attribute_noreturn();
 static void note_window(void);
 static void look_at_target(Oid relid);
@@ -222,7 +225,7 @@ cg_guard_offend(Oid relid, const char *phrase)
 
 	if (frame == NULL)
 	{
-		judge(relid, relname, phrase);
+		judge(relid, relname, phrase, cg_maintenance_open(relid));
 		return;
 	}
 	note_window();
@@ -231,6 +234,12 @@ cg_guard_offend(Oid relid, const char *phrase)
 	offence->relid = relid;
 	offence->relname = relname == NULL ? NULL : pstrdup(relname);
 	offence->phrase = pstrdup(phrase);
+	MemoryContextSwitchTo(old);
+
+	/* Now, as the table may have left its parent when it is judged. */
+	offence->allowed = list_member_oid(frame->covered, relid) ||
+		cg_maintenance_open(relid);
+	MemoryContextSwitchTo(frame->context);
 	offence->audited = OidIsValid(relid) &&
 		get_rel_namespace(relid) != cg_schema_oid();
 	frame->offences = lappend(frame->offences, offence);
@@ -251,7 +260,19 @@ void
 cg_guard_offend_now(Oid relid, const char *phrase)
 {
 	judge(relid, OidIsValid(relid) ? cg_audit_relation_name(relid) : NULL,
-		  phrase);
+		  phrase, cg_maintenance_open(relid));
+}
+
+void
+cg_guard_cover(Oid relid)
+{
+	MemoryContext old;
+
+	if (frame == NULL)
+		return;
+	use_context(&old);
+	frame->covered = lappend_oid(frame->covered, relid);
+	MemoryContextSwitchTo(old);
 }
 
 bool
@@ -369,7 +390,8 @@ finish(CgFrame *f)
 	{
 		CgOffence  *offence = lfirst(lc);
 
-		judge(offence->relid, offence->relname, offence->phrase);
+		judge(offence->relid, offence->relname, offence->phrase,
+			  offence->allowed);
 	}
 	foreach(lc, f->facts)
 	{
@@ -381,9 +403,9 @@ finish(CgFrame *f)
 
 /* Refuse, or record what the maintenance window allows. */
 static void
-judge(Oid relid, const char *relname, const char *phrase)
+judge(Oid relid, const char *relname, const char *phrase, bool allowed)
 {
-	if (cg_maintenance_open(relid))
+	if (allowed)
 	{
 		cg_event_done("maintenance", relid, relname, phrase);
 		return;

@@ -37,6 +37,12 @@ extern bool cg_guard_is_trigger_function(Oid func);
 extern void cg_guard_offend(Oid relid, const char *phrase);
 extern void cg_guard_offend_now(Oid relid, const char *phrase);
 
+/*
+ * What the statement at work does to a table comes with what was judged of
+ * another, and allowed.
+ */
+extern void cg_guard_cover(Oid relid);
+
 /* Forget the offences against a table: a greater one tells more. */
 extern bool cg_guard_forget(Oid relid);
 

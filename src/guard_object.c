@@ -298,8 +298,8 @@ cg_guard_kind(Oid relid)
 		kind |= CG_GUARD_PROTECTED;
 	else
 		foreach(lc, cg_ancestors(relid))
-			if (is_labelled(lfirst_oid(lc)))
-			kind |= CG_GUARD_PROTECTED;
+		if (is_labelled(lfirst_oid(lc)))
+		kind |= CG_GUARD_PROTECTED;
 	return kind;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -30,6 +31,7 @@
 #include "label.h"
 
 static void look_at_drop_extension(DropStmt *stmt);
+static void look_at_depends(AlterObjectDependsStmt *stmt);
 static void look_at_alter_table(AlterTableStmt *stmt);
 static void look_at_command(Oid relid, AlterTableCmd *cmd);
 static void look_at_grant(GrantStmt *stmt);
@@ -103,7 +105,14 @@ cg_guard_statement(Node *stmt)
 			cg_guard_fact("role", InvalidOid, NULL, buf.data);
 			break;
 		case T_RenameStmt:
-			if (((RenameStmt *) stmt)->renameType == OBJECT_ROLE)
+			if (((RenameStmt *) stmt)->renameType != OBJECT_ROLE)
+				break;
+			/* They are found by their names. */
+			if (strncmp(((RenameStmt *) stmt)->subname, CG_SCHEMA "_",
+						strlen(CG_SCHEMA "_")) == 0 && cg_guard_any())
+				cg_guard_offend(InvalidOid, psprintf("rename role \"%s\"",
+													 ((RenameStmt *) stmt)->subname));
+			else
 				cg_guard_fact("role", InvalidOid, NULL,
 							  psprintf("%s %s RENAME TO %s", command,
 									   ((RenameStmt *) stmt)->subname,
@@ -154,18 +163,8 @@ cg_guard_statement(Node *stmt)
 				cg_guard_fact("definition", InvalidOid, NULL, command);
 			break;
 		case T_AlterObjectDependsStmt:
-			{
-				AlterObjectDependsStmt *depends =
-				(AlterObjectDependsStmt *) stmt;
-				Oid			relid = resolve(depends->relation);
-
-				if (depends->objectType == OBJECT_TRIGGER &&
-					(cg_guard_kind(relid) & (CG_GUARD_AUDITED |
-											 CG_GUARD_OURS)) != 0)
-					cg_guard_offend(relid, psprintf("let triggers of audited table \"%s\" depend on an extension",
-													get_rel_name(relid)));
-				break;
-			}
+			look_at_depends((AlterObjectDependsStmt *) stmt);
+			break;
 		case T_CreateEventTrigStmt:
 		case T_AlterEventTrigStmt:
 		case T_CreatePublicationStmt:
@@ -215,6 +214,31 @@ resolve(RangeVar *relation)
 		RangeVarGetRelid(relation, NoLock, true);
 }
 
+/* What depends on an extension goes with it. */
+static void
+look_at_depends(AlterObjectDependsStmt *stmt)
+{
+	Oid			relid = resolve(stmt->relation);
+	ObjectAddress object;
+	Relation	rel = NULL;
+
+	if (!OidIsValid(cg_schema_oid()))
+		return;
+	if (stmt->objectType == OBJECT_TRIGGER)
+	{
+		if ((cg_guard_kind(relid) & (CG_GUARD_AUDITED | CG_GUARD_OURS)) != 0)
+			cg_guard_offend(relid, psprintf("let triggers of audited table \"%s\" depend on an extension",
+											get_rel_name(relid)));
+		return;
+	}
+	object = get_object_address(stmt->objectType, stmt->object, &rel,
+								AccessShareLock, true);
+	if (rel != NULL)
+		table_close(rel, AccessShareLock);
+	if (OidIsValid(object.objectId))
+		cg_guard_object(OAT_POST_ALTER, object.classId, object.objectId, 0);
+}
+
 /* ---------- tables ---------- */
 
 static void
@@ -228,6 +252,9 @@ look_at_alter_table(AlterTableStmt *stmt)
 	relid = resolve(stmt->relation);
 	if (!OidIsValid(relid) || !cg_owns_relation(relid, GetUserId()))
 		return;					/* it will be refused */
+	if ((cg_guard_kind(relid) & CG_GUARD_OURS) != 0)
+		cg_guard_offend(relid, psprintf("alter \"%s\", which belongs to cipguard",
+										get_rel_name(relid)));
 	foreach(lc, stmt->cmds)
 		look_at_command(relid, lfirst_node(AlterTableCmd, lc));
 }
@@ -273,8 +300,12 @@ look_at_command(Oid relid, AlterTableCmd *cmd)
 		relid = other;
 	if (OidIsValid(relid) &&
 		(cg_guard_kind_of_tree(relid) & CG_GUARD_AUDITED) != 0)
+	{
 		cg_guard_offend_now(relid, psprintf("%s audited table \"%s\"", offence,
 											get_rel_name(relid)));
+		if (OidIsValid(other))
+			cg_guard_cover(other);
+	}
 }
 
 /* For the log only, as what the statement does cannot be undone. */
@@ -403,6 +434,8 @@ look_at_grant(GrantStmt *stmt)
 	}
 	appendStringInfoString(&buf, stmt->is_grant ? " TO" : " FROM");
 	add_roles(&buf, stmt->grantees);
+	if (stmt->grant_option)
+		appendStringInfoString(&buf, " (grant option)");
 
 	if (stmt->targtype == ACL_TARGET_ALL_IN_SCHEMA)
 	{
@@ -455,6 +488,8 @@ look_at_grant_role(GrantRoleStmt *stmt)
 						 lfirst_node(AccessPriv, lc)->priv_name);
 	appendStringInfoString(&buf, stmt->is_grant ? " TO" : " FROM");
 	add_roles(&buf, stmt->grantee_roles);
+	if (cg_grants_admin(stmt))
+		appendStringInfoString(&buf, " (admin option)");
 	cg_guard_fact("role", InvalidOid, NULL, buf.data);
 }
 
@@ -527,7 +562,9 @@ look_at_setting(VariableSetStmt *set, const char *where)
 	if (pg_strcasecmp(set->name, "shared_preload_libraries") == 0)
 		offends = cg_preloaded && !names_us(set->args);
 	else if (strstr(set->name, "preload_libraries") != NULL)
-		offends = ours && cg_guard_any() && !names_us(set->args);
+		offends = ours && !names_us(set->args) &&
+			strstr(GetConfigOption(set->name, false, false),
+				   CG_SCHEMA) != NULL && cg_guard_any();
 	else
 		offends = ours && cg_guard_any() && strchr(set->name, '.') != NULL;
 	if (superuser() && offends)

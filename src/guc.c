@@ -32,6 +32,7 @@ static void assign_kek(const char *oldval, const char *newval);
 char	   *cg_anchor_command = NULL;
 int			cg_anchor_interval = 60;
 bool		cg_anchor_log = false;
+int			cg_anchor_timeout = 30;
 char	   *cg_kek_command = NULL;
 char	   *cg_kek_file = NULL;
 int			cg_output = CG_OUTPUT_AUTO;
@@ -109,6 +110,14 @@ cg_guc_init(void)
 							 false,
 							 PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".anchor_timeout",
+							"Time after which cipguard.anchor_command is killed.",
+							NULL,
+							&cg_anchor_timeout,
+							30, 1, 3600,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".app_token",
 							   "Signed statement of an application for whom it acts.",

@@ -38,6 +38,7 @@ typedef enum CgLogins
 extern char *cg_anchor_command;
 extern int	cg_anchor_interval; /* seconds */
 extern bool cg_anchor_log;
+extern int	cg_anchor_timeout;	/* seconds */
 extern char *cg_kek_command;
 extern char *cg_kek_file;
 extern int	cg_output;			/* CgOutput */

@@ -118,11 +118,13 @@ cipguard_ingest(PG_FUNCTION_ARGS)
 	files = list_concat(cg_spool_files(InvalidOid),
 						cg_spool_files(MyDatabaseId));
 	foreach(lc, files)
+	{
 		if (!read_file(&in, lfirst(lc)))
 		{
 			cg_ingest_behind = true;
 			break;
 		}
+	}
 	if (!cg_ingest_behind)
 	{
 		give_up_intents(&in, false);
@@ -207,6 +209,7 @@ give_up_intents(CgIngest *in, bool forwarded)
 
 	hash_seq_init(&seq, in->writers);
 	while ((writer = hash_seq_search(&seq)) != NULL)
+	{
 		foreach(lc, writer->intents)
 		{
 			CgIntent   *intent = lfirst(lc);
@@ -219,6 +222,7 @@ give_up_intents(CgIngest *in, bool forwarded)
 			in->events++;
 			intent->open = false;
 		}
+	}
 }
 
 /* ---------- segments ---------- */

@@ -196,6 +196,7 @@ cg_intents_write(HTAB *writers)
 
 	hash_seq_init(&seq, writers);
 	while ((writer = hash_seq_search(&seq)) != NULL)
+	{
 		foreach(lc, writer->intents)
 		{
 			CgIntent   *intent = lfirst(lc);
@@ -219,6 +220,7 @@ cg_intents_write(HTAB *writers)
 			}
 			intent->stored = intent->open;
 		}
+	}
 	table_close(rel, NoLock);
 	CommandCounterIncrement();
 }

@@ -65,6 +65,7 @@
 
 #include "compat.h"
 
+#include "app_token.h"
 #include "cipguard.h"
 #include "guc.h"
 #include "journal.h"
@@ -73,7 +74,7 @@
 #include "journal_set.h"
 #include "journal_who.h"
 
-#define FIRST_VALUES	64
+#define FIRST_VALUES	CG_SET_PENDING
 #define LIMIT_GROWTH	16
 #define MAX_VALUES		65536
 #define MAX_ENTRIES		256		/* then all are written: bounds the memory */
@@ -392,6 +393,7 @@ cg_journal_entry(Oid relid)
 	CgDisclosed **p;
 	CgDisclosed *d;
 
+	cg_app_token_require();
 	prepare();
 	who = cg_journal_who();
 	for (d = entries; d != NULL; d = d->next)

@@ -28,7 +28,10 @@ typedef struct CgDisclosed CgDisclosed;
 /* Entries are valid while this is unchanged; never 0. */
 extern uint64 cg_journal_generation;
 
-/* Find or create the entry of the current user and statement. */
+/*
+ * Find or create the entry of the current user and statement.  Errors:
+ * CG_ERRCODE_APP_TOKEN.
+ */
 extern CgDisclosed *cg_journal_entry(Oid relid);
 
 /* Of a column values are disclosed; 0 is the whole row.  Cheap to repeat. */

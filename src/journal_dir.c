@@ -40,10 +40,11 @@
 #include "journal_dir.h"
 
 #define NODE_FILE		"node"
-#define NEW_FILE		".new."	/* and the process that makes it */
+#define NEW_FILE		".new." /* and the process that makes it */
 #define NAME_SIZE		80
 #define ATTEMPTS		10
-#define RESERVE_MORE	(1024 * 1024)	/* the last frames are beyond the limit */
+#define RESERVE_MORE	(1024 * 1024)	/* the last frames are beyond the
+										 * limit */
 
 static bool make_directory(const char *dir, CgSpoolFault *fault);
 static bool get_node(const char *dir, char *node, CgSpoolFault *fault);

@@ -18,7 +18,7 @@ size_t
 cg_frame_begin(const CgFrame *frame, size_t room, uint8_t *out, size_t cap)
 {
 	size_t		texts = frame->text_bytes != NULL ? frame->text_len :
-		cg_frame_texts_len(frame);
+	cg_frame_texts_len(frame);
 	uint8_t    *p = out;
 
 	if (CG_FRAME_MIN - 2 * CG_FRAME_TEXTS + texts + frame->column_len + room >

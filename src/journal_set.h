@@ -5,9 +5,10 @@
 #ifndef CG_JOURNAL_SET_H
 #define CG_JOURNAL_SET_H
 
-#define CG_SET_PENDING		64	/* subjects that are in no frame yet */
+#define CG_SET_PENDING		128 /* subjects that are in no frame yet */
 #define CG_SET_PENDING_TEXT 32768	/* and of those that are text, bytes */
-#define CG_SET_SUBJECT_LEN	4096	/* longer ones are cut: no key can be longer */
+#define CG_SET_SUBJECT_LEN	4096	/* longer ones are cut: no key can be
+									 * longer */
 
 /* Bytes that cg_set_pack() writes at most. */
 #define CG_SET_LIST_MAX \

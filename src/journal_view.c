@@ -199,6 +199,7 @@ show_lost_intents(CgView *view)
 
 	hash_seq_init(&seq, view->writers);
 	while ((writer = hash_seq_search(&seq)) != NULL)
+	{
 		foreach(lc, writer->intents)
 		{
 			CgFrame		frame = ((CgIntent *) lfirst(lc))->decoded;
@@ -209,6 +210,7 @@ show_lost_intents(CgView *view)
 			frame.sealed_len = 0;
 			put(view, &frame, CG_PROOF_GOOD);
 		}
+	}
 }
 
 static void

@@ -28,6 +28,7 @@
 
 #include "compat.h"
 
+#include "app_token.h"
 #include "audit_store.h"
 #include "catalog.h"
 #include "cipguard.h"
@@ -36,7 +37,7 @@
 static void request_memory(void);
 static void attach_memory(void);
 static void role_changed(Datum arg, int cacheid, uint32 hash);
-static void look_up(void);
+static void look_up(const char *app_user, bool verified);
 static void name_port_user(void);
 static void copy_name(char *to, Size size, const char *from);
 static void copy_address(void);
@@ -117,6 +118,9 @@ current_session(void)
 const CgWho *
 cg_journal_who(void)
 {
+	const char *app_user;
+	bool		verified;
+
 	/* There are no catalogs before there is a database. */
 	if (!IsTransactionState() || !OidIsValid(MyDatabaseId))
 	{
@@ -124,18 +128,22 @@ cg_journal_who(void)
 			name_port_user();
 		return &who;
 	}
+	/* A token expires without any change of a setting. */
+	app_user = cg_app_identity(&verified);
 	if (who_pid != MyProcPid || who.stamp == 0 ||
 		who.user != GetUserId() || who.login != GetAuthenticatedUserId() ||
 		who.session_user != GetSessionUserId() ||
 		who.claims != cg_claim_generation ||
 		who_generation != generation ||
-		strncmp(who.application, application_name, NAMEDATALEN - 1) != 0)
-		look_up();
+		strncmp(who.application, application_name, NAMEDATALEN - 1) != 0 ||
+		verified != ((who.flags & CG_FRAME_VERIFIED) != 0) ||
+		(verified && strcmp(who.app_user, app_user) != 0))
+		look_up(app_user, verified);
 	return &who;
 }
 
 static void
-look_up(void)
+look_up(const char *app_user, bool verified)
 {
 	static uint64 stamps = 0;
 
@@ -154,7 +162,8 @@ look_up(void)
 			  GetUserNameFromId(who.user, true));
 	copy_name(who.login_name, sizeof(who.login_name),
 			  GetUserNameFromId(who.login, true));
-	copy_name(who.app_user, sizeof(who.app_user), cg_app_user);
+	copy_name(who.app_user, sizeof(who.app_user), app_user);
+	who.flags = verified ? CG_FRAME_VERIFIED : 0;
 	copy_name(who.purpose, sizeof(who.purpose), cg_purpose);
 	copy_name(who.application, sizeof(who.application), application_name);
 	who.session = current_session();

@@ -229,7 +229,7 @@ cipguard_open_maintenance(PG_FUNCTION_ARGS)
 				 errmsg("a maintenance window must last 1 to %d minutes",
 						MAX_MINUTES),
 				 errhint("Open another one when it has ended.")));
-	if (OidIsValid(relation) && get_rel_name(relation) == NULL)
+	if (!PG_ARGISNULL(2) && get_rel_name(relation) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relation),

@@ -74,7 +74,7 @@ cg_assign_targets(List *targets, CmdType command, Index result_relation,
 	const CgProtection *p = rte->rtekind == RTE_RELATION ?
 	cg_rte_protection(scope, result_relation) : NULL;
 	bool		restores = rte->rtekind == RTE_RELATION &&
-		OidIsValid(cg_plan_restores) && rte->relid == cg_plan_restores;
+	OidIsValid(cg_plan_restores) && rte->relid == cg_plan_restores;
 	ListCell   *lc;
 
 	cg_plan_restores = InvalidOid;

@@ -31,12 +31,13 @@
 #include "mask_datum.h"
 #include "value.h"
 
+typedef bool (*CgImageTest) (const bytea * image, const bytea * part);
+
 static void add_text(StringInfo buf, CgImageColumn *column, char *text);
-static bool holds(const bytea *image, const bytea *part);
-static bool has_entry(const bytea *image, const CgImageEntry *wanted);
-static bool keyed(const bytea *image, const bytea *part);
-static bool any_part(FunctionCallInfo fcinfo, int argno,
-					 bool (*matches) (const bytea *image, const bytea *part));
+static bool holds(const bytea * image, const bytea * part);
+static bool has_entry(const bytea * image, const CgImageEntry *wanted);
+static bool keyed(const bytea * image, const bytea * part);
+static bool any_part(FunctionCallInfo fcinfo, int argno, CgImageTest matches);
 
 /*
  * audit_key(schema_id bigint, attnums int2[], types oid[], vals text[])
@@ -171,8 +172,7 @@ cipguard_audit_keyed(PG_FUNCTION_ARGS)
 
 /* Called for each event: walks the array where it stands. */
 static bool
-any_part(FunctionCallInfo fcinfo, int argno,
-		 bool (*matches) (const bytea *image, const bytea *part))
+any_part(FunctionCallInfo fcinfo, int argno, CgImageTest matches)
 {
 	bytea	   *image;
 	ArrayType  *parts;
@@ -205,7 +205,7 @@ any_part(FunctionCallInfo fcinfo, int argno,
 
 /* Has an image all entries of another one of the same description? */
 static bool
-holds(const bytea *image, const bytea *part)
+holds(const bytea * image, const bytea * part)
 {
 	const char *cursor = VARDATA_ANY(part) + CG_IMAGE_HEADER_LEN;
 	CgImageEntry wanted;
@@ -222,7 +222,7 @@ holds(const bytea *image, const bytea *part)
 
 /* Has it one of the columns, whatever the value? */
 static bool
-keyed(const bytea *image, const bytea *part)
+keyed(const bytea * image, const bytea * part)
 {
 	const char *cursor = VARDATA_ANY(part) + CG_IMAGE_HEADER_LEN;
 	CgImageEntry wanted;
@@ -240,7 +240,7 @@ keyed(const bytea *image, const bytea *part)
 }
 
 static bool
-has_entry(const bytea *image, const CgImageEntry *wanted)
+has_entry(const bytea * image, const CgImageEntry *wanted)
 {
 	const char *cursor = VARDATA_ANY(image) + CG_IMAGE_HEADER_LEN;
 	CgImageEntry entry;

@@ -151,7 +151,7 @@ redacted_statement(const ErrorData *edata)
 	if (out != NULL)
 	{
 		memcpy(out, text, begin);
-		strcpy(out + begin, sql);
+		memcpy(out + begin, sql, strlen(sql) + 1);
 	}
 	return out;
 }
@@ -212,7 +212,9 @@ understood(const ErrorData *edata)
 		return NULL;
 	n = cg_redact_sql_strictly(text, len, CG_STANDARD_STRINGS, out,
 							   room - 3);
-	strcpy(out + n, n == 0 || out[n - 1] == '?' ? "?" : " ?");
+	if (n > 0)
+		out[n++] = ' ';
+	memcpy(out + n, "?", 2);
 	return out;
 }
 
@@ -335,8 +337,9 @@ cg_redact_report(ErrorData *edata, emit_log_hook_type next)
 
 	if (sending || !cg_redacts())
 		return false;
-	if (kind == KIND_PLAN ? plan_spared && !cg_statement_touched() :
-		kind == KIND_DONE ? cg_statement_spared() : cg_statement_harmless())
+	if (kind == KIND_DONE || kind == KIND_PLAN ?
+		cg_statement_spared() && (kind == KIND_DONE || plan_spared) :
+		cg_statement_harmless())
 		return false;
 
 	if (debug_query_string != NULL)

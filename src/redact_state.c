@@ -10,8 +10,12 @@
  * - After analysis: it is the only statement of its message, a SELECT, reads
  *   only plain tables that are not protected and have no row security, and
  *   calls only functions of the server, so that no other code can run.
- * - After execution: whatever ran since the message came, at any depth,
- *   touched no protected relation, and was no utility statement but some.
+ * - After execution: it is a simple query whose statements call only functions
+ *   of the server, too; and whatever ran since it came, at any depth, touched
+ *   no protected relation and was no utility statement but some that have no
+ *   constants.  What a plan made earlier calls nobody can tell, since calls
+ *   may have been replaced by their results; so neither those of the extended
+ *   protocol nor EXECUTE have this proof.
  *
  * A message of the client is told by the time when it came, which the server
  * notes for each.
@@ -59,6 +63,7 @@ typedef struct Message
 	TimestampTz began;
 	const char *text;			/* what was judged */
 	bool		judged;
+	bool		analyzed;		/* by this message, not by an earlier one */
 	bool		harmless;
 	bool		ran;
 	bool		touched;
@@ -81,6 +86,8 @@ static void judge(ParseState *pstate, Query *query, CG_JUMBLE_STATE * jstate);
 static bool is_whole(const char *text, int location, int len);
 static bool is_suspect(Node *node, void *context);
 static bool is_suspect_relation(Oid relid);
+static bool calls_users(Node *node, void *context);
+static bool calls_users_here(Node *node);
 static bool is_user_function(Oid funcid, void *context);
 static char *redacted_copy(MemoryContext context, const char *text);
 static bool has_constants(const char *text);
@@ -151,8 +158,9 @@ this_message(void)
 	return &message;
 }
 
-bool
-cg_statement_touched(void)
+/* Has it run something that touches, or may touch, what is protected? */
+static bool
+statement_touched(void)
 {
 	return this_message()->touched ||
 		(cg_plain_at != 0 &&
@@ -165,7 +173,7 @@ cg_statement_harmless(void)
 	const		Message *m = this_message();
 
 	return m->harmless && m->text == debug_query_string &&
-		!cg_statement_touched();
+		!statement_touched();
 }
 
 bool
@@ -177,7 +185,10 @@ cg_statement_parsed(void)
 bool
 cg_statement_spared(void)
 {
-	return this_message()->ran && !cg_statement_touched();
+	const		Message *m = this_message();
+
+	return m->analyzed && m->ran && m->text == debug_query_string &&
+		!statement_touched();
 }
 
 void
@@ -245,14 +256,17 @@ judge(ParseState *pstate, Query *query, CG_JUMBLE_STATE * jstate)
 		has_constants(text))
 		query->queryId = 0;
 	m = this_message();
-	if (!m->judged)
+	if (!m->judged && MyBackendType == B_BACKEND && text != NULL &&
+		text == debug_query_string)
 	{
-		m->judged = true;
-		m->text = debug_query_string;
-		m->harmless = MyBackendType == B_BACKEND && text != NULL &&
-			text == debug_query_string && is_whole(text, query->stmt_location, query->stmt_len) &&
+		m->analyzed = true;
+		m->text = text;
+		m->harmless = is_whole(text, query->stmt_location, query->stmt_len) &&
 			!is_suspect((Node *) query, NULL);
 	}
+	m->judged = true;
+	if (!m->harmless && !m->touched)
+		m->touched = calls_users((Node *) query, NULL);
 	cg_redact_activity();
 }
 
@@ -289,12 +303,8 @@ is_suspect(Node *node, void *context)
 		return rte->rtekind == RTE_RELATION &&
 			is_suspect_relation(rte->relid);
 	}
-	if (IsA(node, CoerceToDomain) ||
-		(IsA(node, Const) &&
-		 ((Const *) node)->consttype >= FirstNormalObjectId) ||
-		check_functions_in_node(node, is_user_function, context))
-		return true;
-	return expression_tree_walker(node, is_suspect, context);
+	return calls_users_here(node) ||
+		expression_tree_walker(node, is_suspect, context);
 }
 
 static bool
@@ -316,6 +326,28 @@ is_suspect_relation(Oid relid)
 		 form->relkind == RELKIND_MATVIEW);
 	ReleaseSysCache(tuple);
 	return !plain || cg_protection(relid) != NULL;
+}
+
+/* Does it call any but functions of the server? */
+static bool
+calls_users(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, calls_users, context, 0);
+	return calls_users_here(node) ||
+		expression_tree_walker(node, calls_users, context);
+}
+
+/* Domains have checks, and types of users input functions. */
+static bool
+calls_users_here(Node *node)
+{
+	return IsA(node, CoerceToDomain) ||
+		(IsA(node, Const) &&
+		 ((Const *) node)->consttype >= FirstNormalObjectId) ||
+		check_functions_in_node(node, is_user_function, NULL);
 }
 
 static bool
@@ -363,6 +395,11 @@ cg_state_run(QueryDesc *queryDesc)
 	m = this_message();
 	m->ran = true;
 	m->judged = true;
+	foreach(lc, queryDesc->plannedstmt->invalItems)
+	{
+		if (lfirst_node(PlanInvalItem, lc)->cacheId == PROCOID)
+			m->touched = true;
+	}
 	foreach(lc, queryDesc->plannedstmt->rtable)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
@@ -399,19 +436,17 @@ cg_state_whole(QueryDesc *queryDesc)
 				 queryDesc->plannedstmt->stmt_len);
 }
 
-/* Utility statements that have no constants, or run what will be seen. */
+/* Utility statements that have no constants, or run no code of users. */
 static bool
 spares(const Node *utility)
 {
 	switch (nodeTag(utility))
 	{
-		case T_CallStmt:
 		case T_CheckPointStmt:
 		case T_ClosePortalStmt:
 		case T_ConstraintsSetStmt:
 		case T_DeallocateStmt:
 		case T_DiscardStmt:
-		case T_ExecuteStmt:
 		case T_FetchStmt:
 		case T_ListenStmt:
 		case T_LockStmt:

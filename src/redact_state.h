@@ -17,13 +17,13 @@ extern bool cg_redacts(void);
  */
 extern bool cg_statement_harmless(void);
 
-/* Has the message of the client run something that must not be shown? */
-extern bool cg_statement_touched(void);
-
 /* Was the text of the message understood by the parser? */
 extern bool cg_statement_parsed(void);
 
-/* For the end of a message: it ran, and touched nothing. */
+/*
+ * For the end of a message: it was analyzed and ran, and can have touched
+ * nothing.
+ */
 extern bool cg_statement_spared(void);
 
 /*

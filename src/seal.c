@@ -94,7 +94,7 @@ enum
 };
 
 /* A table while its new rows are collected. */
-typedef struct Span
+typedef struct CgSpan
 {
 	CgLogTable *table;
 	BlockNumber start;			/* where it is read from */
@@ -102,28 +102,28 @@ typedef struct Span
 	bool		any;			/* any event of this block? */
 	BlockNumber first;			/* pages of the block's events */
 	BlockNumber last;
-} Span;
+} CgSpan;
 
-typedef struct Collector
+typedef struct CgCollector
 {
 	const CgSnapshot *now;
 	const CgSnapshot *before;	/* NULL for the first block */
-	Span	   *span;			/* of the table being read */
+	CgSpan	   *span;			/* of the table being read */
 	int64		n;
 	int64		room;
 	CgLeaf	   *leaves;
-} Collector;
+} CgCollector;
 
 static bool is_due(const CgBlock *last, const uint8 *policy);
 static char *policy_statement(uint8 digest[CG_SHA256_LEN]);
 static void record_policy(const uint8 *digest, const char *statement,
 						  int64 block);
-static Span *plan_spans(List *tables, const CgSnapshot *now,
-						const CgSnapshot *before);
+static CgSpan *plan_spans(List *tables, const CgSnapshot *now,
+						  const CgSnapshot *before);
 static void collect_row(void *arg, CgLogTable *table, HeapTuple tuple);
 static void compute_root(const CgLeaf *leaves, int64 n, uint8 *root);
-static void append_block(const CgBlock *block, const Span *spans, int n);
-static void append_mark(int64 block, uint64 next, const Span *spans, int n);
+static void append_block(const CgBlock *block, const CgSpan *spans, int n);
+static void append_mark(int64 block, uint64 next, const CgSpan *spans, int n);
 static void forget_marks(uint64 xmin);
 static void delete_rows(const char *table, const char *sql, Oid type,
 						Datum arg);
@@ -153,9 +153,9 @@ cipguard_seal(PG_FUNCTION_ARGS)
 	CgSnapshot	now;
 	CgSnapshot	before;
 	Snapshot	snapshot;
-	Collector	collector;
+	CgCollector collector;
 	List	   *tables;
-	Span	   *spans;
+	CgSpan	   *spans;
 	char	   *statement;
 	uint64		next;
 	bool		found;
@@ -337,10 +337,10 @@ record_policy(const uint8 *digest, const char *statement, int64 block)
 /* ---------- collecting ---------- */
 
 /* Where to read each table from, see the banner. */
-static Span *
+static CgSpan *
 plan_spans(List *tables, const CgSnapshot *now, const CgSnapshot *before)
 {
-	Span	   *spans = palloc0(Max(list_length(tables), 1) * sizeof(Span));
+	CgSpan	   *spans = palloc0(Max(list_length(tables), 1) * sizeof(CgSpan));
 	uint64		oldest;
 	Oid			type = XID8OID;
 	Datum		arg;
@@ -406,8 +406,8 @@ plan_spans(List *tables, const CgSnapshot *now, const CgSnapshot *before)
 static void
 collect_row(void *arg, CgLogTable *table, HeapTuple tuple)
 {
-	Collector  *collector = arg;
-	Span	   *span = collector->span;
+	CgCollector *collector = arg;
+	CgSpan	   *span = collector->span;
 	BlockNumber page = ItemPointerGetBlockNumber(&tuple->t_self);
 	CgLeaf		leaf;
 
@@ -468,7 +468,7 @@ cg_seal_append(const char *table, Datum *values, bool *nulls)
 }
 
 static void
-append_block(const CgBlock *block, const Span *spans, int n)
+append_block(const CgBlock *block, const CgSpan *spans, int n)
 {
 	Datum		values[BL_COLUMNS];
 	bool		nulls[BL_COLUMNS];
@@ -512,7 +512,7 @@ append_block(const CgBlock *block, const Span *spans, int n)
 }
 
 static void
-append_mark(int64 block, uint64 next, const Span *spans, int n)
+append_mark(int64 block, uint64 next, const CgSpan *spans, int n)
 {
 	Datum		values[MA_COLUMNS];
 	bool		nulls[MA_COLUMNS];

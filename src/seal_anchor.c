@@ -112,7 +112,7 @@ cipguard_anchor(PG_FUNCTION_ARGS)
 	if (command)
 	{
 		succeeded = cg_run_anchor(cg_anchor_command, note, strlen(note),
-								  receipt);
+								  cg_anchor_timeout, receipt);
 		keep_anchor(size, root, "command", succeeded, receipt);
 		if (!succeeded)
 			ereport(WARNING,

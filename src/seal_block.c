@@ -25,28 +25,28 @@
 #define BLOCK_TAG	"cipguard.block.v1"
 
 /* Which pages of the tables have events of a block, as far as is known. */
-typedef struct Extent
+typedef struct CgExtent
 {
 	int			n;
 	Datum	   *tables;
 	Datum	   *files;
 	Datum	   *first;
 	Datum	   *last;
-} Extent;
+} CgExtent;
 
 /* Rows of one block, while they are being read. */
-typedef struct Reader
+typedef struct CgBlockReader
 {
 	CgSnapshot	now;
 	CgSnapshot	before;
 	bool		has_before;
 	int64		room;
 	CgTree	   *tree;
-} Reader;
+} CgBlockReader;
 
 static bool copy_digest(HeapTuple row, TupleDesc desc, int column,
 						uint8 *digest);
-static void read_extent(int64 number, Extent *extent);
+static void read_extent(int64 number, CgExtent *extent);
 static void read_row(void *arg, CgLogTable *table, HeapTuple tuple);
 static void read_nodes(int64 number, CgTree *tree);
 static void find_places(CgTree *tree);
@@ -170,9 +170,9 @@ cg_block_last(CgBlock *block)
 void
 cg_tree_read(const CgBlock *block, CgTree *tree)
 {
-	Reader		reader;
+	CgBlockReader reader;
 	CgBlock		before;
-	Extent		extent;
+	CgExtent	extent;
 	List	   *tables;
 	int64		purged = 0;
 	ListCell   *lc;
@@ -252,7 +252,7 @@ cg_tree_of(int64 number, int64 events, CgLeaf *leaves, int64 nleaves,
 }
 
 static void
-read_extent(int64 number, Extent *extent)
+read_extent(int64 number, CgExtent *extent)
 {
 	Oid			type = INT8OID;
 	Datum		arg = Int64GetDatum(number);
@@ -294,7 +294,7 @@ read_extent(int64 number, Extent *extent)
 static void
 read_row(void *arg, CgLogTable *table, HeapTuple tuple)
 {
-	Reader	   *reader = arg;
+	CgBlockReader *reader = arg;
 	CgTree	   *tree = reader->tree;
 	CgLeaf		leaf;
 

@@ -38,6 +38,7 @@ typedef struct CgCheck
 	int64		events;
 	int64		unsealed;
 	bool		whole;			/* up to the last block */
+	int64		from;
 
 	pg_uuid_t	log_id;
 	Snapshot	snapshot;

@@ -30,20 +30,20 @@
 #include "seal_log.h"
 
 /* One run over some pages, and how far it came. */
-typedef struct PageScan
+typedef struct CgPageScan
 {
 	CgLogTable *table;
 	Snapshot	snapshot;
 	CgLogVisit	visit;
 	void	   *arg;
 	BlockNumber done;			/* first page with no row visited yet */
-} PageScan;
+} CgPageScan;
 
 static int	compare_xids(const void *a, const void *b);
 static CgLogTable *open_table(Oid relid, CgLeafTag tag,
 							  const pg_uuid_t *log_id);
-static void scan_pages(PageScan *scan, BlockNumber first, BlockNumber end);
-static char *scan_guarded(PageScan *scan, BlockNumber first, BlockNumber end);
+static void scan_pages(CgPageScan *scan, BlockNumber first, BlockNumber end);
+static char *scan_guarded(CgPageScan *scan, BlockNumber first, BlockNumber end);
 
 static const struct
 {
@@ -171,8 +171,8 @@ cg_log_open(const pg_uuid_t *log_id)
 							   NULL);
 	foreach(lc, oids)
 		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION)
-			tables = lappend(tables, open_table(lfirst_oid(lc), CG_LEAF_EVENT,
-												log_id));
+		tables = lappend(tables, open_table(lfirst_oid(lc), CG_LEAF_EVENT,
+											log_id));
 	for (i = 0; i < lengthof(side_tables); i++)
 	{
 		Oid			oid = get_relname_relid(side_tables[i].name,
@@ -233,7 +233,7 @@ cg_log_id(pg_uuid_t *log_id)
 /* ---------- rows ---------- */
 
 static void
-scan_pages(PageScan *scan, BlockNumber first, BlockNumber end)
+scan_pages(CgPageScan *scan, BlockNumber first, BlockNumber end)
 {
 	TableScanDesc desc;
 	HeapTuple	tuple;
@@ -252,7 +252,7 @@ scan_pages(PageScan *scan, BlockNumber first, BlockNumber end)
 
 /* The same; NULL, or the message of the error that stopped it. */
 static char *
-scan_guarded(PageScan *scan, BlockNumber first, BlockNumber end)
+scan_guarded(CgPageScan *scan, BlockNumber first, BlockNumber end)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -290,7 +290,7 @@ void
 cg_log_scan(CgLogTable *table, Snapshot snapshot, BlockNumber first,
 			BlockNumber end, CgLogVisit visit, CgLogBadPage bad, void *arg)
 {
-	PageScan		scan;
+	CgPageScan	scan;
 
 	scan.table = table;
 	scan.snapshot = snapshot;

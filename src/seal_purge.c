@@ -30,6 +30,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 #include "utils/xid8.h"
 
 #include "compat.h"
@@ -60,7 +61,7 @@ enum
 };
 
 /* A month that is to go. */
-typedef struct Month
+typedef struct CgPurgeMonth
 {
 	Oid			relid;
 	char	   *name;
@@ -68,36 +69,36 @@ typedef struct Month
 	TimestampTz upper;
 	char	   *regulation;		/* that asked to keep it till now */
 	int64		events;
-} Month;
+} CgPurgeMonth;
 
 /* A row of it, and the block that it is in. */
-typedef struct Row
+typedef struct CgPurgeRow
 {
 	int64		block;
 	CgLeaf		leaf;
-} Row;
+} CgPurgeRow;
 
-typedef struct Rows
+typedef struct CgPurgeRows
 {
 	CgCheck    *check;			/* has all blocks */
 	int64		n;
 	int64		room;
-	Row		   *rows;
-} Rows;
+	CgPurgeRow *rows;
+} CgPurgeRows;
 
 static List *months_before(TimestampTz before);
-static void check_floor(Month *month);
-static void purge_month(CgCheck *check, Month *month, const char *role,
+static void check_floor(CgPurgeMonth *month);
+static void purge_month(CgCheck *check, CgPurgeMonth *month, const char *role,
 						const char *reason);
 static void gather(void *arg, CgLogTable *table, HeapTuple tuple);
 static int	compare_rows(const void *a, const void *b);
-static bool purge_from_block(int64 number, const Row *rows, int64 n);
+static bool purge_from_block(int64 number, const CgPurgeRow *rows, int64 n);
 static void keep_nodes(int64 number, CgTree *tree, const bool *gone);
 static void subtree_root(CgTree *tree, unsigned level, uint64 index,
 						 uint8 *hash);
-static void record(const Month *month, const char *role, const char *reason,
+static void record(const CgPurgeMonth *month, const char *role, const char *reason,
 				   List *runs);
-static void drop_month(const Month *month);
+static void drop_month(const CgPurgeMonth *month);
 
 /* purge_audit(before timestamptz, reason text) RETURNS TABLE (...) */
 PG_FUNCTION_INFO_V1(cipguard_purge_audit);
@@ -106,7 +107,7 @@ cipguard_purge_audit(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *reason = PG_ARGISNULL(1) ? NULL :
-		text_to_cstring(PG_GETARG_TEXT_PP(1));
+	text_to_cstring(PG_GETARG_TEXT_PP(1));
 	TimestampTz before;
 	char	   *role = GetUserNameFromId(GetUserId(), false);
 	CgActing	acting;
@@ -127,7 +128,7 @@ cipguard_purge_audit(PG_FUNCTION_ARGS)
 	months = months_before(before);
 	foreach(lc, months)
 	{
-		Month	   *month = lfirst(lc);
+		CgPurgeMonth *month = lfirst(lc);
 
 		LockRelationOid(month->relid, AccessExclusiveLock);
 	}
@@ -149,7 +150,7 @@ cipguard_purge_audit(PG_FUNCTION_ARGS)
 
 	foreach(lc, months)
 	{
-		Month	   *month = lfirst(lc);
+		CgPurgeMonth *month = lfirst(lc);
 		Datum		values[2];
 		bool		nulls[2] = {false, false};
 
@@ -203,7 +204,7 @@ months_before(TimestampTz before)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
-		Month	   *month = palloc0(sizeof(Month));
+		CgPurgeMonth *month = palloc0(sizeof(CgPurgeMonth));
 		bool		isnull;
 
 		month->relid = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
@@ -220,7 +221,7 @@ months_before(TimestampTz before)
 
 /* Raise if the law wants the month kept, for any kind of event in it. */
 static void
-check_floor(Month *month)
+check_floor(CgPurgeMonth *month)
 {
 	StringInfoData sql;
 	Oid			type = TIMESTAMPTZOID;
@@ -268,10 +269,10 @@ check_floor(Month *month)
 /* ---------- taking it out of the blocks ---------- */
 
 static void
-purge_month(CgCheck *check, Month *month, const char *role,
+purge_month(CgCheck *check, CgPurgeMonth *month, const char *role,
 			const char *reason)
 {
-	Rows		rows;
+	CgPurgeRows rows;
 	List	   *runs = NIL;		/* first and last block of each */
 	List	   *tables;
 	ListCell   *lc;
@@ -291,7 +292,7 @@ purge_month(CgCheck *check, Month *month, const char *role,
 	}
 	cg_log_close(tables);
 	if (rows.n > 1)
-		qsort(rows.rows, rows.n, sizeof(Row), compare_rows);
+		qsort(rows.rows, rows.n, sizeof(CgPurgeRow), compare_rows);
 
 	for (i = 0; i < rows.n; i += n)
 	{
@@ -322,8 +323,8 @@ purge_month(CgCheck *check, Month *month, const char *role,
 static void
 gather(void *arg, CgLogTable *table, HeapTuple tuple)
 {
-	Rows	   *rows = arg;
-	Row		   *row;
+	CgPurgeRows *rows = arg;
+	CgPurgeRow *row;
 	CgLeaf		leaf;
 	int			i;
 
@@ -343,9 +344,9 @@ gather(void *arg, CgLogTable *table, HeapTuple tuple)
 	{
 		rows->room = Max(rows->room * 2, 1024);
 		if (rows->rows == NULL)
-			rows->rows = palloc(rows->room * sizeof(Row));
+			rows->rows = palloc(rows->room * sizeof(CgPurgeRow));
 		else
-			rows->rows = repalloc_huge(rows->rows, rows->room * sizeof(Row));
+			rows->rows = repalloc_huge(rows->rows, rows->room * sizeof(CgPurgeRow));
 	}
 	row = &rows->rows[rows->n++];
 	row->block = rows->check->blocks[i].number;
@@ -355,8 +356,8 @@ gather(void *arg, CgLogTable *table, HeapTuple tuple)
 static int
 compare_rows(const void *a, const void *b)
 {
-	const Row  *p = a;
-	const Row  *q = b;
+	const CgPurgeRow *p = a;
+	const CgPurgeRow *q = b;
 
 	if (p->block != q->block)
 		return p->block < q->block ? -1 : 1;
@@ -368,7 +369,7 @@ compare_rows(const void *a, const void *b)
  * nothing is left of it.
  */
 static bool
-purge_from_block(int64 number, const Row *rows, int64 n)
+purge_from_block(int64 number, const CgPurgeRow *rows, int64 n)
 {
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
 											   "cipguard purged block",
@@ -474,7 +475,7 @@ subtree_root(CgTree *tree, unsigned level, uint64 index, uint8 *hash)
 /* ---------- the record, and the end ---------- */
 
 static void
-record(const Month *month, const char *role, const char *reason, List *runs)
+record(const CgPurgeMonth *month, const char *role, const char *reason, List *runs)
 {
 	Datum		values[PU_COLUMNS];
 	bool		nulls[PU_COLUMNS];
@@ -510,7 +511,7 @@ record(const Month *month, const char *role, const char *reason, List *runs)
 }
 
 static void
-drop_month(const Month *month)
+drop_month(const CgPurgeMonth *month)
 {
 	/* No event triggers, which could do anything as the owner of the log. */
 	(void) set_config_option("session_replication_role", "replica",

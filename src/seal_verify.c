@@ -50,6 +50,7 @@
 
 static void open_log(CgCheck *check);
 static void read_blocks(CgCheck *check, int64 from, int64 to);
+static void check_tail(CgCheck *check, int64 last);
 static void add_block(CgCheck *check, const CgBlock *block,
 					  const CgSnapshot *snapshot, bool ambiguous);
 static void widen_window(CgCheck *check, HeapTuple row, TupleDesc desc);
@@ -90,6 +91,7 @@ cg_check_log(CgCheck *check, int64 from, int64 to)
 	CgActing	acting;
 	int			i;
 
+	check->from = from;
 	cg_act_begin(&acting, cg_audit_owner());
 
 	/* What is returned must outlive SPI. */
@@ -231,6 +233,34 @@ read_blocks(CgCheck *check, int64 from, int64 to)
 		MemoryContextReset(batch);
 	}
 	SPI_cursor_close(portal);
+	if (check->whole)
+		check_tail(check, expected - 1);
+}
+
+/*
+ * Other tables know of blocks, too.  Whoever removes the last ones can change
+ * these as well; only a head that was kept elsewhere tells for sure.
+ */
+static void
+check_tail(CgCheck *check, int64 last)
+{
+	bool		isnull;
+	int64		known;
+
+	if (SPI_execute("SELECT greatest((SELECT pg_catalog.max(block)"
+					" FROM cipguard.audit_mark),"
+					" (SELECT pg_catalog.max(block)"
+					" FROM cipguard.audit_print),"
+					" (SELECT pg_catalog.max(first_block)"
+					" FROM cipguard.audit_policy))", true, 1) !=
+		SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not read the marks of the audit log");
+	known = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+										SPI_tuptable->tupdesc, 1, &isnull));
+	if (!isnull && known > last && known >= check->from)
+		cg_check_error(check, Max(last + 1, check->from), -1, "block missing",
+					   "there were blocks up to " INT64_FORMAT " at least",
+					   known);
 }
 
 static void
@@ -271,7 +301,7 @@ widen_window(CgCheck *check, HeapTuple row, TupleDesc desc)
 	if (check->nwindows > 0)
 	{
 		int			first = check->nwindows > 1 ?
-			check->windows[check->nwindows - 2].end : 0;
+		check->windows[check->nwindows - 2].end : 0;
 
 		for (i = first; i < check->nblocks - 1 && events < WINDOW_EVENTS; i++)
 			events += check->blocks[i].events;
@@ -424,7 +454,7 @@ read_rows(CgCheck *check)
 		{
 			CgLogTable *table = check->tables[k];
 			BlockNumber end = w < check->nwindows ?
-				check->windows[w].last[k] : table->nblocks;
+			check->windows[w].last[k] : table->nblocks;
 
 			if (end <= check->positions[k])
 				continue;
@@ -468,7 +498,7 @@ visit_row(void *arg, CgLogTable *table, HeapTuple tuple)
 			cg_check_error(check, -1, leaf.seq, "event inserted",
 						   "transaction " UINT64_FORMAT " is yet to come",
 						   leaf.xid);
-		else if (check->whole)
+		else if (check->whole && (check->nblocks > 0 || check->from == 1))
 			check->unsealed++;
 		return;
 	}
@@ -591,18 +621,12 @@ name_events(CgCheck *check, CgCheckBlock *block)
 		finish_block(block);
 		return;
 	}
-	if (block->n != block->expected)
-		cg_check_error(check, block->number, -1, "events differ",
-					   INT64_FORMAT " events instead of " INT64_FORMAT,
-					   block->n, block->expected);
-	else
-		cg_check_error(check, block->number, -1, "events differ",
-					   "they do not give the root of the block");
-	errors = check->errors;
 	if (!cg_print_read(block->number, block->expected, &prints))
 	{
-		cg_check_note(check, block->number, "no fingerprints",
-					  "its events cannot be named");
+		cg_check_error(check, block->number, -1, "events differ",
+					   INT64_FORMAT " events instead of " INT64_FORMAT
+					   ", or others; without fingerprints they cannot be named",
+					   block->n, block->expected);
 		finish_block(block);
 		return;
 	}
@@ -635,7 +659,7 @@ name_events(CgCheck *check, CgCheckBlock *block)
 		if (memcmp(leaf->hash, print->hash, CG_PRINT_LEN) != 0)
 		{
 			bool		repeated = i + 1 < block->n &&
-				block->leaves[i + 1].seq == leaf->seq;
+			block->leaves[i + 1].seq == leaf->seq;
 
 			cg_check_error(check, block->number, leaf->seq,
 						   repeated ? "event inserted" : "event changed",
@@ -651,8 +675,8 @@ name_events(CgCheck *check, CgCheckBlock *block)
 		k++;
 	}
 	if (check->errors == errors)
-		cg_check_note(check, block->number, "fingerprints changed",
-					  "they fit the events as these are now, so no event can be named");
+		cg_check_error(check, block->number, -1, "events differ",
+					   "they do not give the root of the block; the fingerprints were changed along with them");
 	pfree(prints);
 	finish_block(block);
 }

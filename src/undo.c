@@ -304,7 +304,7 @@ find_row(CgUndo *undo)
 				 errdetail("It is gone, cannot be seen, or was changed without an event."),
 				 errhint("Change the row by a statement of your own.")));
 	row = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	return strcpy(SPI_palloc(strlen(row) + 1), row);
+	return memcpy(SPI_palloc(strlen(row) + 1), row, strlen(row) + 1);
 }
 
 static void

@@ -14,16 +14,13 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
-#include "commands/extension.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
-#include "parser/parse_func.h"
-#include "nodes/value.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -46,11 +43,30 @@
 #include "ingest.h"
 #include "worker.h"
 
-/* Steps that are no SQL functions. */
-#define FORWARD	"forward the spool"
-#define PENDING	"look at the spool"
-
 #define DAY		(24 * 3600 * USECS_PER_SEC)
+
+typedef enum CgStep
+{
+	FORWARD,
+	INGEST,
+	PENDING,
+	SEAL,
+	ANCHOR,
+	INDEX_MONTHS
+} CgStep;
+
+static const struct
+{
+	const char *what;
+	const char *sql;			/* returns an integer */
+}			steps[] = {
+	[FORWARD] = {"forward the journal", NULL},
+	[INGEST] = {"take in the journal", "SELECT cipguard.ingest()"},
+	[PENDING] = {"look at the journal", NULL},
+	[SEAL] = {"seal the log", "SELECT cipguard.seal()"},
+	[ANCHOR] = {"anchor the log", "SELECT cipguard.anchor(false)"},
+	[INDEX_MONTHS] = {"index the log", "SELECT cipguard.index_closed_months()"}
+};
 
 /* What the steps of a cycle have met. */
 typedef struct CgCycle
@@ -66,8 +82,8 @@ PGDLLEXPORT void cipguard_worker_main(Datum arg);
 static void pin_settings(void);
 static bool extension_is_here(void);
 static void cycle(CgCycle *result);
-static bool call(const char *function, int64 *value, CgCycle *result);
-static void call_function(const char *function, int64 *value);
+static bool call(CgStep step, int64 *value, CgCycle *result);
+static int64 query(const char *sql);
 static void note_error(const char *what, CgCycle *result);
 static void tell(const char *what, const ErrorData *error);
 
@@ -201,25 +217,21 @@ cycle(CgCycle *result)
 	do
 	{
 		n = 0;
-		if (!call("ingest", &n, result))
+		if (!call(INGEST, &n, result))
 			break;
 		result->events += n;
 	} while (cg_ingest_behind && !ProcDiePending);
 	(void) call(PENDING, &result->pending, result);
-	(void) call("seal", &n, result);
-	(void) call("anchor", &n, result);
+	(void) call(SEAL, &n, result);
+	(void) call(ANCHOR, &n, result);
 	if (GetCurrentTimestamp() - closed >= DAY &&
-		call("index_closed_months", &n, result))
+		call(INDEX_MONTHS, &n, result))
 		closed = GetCurrentTimestamp();
 }
 
-/*
- * Take a step in a transaction of its own: one of the above, or an SQL
- * function without arguments, which is done without if it is not there.
- * False if it fails.
- */
+/* Take a step in a transaction of its own; false if it fails. */
 static bool
-call(const char *function, int64 *value, CgCycle *result)
+call(CgStep step, int64 *value, CgCycle *result)
 {
 	volatile bool good = false;
 
@@ -227,12 +239,12 @@ call(const char *function, int64 *value, CgCycle *result)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	PG_TRY();
 	{
-		if (strcmp(function, FORWARD) == 0)
+		if (step == FORWARD)
 			*value = cg_forward();
-		else if (strcmp(function, PENDING) == 0)
+		else if (step == PENDING)
 			*value = cg_ingest_pending();
 		else
-			call_function(function, value);
+			*value = query(steps[step].sql);
 		good = true;
 		PopActiveSnapshot();
 		CommitTransactionCommand();
@@ -240,39 +252,30 @@ call(const char *function, int64 *value, CgCycle *result)
 	PG_CATCH();
 	{
 		good = false;
-		note_error(function, result);
+		note_error(steps[step].what, result);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cycle_context);
 	return good;
 }
 
-static void
-call_function(const char *function, int64 *value)
+/* The integer that a query returns, 0 if it is none. */
+static int64
+query(const char *sql)
 {
-	List	   *name = list_make2(makeString(CG_SCHEMA),
-								  makeString(pstrdup(function)));
-	char	   *sql;
 	bool		isnull = true;
-	Oid			type;
+	Datum		d = (Datum) 0;
 
-	if (!OidIsValid(LookupFuncName(name, 0, NULL, true)))
-		return;
-	sql = psprintf("SELECT %s.%s()", CG_SCHEMA, function);
 	pgstat_report_activity(STATE_RUNNING, sql);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute(sql, false, 0) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not execute \"%s\"", sql);
-	type = SPI_gettypeid(SPI_tuptable->tupdesc, 1);
-	if (type == INT8OID)
-	{
-		Datum		d = SPI_getbinval(SPI_tuptable->vals[0],
-									  SPI_tuptable->tupdesc, 1, &isnull);
-
-		*value = isnull ? 0 : DatumGetInt64(d);
-	}
+	if (SPI_gettypeid(SPI_tuptable->tupdesc, 1) == INT8OID)
+		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						  &isnull);
 	SPI_finish();
+	return isnull ? 0 : DatumGetInt64(d);
 }
 
 /* In PG_CATCH: clean up, and keep the error for the status. */

@@ -326,6 +326,41 @@ REVOKE ALL ON FUNCTION cipguard.subject_tag(text) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.subject_tag(text) IS
 	'tag under which the audit log files a subject, to search for it';
 
+-- The order of the columns is known to src/journal_view.c.
+CREATE FUNCTION cipguard.audit_record(
+	frame bytea,
+	OUT ts timestamptz,
+	OUT kind text,
+	OUT login_role text,
+	OUT role text,
+	OUT app_user text,
+	OUT purpose text,
+	OUT relation text,
+	OUT columns text[],
+	OUT "values" bigint,
+	OUT subjects text[],
+	OUT remark text,
+	OUT session_id bigint,
+	OUT pid integer,
+	OUT client_addr text,
+	OUT application_name text,
+	OUT authentic boolean,
+	OUT app_verified boolean,
+	OUT detail text,
+	OUT query_id bigint,
+	OUT query text,
+	OUT statement bigint,
+	OUT node uuid,
+	OUT writer integer,
+	OUT started timestamptz,
+	OUT number bigint
+)
+	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'cipguard_audit_record';
+REVOKE ALL ON FUNCTION cipguard.audit_record(bytea) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_record(bytea) IS
+	'what a record in the audit log (column new of a spooled event) says';
+
 CREATE VIEW cipguard.audit_log AS
 	SELECT e.seq, e.ts, e.xid,
 		CASE
@@ -337,11 +372,11 @@ CREATE VIEW cipguard.audit_log AS
 				THEN pg_catalog.upper(cipguard.audit_note(e.new, 1))
 			WHEN e.kind OPERATOR(pg_catalog.=) 'R' THEN 'DISCLOSURE'
 			WHEN e.kind OPERATOR(pg_catalog.=) 'X' THEN 'REFUSED'
-			WHEN e.kind OPERATOR(pg_catalog.=) 'L' THEN 'LOGIN'
-			ELSE 'EVENT'
+			ELSE pg_catalog.upper((cipguard.audit_record(e.new)).kind)
 		END AS action,
 		e.relname AS relation,
-		s.auth_user AS login_role,
+		CASE WHEN e.spooled THEN (cipguard.audit_record(e.new)).login_role
+			ELSE s.auth_user END AS login_role,
 		s.session_user_name,
 		e.cur_role,
 		e.app_user,
@@ -353,10 +388,14 @@ CREATE VIEW cipguard.audit_log AS
 		cipguard.audit_image(e.relid, e.old) AS before,
 		CASE WHEN NOT e.spooled THEN cipguard.audit_image(e.relid, e.new) END AS after,
 		CASE WHEN e.kind OPERATOR(pg_catalog.=) 'G'
-			THEN cipguard.audit_note(e.new, 2) END AS detail,
+			THEN cipguard.audit_note(e.new, 2)
+			WHEN e.spooled THEN (cipguard.audit_record(e.new)).detail
+			END AS detail,
 		e.kind OPERATOR(pg_catalog.<>) 'U' AND e.cols IS NOT NULL AS moved,
 		s.client_addr,
-		s.application_name,
+		CASE WHEN e.spooled
+			THEN (cipguard.audit_record(e.new)).application_name
+			ELSE s.application_name END AS application_name,
 		e.session_id
 	FROM cipguard.audit_event e
 	LEFT JOIN LATERAL (

@@ -36,7 +36,7 @@ REVOKE ALL ON TABLE cipguard.audit_block FROM PUBLIC;
 COMMENT ON TABLE cipguard.audit_block IS
 	'closed blocks of the audit log';
 COMMENT ON COLUMN cipguard.audit_block.block IS
-	'1, 2, 3, ...';
+	'number: 1 is the first';
 COMMENT ON COLUMN cipguard.audit_block.snapshot IS
 	'the block has the events of transactions that this snapshot shows and the one before does not';
 COMMENT ON COLUMN cipguard.audit_block.root IS

@@ -110,7 +110,7 @@ REVOKE ALL ON TABLE cipguard.app_key FROM PUBLIC;
 COMMENT ON TABLE cipguard.app_key IS
 	'applications whose tokens (cipguard.app_token) verify for whom they act, with those revoked';
 COMMENT ON COLUMN cipguard.app_key.public_key IS
-	'Ed25519';
+	'32 bytes of an Ed25519 key';
 COMMENT ON COLUMN cipguard.app_key.added_by IS
 	'login role of the officer';
 SELECT pg_catalog.pg_extension_config_dump('cipguard.app_key', '');

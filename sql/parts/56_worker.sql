@@ -131,41 +131,6 @@ REVOKE ALL ON FUNCTION cipguard.ingest() FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.ingest() IS
 	'takes records of the disclosure journal into the audit log; number of events';
 
--- The order of the columns is known to src/journal_view.c.
-CREATE FUNCTION cipguard.audit_record(
-	frame bytea,
-	OUT ts timestamptz,
-	OUT kind text,
-	OUT login_role text,
-	OUT role text,
-	OUT app_user text,
-	OUT purpose text,
-	OUT relation text,
-	OUT columns text[],
-	OUT "values" bigint,
-	OUT subjects text[],
-	OUT remark text,
-	OUT session_id bigint,
-	OUT pid integer,
-	OUT client_addr text,
-	OUT application_name text,
-	OUT authentic boolean,
-	OUT app_verified boolean,
-	OUT detail text,
-	OUT query_id bigint,
-	OUT query text,
-	OUT statement bigint,
-	OUT node uuid,
-	OUT writer integer,
-	OUT started timestamptz,
-	OUT number bigint
-)
-	LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
-	AS 'MODULE_PATHNAME', 'cipguard_audit_record';
-REVOKE ALL ON FUNCTION cipguard.audit_record(bytea) FROM PUBLIC;
-COMMENT ON FUNCTION cipguard.audit_record(bytea) IS
-	'what a record in the audit log (column new of a spooled event) says';
-
 -- What is not in the log yet is in files of the server that disclosed it: each
 -- server, a standby too, shows its own.
 CREATE FUNCTION cipguard.journal() RETURNS TABLE (

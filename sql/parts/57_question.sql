@@ -7,7 +7,7 @@
 --
 -- Values are text as row images have it, whatever the session's settings.
 -- Names of tables are resolved in functions that pin no search_path, and
--- nothing else is done there.
+-- nothing else is done there; their bodies were parsed when they were made.
 
 CREATE FUNCTION cipguard.note_question(question text, relid oid) RETURNS void
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
@@ -27,28 +27,28 @@ COMMENT ON FUNCTION cipguard.audit_key(bigint, smallint[], oid[], text[]) IS
 -- A number and no boolean: of "= ANY (...)" the planner thinks that it holds
 -- for few events, so it looks for them in parallel.
 CREATE FUNCTION cipguard.audit_match(old bytea, new bytea, parts bytea[]) RETURNS integer
-	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10
 	AS 'MODULE_PATHNAME', 'cipguard_audit_match';
 REVOKE ALL ON FUNCTION cipguard.audit_match(bytea, bytea, bytea[]) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_match(bytea, bytea, bytea[]) IS
 	'whether the images of an event have all values of something that audit_key() made: 1 the old one, 2 the new one, 3 both';
 
 CREATE FUNCTION cipguard.audit_keyed(old bytea, new bytea, parts bytea[]) RETURNS integer
-	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'cipguard_audit_keyed';
 REVOKE ALL ON FUNCTION cipguard.audit_keyed(bytea, bytea, bytea[]) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_keyed(bytea, bytea, bytea[]) IS
 	'whether the images of an event have any column of what audit_key() made: 1 the old one, 2 the new one, 3 both';
 
 CREATE FUNCTION cipguard.audit_schema_id(image bytea) RETURNS bigint
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE C STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'cipguard_audit_schema_id';
 REVOKE ALL ON FUNCTION cipguard.audit_schema_id(bytea) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_schema_id(bytea) IS
 	'description (audit_schema.id) that a row image was made with';
 
 CREATE FUNCTION cipguard.audit_sealed(image bytea) RETURNS smallint[]
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE C STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'cipguard_audit_sealed';
 REVOKE ALL ON FUNCTION cipguard.audit_sealed(bytea) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_sealed(bytea) IS
@@ -186,7 +186,7 @@ COMMENT ON FUNCTION cipguard.audit_keys(oid[], jsonb) IS
 	'a key as each description of the tables has it, for audit_match()';
 
 CREATE FUNCTION cipguard.only_keys(object jsonb, keys text[]) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(jsonb_object_agg(o.key, o.value), '{}')
@@ -301,10 +301,8 @@ COMMENT ON FUNCTION cipguard.row_changes(oid, text, text, timestamptz, timestamp
 -- The table that a name means to the caller; null if there is none now.
 CREATE FUNCTION cipguard.table_named(name text) RETURNS oid
 	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
-AS $$
-	SELECT CASE WHEN name OPERATOR(pg_catalog.~) '^[0-9]+$' THEN name::pg_catalog.oid
-		ELSE pg_catalog.to_regclass(name)::pg_catalog.oid END
-$$;
+	RETURN CASE WHEN name OPERATOR(pg_catalog.~) '^[0-9]+$'::pg_catalog.text THEN name::pg_catalog.oid
+		ELSE pg_catalog.to_regclass(name)::pg_catalog.oid END;
 REVOKE ALL ON FUNCTION cipguard.table_named(text) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.table_named(text) IS
 	'OID of a table by name, or by itself';
@@ -332,11 +330,11 @@ CREATE FUNCTION cipguard.changes(
 	remark text
 )
 	LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-AS $$
+BEGIN ATOMIC
 	SELECT c.event_id, c.ts, c.action, c.relation_name, c.login_role, c.role, c.app_user, c.app_verified, c.purpose,
 		c.columns, c.before, c.after, c.client_addr, c.application_name, c.remark
-	FROM cipguard.row_changes(cipguard.table_named(relation), relation, key, since, until) c
-$$;
+	FROM cipguard.row_changes(cipguard.table_named(relation), relation, key, since, until) c;
+END;
 REVOKE ALL ON FUNCTION cipguard.changes(text, text, timestamptz, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.changes(text, text, timestamptz, timestamptz) IS
 	'what happened to a row: table, or what it was called; key as value or as jsonb object';
@@ -383,7 +381,8 @@ DECLARE
 	made jsonb;
 	result jsonb;
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = present_row.relation AND c.relkind = ANY ('{r,p}'::"char"[])) THEN
+	PERFORM FROM pg_class c WHERE c.oid = present_row.relation AND c.relkind = ANY ('{r,p}'::"char"[]);
+	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
 	SELECT format('%L::text[], ARRAY[%s]', array_agg(a.attname ORDER BY a.attnum), string_agg(
@@ -458,11 +457,13 @@ BEGIN
 	PERFORM cipguard.note_question('row_as_of', tables[1]);
 
 	-- Does the log reach back that far?  The notes need a look at the events.
-	IF NOT EXISTS (SELECT FROM cipguard.audit_schema s WHERE s.relid = ANY (tables) AND s.ts <= row_at.at)
-		AND NOT EXISTS (
-			SELECT FROM cipguard.audit_event g
-			WHERE NOT g.spooled AND g.kind = 'G' AND g.relid = ANY (tables) AND g.ts <= row_at.at)
-	THEN
+	PERFORM FROM cipguard.audit_schema s WHERE s.relid = ANY (tables) AND s.ts <= row_at.at LIMIT 1;
+	IF NOT FOUND THEN
+		PERFORM FROM cipguard.audit_event g
+			WHERE NOT g.spooled AND g.kind = 'G' AND g.relid = ANY (tables) AND g.ts <= row_at.at
+			LIMIT 1;
+	END IF;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION 'the audit log of the table does not reach back to that time'
 			USING ERRCODE = 'no_data_found', HINT = 'Its first event is in cipguard.audit_log.';
 	END IF;
@@ -598,80 +599,10 @@ COMMENT ON FUNCTION cipguard.row_at(oid, text, text, timestamptz) IS
 
 CREATE FUNCTION cipguard.row_as_of(relation text, key text, at timestamptz) RETURNS jsonb
 	LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
-AS $$
-	SELECT cipguard.row_at(cipguard.table_named(relation), relation, key, at)
-$$;
+	RETURN cipguard.row_at(cipguard.table_named(relation), relation, key, at);
 REVOKE ALL ON FUNCTION cipguard.row_as_of(text, text, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.row_as_of(text, text, timestamptz) IS
 	'a row as it was, protected values by the rights of the caller; null if there was none';
-
--- The first event after another one that stands in the way of undoing it: it
--- is of the same row, and touches the same columns or the key, or all rows.
--- One that was undone, and what undid it, cancel out, from the last ones back.
-CREATE FUNCTION cipguard.changed_since(event_id bigint, key_columns smallint[]) RETURNS bigint
-	LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	e record;
-	n record;
-	key jsonb;
-	parts bytea[];
-	later bigint[];
-	gone bigint[] := '{}';
-	made bigint;
-BEGIN
-	SELECT v.seq, v.xid, v.ts, v.relid, v.kind, v.cols, v.old, v.new INTO e
-		FROM cipguard.audit_event v
-		WHERE v.seq = changed_since.event_id AND NOT v.spooled;
-	SELECT jsonb_object_agg(v.name, v.value) INTO key
-		FROM cipguard.audit_values(e.relid, e.old) v WHERE v.attnum = ANY (changed_since.key_columns);
-	SELECT coalesce(key, '{}') || coalesce(jsonb_object_agg(v.name, v.value), '{}') INTO key
-		FROM cipguard.audit_values(e.relid, e.new) v WHERE v.attnum = ANY (changed_since.key_columns);
-	parts := cipguard.audit_keys(ARRAY[e.relid], key);
-	later := ARRAY(
-		SELECT v.seq
-		FROM cipguard.audit_event v
-		WHERE v.relid = e.relid AND v.ts >= e.ts AND NOT v.spooled
-			AND (v.ts > e.ts OR v.xid > e.xid OR v.xid = e.xid AND v.seq > e.seq)
-			AND CASE v.kind
-				WHEN 'T' THEN e.kind <> 'D'
-				WHEN 'G' THEN cipguard.ends_audit(v.new)
-				WHEN 'U' THEN cipguard.audit_match(v.old, v.new, (SELECT parts)) = ANY ('{1,2,3}')
-					AND (e.kind <> 'U' OR v.cols && e.cols OR v.cols && changed_since.key_columns)
-				ELSE cipguard.audit_match(v.old, v.new, (SELECT parts)) = ANY ('{1,2,3}') END
-		ORDER BY v.ts, v.xid, v.seq);
-	IF later = '{}' THEN
-		RETURN NULL;
-	END IF;
-	FOR n IN
-		SELECT v.xid, v.seq, substr(cipguard.audit_note(v.new, 2), length('event ') + 1)::bigint AS undone
-		FROM cipguard.audit_event v
-		WHERE v.relid = e.relid AND v.ts >= e.ts AND v.kind = 'G' AND NOT v.spooled
-			AND cipguard.audit_note(v.new, 1) = 'undo'
-		ORDER BY v.ts DESC, v.xid DESC, v.seq DESC
-	LOOP
-		CONTINUE WHEN n.undone <> ALL (later);
-		SELECT max(v.seq) INTO made
-			FROM cipguard.audit_event v
-			WHERE v.seq = ANY (later) AND v.xid = n.xid AND v.seq < n.seq AND v.ts >= e.ts AND NOT v.spooled;
-		CONTINUE WHEN made IS NULL OR made = ANY (gone);
-		gone := gone || made || n.undone;
-	END LOOP;
-	RETURN (SELECT l.seq FROM unnest(later) WITH ORDINALITY AS l (seq, place)
-		WHERE l.seq <> ALL (gone) ORDER BY l.place LIMIT 1);
-END
-$$;
-REVOKE ALL ON FUNCTION cipguard.changed_since(bigint, smallint[]) FROM PUBLIC;
-COMMENT ON FUNCTION cipguard.changed_since(bigint, smallint[]) IS
-	'event that stands in the way of undoing another one, for undo()';
-
-CREATE FUNCTION cipguard.undo(event_id bigint) RETURNS void
-	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'cipguard_undo';
-REVOKE ALL ON FUNCTION cipguard.undo(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION cipguard.undo(bigint) IS
-	'takes back the change of a row, if it has not changed since (owner of the table)';
 
 -- Three sources: records of the person, found by his tag; records of which the
 -- persons are not known; and what is still in files of this server.

@@ -82,11 +82,11 @@ GRANT EXECUTE ON FUNCTION
 -- It asks whether the caller owns the table.
 GRANT EXECUTE ON FUNCTION cipguard.undo(bigint) TO PUBLIC;
 
--- What the law says is no secret; officers add what binds the company.
-GRANT SELECT ON TABLE cipguard.regulation TO PUBLIC;
+-- Officers add to what the law says what binds the company.
+GRANT SELECT ON TABLE cipguard.regulation TO cipguard_officer, cipguard_auditor;
 GRANT INSERT (key, jurisdiction, law, article, topic, rule, keep, kinds, source, valid_from, valid_until) ON TABLE cipguard.regulation TO cipguard_officer;
 GRANT UPDATE (valid_until) ON TABLE cipguard.regulation TO cipguard_officer;
-GRANT EXECUTE ON FUNCTION cipguard.audit_floor() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION cipguard.audit_floor() TO cipguard_officer, cipguard_auditor;
 
 GRANT SELECT ON TABLE cipguard.worker_status TO cipguard_officer, cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.audit_spool, cipguard.audit_query TO cipguard_auditor;

@@ -21,7 +21,7 @@ SELECT format('ALTER ROLE %I IN DATABASE %I SET log_min_error_statement = panic'
 -- A plain column that is masked, and the columns that say whom a row is about.
 SECURITY LABEL FOR cipguard ON COLUMN demo.contract.site_contact IS 'name';
 SECURITY LABEL FOR cipguard ON COLUMN demo.client.id IS 'subject';
-SECURITY LABEL FOR cipguard ON COLUMN demo.contract.client_id IS 'subject of client';
+SECURITY LABEL FOR cipguard ON COLUMN demo.contract.client_id IS 'subject of demo.client';
 
 SELECT cipguard.create_masking_view('demo.client');
 SELECT cipguard.audit_table('demo.client');

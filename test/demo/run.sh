@@ -185,8 +185,11 @@ piece()
 
 [ -r "$PGDATA/PG_VERSION" ] || stop "the files below $PGDATA cannot be read."
 started=$(ask "$PGUSER" 'SELECT now()::timestamptz(0)')
+# What another run left is guarded.
+ask demo_officer "SELECT cipguard.open_maintenance('the demonstration begins anew', 5)" >/dev/null
 psql -Xq -d postgres -c "DROP DATABASE IF EXISTS \"$restored\"" &&
 	psql -Xq -c 'DROP SCHEMA IF EXISTS demo CASCADE' || exit 1
+ask demo_officer 'SELECT cipguard.close_maintenance()' >/dev/null
 
 echo 'cipguard: a client table that is encrypted, masked and audited'
 say "$(ask "$PGUSER" "SELECT split_part(version(), ' on ', 1) || ', database ' || current_database() || ', encoding ' || pg_encoding_to_char(encoding)
@@ -383,7 +386,51 @@ claim 'of the clerk it has the credit code alone: masks are no disclosure' \
 	equal "$(ask demo_auditor "SELECT DISTINCT columns FROM cipguard.disclosures
 		WHERE login_role = 'demo_clerk' AND relation = 'demo.client' AND columns <> '{}' AND ts >= '$started'")" '{uscc}'
 
-heading '8. What is refused'
+heading '8. What an auditor asks'
+
+say "Who saw data of client $id, what became of the row, and what was it before?"
+echo
+sql demo_auditor "SELECT certainty, role, purpose, relation, columns
+	FROM cipguard.who_saw('$id', '$started') ORDER BY ts;"
+claim 'the manager and the clerk are named, the latter for the credit code alone' \
+	eval 'holds "$out" demo_manager demo_clerk && lacks "$out" "${secrets[@]}" && ! grep -q "demo_clerk.*mobile" <<<"$out"'
+claim 'of a client whom nobody looked at it says so' \
+	equal "$(ask demo_auditor "SELECT count(*) FROM cipguard.who_saw('4243', '$started') WHERE certainty = 'yes'")" 0
+sql demo_auditor "SELECT action, role, purpose, columns, after ->> 'remark' AS remark
+	FROM cipguard.changes('demo.client', '$id', '$started');"
+claim 'entered, saved by the clerk, changed by the manager' \
+	equal "$(ask demo_auditor "SELECT string_agg(action || role, ' ' ORDER BY ts) FROM cipguard.changes('demo.client', '$id', '$started')")" \
+	'INSERTdemo_manager UPDATEdemo_clerk UPDATEdemo_manager'
+event=$(ask demo_auditor "SELECT max(event_id) FROM cipguard.changes('demo.client', '$id', '$started')")
+out=$(ask demo_auditor "SELECT cipguard.row_as_of('demo.client', '$id', ts - interval '1 microsecond') ->> 'mobile'
+	FROM cipguard.audit_log WHERE seq = $event")
+claim "before that the mobile number was $out, to the auditor" equal "$out" '168****4273'
+echo
+say 'The administrator, who may not read it either, takes the change back, and then that:'
+echo
+sql "$PGUSER" "SELECT cipguard.undo($event);"
+claim 'the manager reads the old number' equal "$(ask demo_manager "SELECT mobile FROM demo.client WHERE id = $id")" "$mobile"
+event=$(ask demo_auditor "SELECT max(event_id) FROM cipguard.changes('demo.client', '$id', '$started')")
+ask "$PGUSER" "SELECT cipguard.undo($event)" >/dev/null
+claim 'and the new one' equal "$(ask demo_manager "SELECT mobile FROM demo.client WHERE id = $id")" "$new_mobile"
+echo
+say 'The client asks who had his data. He is told of himself only, and no values:'
+echo
+sql demo_auditor "SELECT what, role, purpose, relation, columns
+	FROM cipguard.subject_receipt('$id', '$started') LIMIT 4;"
+claim 'no value is in it' lacks "$(ask demo_auditor "SELECT * FROM cipguard.subject_receipt('$id', '$started')")" "${secrets[@]}"
+claim 'that the auditor asked is on record, too' \
+	differ "$(ask demo_auditor "SELECT count(*) FROM cipguard.activity_of('demo_auditor', '$started') WHERE action = 'asked'")" 0
+echo
+sql "$PGUSER" 'ALTER TABLE demo.client DISABLE TRIGGER ALL;'
+status=$?
+claim 'nobody switches the audit off without a recorded window, the superuser included' \
+	eval '[ $status -ne 0 ] && holds "$out" "the audit is guarded"'
+ask demo_officer 'SELECT cipguard.seal()' >/dev/null
+sql demo_auditor "SELECT status, finding, detail FROM cipguard.audit_verify() WHERE finding <> 'policy';"
+claim 'the whole log is as it was sealed' equal "$(ask demo_auditor "SELECT DISTINCT status FROM cipguard.audit_verify() WHERE status <> 'note'")" ok
+
+heading '9. What is refused'
 
 taken=$(ask demo_manager 'SELECT mobile FROM demo.client WHERE id = 42')
 spelled="+86-${taken:0:3}-${taken:3:4}-${taken:7}"
@@ -416,7 +463,7 @@ claim "a copy that the manager makes has the label of its source: $out" equal "$
 out=$(ask demo_officer 'ALTER TABLE demo.contract DISABLE TRIGGER USER')
 claim 'the officer, who decides on access, has none to the tables' holds "$out" 'permission denied'
 
-heading '9. What still leaks'
+heading '10. What still leaks'
 
 say 'Masks follow whoever reads. What follows somebody else is found by a look into the catalogs. Somebody makes a function' \
 	'that runs with the rights of the manager, and opens it to all:'
@@ -432,7 +479,7 @@ ask "$PGUSER" 'DROP FUNCTION demo.call_list()'
 claim 'once the function is gone no table of the demonstration has a finding of severity high' \
 	equal "$(ask demo_auditor "SELECT count(*) FROM cipguard.lint_exposure() WHERE severity = 'high' AND object LIKE '%demo.%'")" 0
 
-heading '10. Dump and restore'
+heading '11. Dump and restore'
 
 say "\$ pg_dump $PGDATABASE > dump.sql; createdb $restored; psql -d $restored -f dump.sql"
 echo
@@ -477,7 +524,7 @@ compare 'what the clerk sees of it' demo_clerk 'SELECT * FROM demo.client ORDER 
 out=$(ask demo_clerk "SELECT id FROM demo.client WHERE mobile = '$new_mobile'" -d "$restored")
 claim 'the restored client is found by phone number' equal "$out" "$id"
 
-heading '11. Once more through all files'
+heading '12. Once more through all files'
 
 psql -Xq -c CHECKPOINT
 all=$(du -smL "$PGDATA" | cut -f1)

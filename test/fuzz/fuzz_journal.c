@@ -2,7 +2,7 @@
  * fuzz_journal.c
  *		libFuzzer target: frames and lists of subjects of the journal.
  *
- * The input is taken for a frame, and for a list.  Every byte that the results
+ * The input is taken for a frame, a list, and a sealed one.  Every byte that the results
  * point to must be readable, and lie in the input; and what was read from a
  * frame, written again, must give the same bytes (but for CRC and MAC).
  *
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "journal_frame.h"
+#include "journal_stream.h"
 
 #define REQUIRE(condition) \
 	do { \
@@ -91,6 +92,26 @@ try_list(const uint8_t *data, size_t size)
 	REQUIRE(status == CG_OK || status == CG_E_FORMAT);
 }
 
+/* A sealed list: whatever comes out of it is no longer than it. */
+static void
+try_sealed(const uint8_t *data, size_t size)
+{
+	static const uint8_t key[CG_STREAM_KEY];
+	static CgStream *stream = NULL;
+	uint8_t    *out = malloc(size);
+	size_t		len = 0;
+
+	if (stream == NULL)
+		stream = cg_stream_new(key);
+	REQUIRE(stream != NULL && (out != NULL || size == 0));
+	if (cg_stream_open(stream, data, size, out, &len) == CG_OK)
+	{
+		REQUIRE(len <= size);
+		touch(out, len);
+	}
+	free(out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -103,6 +124,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	try_frame(copy, size);
 	try_list(copy, size);
+	try_sealed(copy, size);
 	free(copy);
 	return 0;
 }

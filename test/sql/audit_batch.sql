@@ -18,7 +18,7 @@ BEGIN
 					row_number() OVER (ORDER BY e.seq) - row_number() OVER (PARTITION BY e.xid, e.action, e.relation ORDER BY e.seq) AS run
 				FROM cipguard.audit_log e
 				WHERE e.seq > current_setting('audit_batch.mark')::bigint
-					AND e.action <> ALL (ARRAY['DEFINITION', 'LABEL', 'PRIVILEGE', 'SETTING', 'MAINTENANCE'])) h
+					AND e.action <> ALL (ARRAY['DEFINITION', 'LABEL', 'PRIVILEGE', 'SETTING', 'MAINTENANCE', 'EVENT', 'REFUSED', 'DISCLOSURE'])) h
 			WINDOW w AS (PARTITION BY h.xid, h.action, h.relation, h.run)) g
 		GROUP BY g.xid, g.action, g.relation, g.run
 		ORDER BY min(g.seq);

@@ -63,8 +63,8 @@ SELECT pg_backend_pid() AS pid \gset
 SET ROLE regress_cipguard_auditor;
 CREATE FUNCTION records(int) RETURNS text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT string_agg(format('%s%s(%s) %s {%s}', CASE WHEN kind <> 'read' THEN kind || ' ' END, regexp_replace(relation, '.*\.', ''), columns, v, subjects), '; ' ORDER BY relation, columns) FROM (
-		SELECT kind, relation, array_to_string(columns, ',') AS columns, sum("values") AS v, (SELECT string_agg(DISTINCT s, ',' ORDER BY s) FROM unnest(array_agg(array_to_string(subjects, ','))) a, regexp_split_to_table(a, ',') s) AS subjects
-		FROM cipguard.disclosures WHERE app_user = format('record %s %s', pg_backend_pid(), $1) GROUP BY 1, 2, 3) d
+		SELECT kind, relation, (SELECT string_agg(DISTINCT c, ',' ORDER BY c) FROM unnest(array_agg(array_to_string(columns, ','))) a, regexp_split_to_table(a, ',') c) AS columns, sum("values") AS v, (SELECT string_agg(DISTINCT s, ',' ORDER BY s) FROM unnest(array_agg(array_to_string(subjects, ','))) a, regexp_split_to_table(a, ',') s) AS subjects
+		FROM cipguard.disclosures WHERE app_user = format('record %s %s', pg_backend_pid(), $1) GROUP BY 1, 2) d
 $$;
 SET ROLE regress_cipguard_reader;
 BEGIN;

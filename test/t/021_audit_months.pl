@@ -68,17 +68,11 @@ is($node->safe_psql('postgres', "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYM
 
 # ---------------------------------------------------------------- the month ends
 
-$node->safe_psql('postgres', qq{
-	SET ROLE cipguard_officer;
-	SELECT cipguard.open_maintenance('months are dropped');
-	RESET ROLE;
+$node->safe_psql('postgres', open_window() . qq{
 	DO \$\$ DECLARE part text; BEGIN FOREACH part IN ARRAY '{$next,$after}'::text[] LOOP
 		EXECUTE format('ALTER EXTENSION cipguard DROP TABLE cipguard.audit_change_%s', part);
 		EXECUTE format('DROP TABLE cipguard.audit_change_%s', part);
 	END LOOP; END \$\$;
-	SET ROLE cipguard_officer;
-	SELECT cipguard.close_maintenance();
-	RESET ROLE;
 	CREATE FUNCTION tick() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
 		IF NEW.id = 500 THEN COPY (SELECT @{[$end - time + 3600]}) TO '$ahead'; END IF;
 		RETURN NULL;
@@ -105,7 +99,7 @@ $writer->query_safe("INSERT INTO t VALUES (2002, 'after the end'); COMMIT;");
 is($node->safe_psql('postgres', 'SELECT cipguard.index_closed_months()'), '2', 'then it gets its indexes');
 is($node->safe_psql('postgres', 'SELECT cipguard.index_closed_months()'), '0', 'once');
 is($node->safe_psql('postgres', qq{
-	SELECT string_agg(tableoid::regclass::text, ' ' ORDER BY seq) FROM cipguard.audit_event WHERE kind = 'I' AND xid = (SELECT max(xid) FROM cipguard.audit_event WHERE kind = 'I')
+	SELECT string_agg(tableoid::regclass::text, ' ' ORDER BY seq) FROM cipguard.audit_event WHERE ts > now() - interval '1 day' AND xid = (SELECT max(xid) FROM cipguard.audit_event WHERE kind = 'I')
 }), "cipguard.audit_change_$this cipguard.audit_change_$next", 'the events of that transaction are in their months');
 
 # The clock is set back: the closed month takes the event, indexes and all.
@@ -147,7 +141,7 @@ $node->safe_psql('postgres', q{ROLLBACK PREPARED 'gone'});
 is($node->safe_psql('postgres', "SELECT kind, count(*) FROM cipguard.audit_event WHERE xid::text = '$kept' GROUP BY 1 ORDER BY 1"), "I|600\nU|1",
 	'committed after a crash: all events of what was committed');
 is($node->safe_psql('postgres', "SELECT count(*) FROM cipguard.audit_event WHERE xid::text = '$gone'"), '0', 'rolled back: none');
-is($node->safe_psql('postgres', "SELECT count(*) FROM cipguard.audit_log WHERE relation = 'public.t' AND (login_role IS NULL OR before ? '?1' OR after ? '?1')"), '0',
+is($node->safe_psql('postgres', "SELECT count(*) FROM cipguard.audit_log WHERE login_role IS NULL OR before ? '?1' OR after ? '?1'"), '0',
 	'sessions and schemas are there');
 
 # ---------------------------------------------------------------- where rows lie

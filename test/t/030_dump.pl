@@ -44,7 +44,9 @@ CREATE TABLE app.client (
 );
 
 SECURITY LABEL FOR cipguard ON COLUMN app.client.label IS 'mobile';
+RESET ROLE;
 SECURITY LABEL FOR cipguard ON COLUMN app.client.id IS 'subject';
+SET ROLE owner;
 CREATE INDEX ON app.client USING hash (note);
 CREATE TABLE app.contract (id int, phone cipguard.enc_text('mobile') REFERENCES app.client (phone));
 CREATE TABLE app.parted (id int, note cipguard.enc_text('note')) PARTITION BY HASH (note);
@@ -112,7 +114,7 @@ sub works
 		'139****0007', "$name: the masking view masks");
 	is(as($n, 'reader', 'SELECT phone FROM app.client_masked WHERE id = 7', db => $db),
 		'13900000007', "$name: the masking view discloses");
-	is( as( $n, 'owner', 'BEGIN; ALTER TABLE app.client ADD COLUMN more text, DROP COLUMN label; SELECT count(*) FROM pg_attribute WHERE attrelid = \'app.client_masked\'::regclass AND attname = \'more\'; ROLLBACK', db => $db),
+	is( as( $n, 'owner', 'BEGIN; ALTER TABLE app.client ADD COLUMN more text; SELECT count(*) FROM pg_attribute WHERE attrelid = \'app.client_masked\'::regclass AND attname = \'more\'; ROLLBACK', db => $db),
 		'1', "$name: the masking view follows its table");
 	is( as( $n, undef, "BEGIN; SELECT cipguard.init(); INSERT INTO app.client (id, phone) VALUES (1000, '13911110000'); SET LOCAL ROLE reader; SELECT name, phone FROM app.client WHERE id = 1000; ROLLBACK", db => $db),
 		"0\n$mark default|13911110000", "$name: new rows, no new keys, the default");

@@ -280,10 +280,10 @@ my @cases = (
 		change => sub { as($node, 'owner', "SECURITY LABEL FOR cipguard ON COLUMN app.$_[0]_base.label IS 'mobile'") } },
 	{ name => 'a time limit passed', role => 'clerk', late => 1, before => sub { as($node, 'officer', "SELECT cipguard.grant_access('clerk', 'mobile', valid_until => clock_timestamp() + interval '1.5 s')") },
 		change => sub { $node->poll_query_until('postgres', "SELECT count(*) = 0 FROM cipguard.access_grant WHERE valid_until > clock_timestamp()") } },
-	{ name => 'mask_owner switched on', role => 'owner', before => sub { as($node, undef, 'ALTER SYSTEM SET cipguard.mask_owner = off'); $node->reload; $node->poll_query_until('postgres', 'SELECT NOT current_setting($$cipguard.mask_owner$$)::bool'); },
-		change => sub { as($node, undef, 'ALTER SYSTEM RESET cipguard.mask_owner'); $node->reload; $node->poll_query_until('postgres', 'SELECT current_setting($$cipguard.mask_owner$$)::bool') }, reload => 1 },
-	{ name => 'mask_superuser switched on', role => $super, before => sub { as($node, undef, 'ALTER SYSTEM SET cipguard.mask_superuser = off'); $node->reload; $node->poll_query_until('postgres', 'SELECT NOT current_setting($$cipguard.mask_superuser$$)::bool'); },
-		change => sub { as($node, undef, 'ALTER SYSTEM RESET cipguard.mask_superuser'); $node->reload; $node->poll_query_until('postgres', 'SELECT current_setting($$cipguard.mask_superuser$$)::bool') }, reload => 1 },
+	{ name => 'mask_owner switched on', role => 'owner', before => sub { as($node, undef, open_window() . 'ALTER SYSTEM SET cipguard.mask_owner = off'); $node->reload; $node->poll_query_until('postgres', 'SELECT NOT current_setting($$cipguard.mask_owner$$)::bool'); },
+		change => sub { as($node, undef, open_window() . 'ALTER SYSTEM RESET cipguard.mask_owner'); $node->reload; $node->poll_query_until('postgres', 'SELECT current_setting($$cipguard.mask_owner$$)::bool') }, reload => 1 },
+	{ name => 'mask_superuser switched on', role => $super, before => sub { as($node, undef, open_window() . 'ALTER SYSTEM SET cipguard.mask_superuser = off'); $node->reload; $node->poll_query_until('postgres', 'SELECT NOT current_setting($$cipguard.mask_superuser$$)::bool'); },
+		change => sub { as($node, undef, open_window() . 'ALTER SYSTEM RESET cipguard.mask_superuser'); $node->reload; $node->poll_query_until('postgres', 'SELECT current_setting($$cipguard.mask_superuser$$)::bool') }, reload => 1 },
 );
 foreach my $c (@cases)
 {

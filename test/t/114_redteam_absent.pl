@@ -87,6 +87,7 @@ sub ask
 }
 as($node, undef, "CREATE TABLE h (id int PRIMARY KEY, label text); INSERT INTO h VALUES (1, '$label'); GRANT SELECT ON h TO clerk", db => 'bare');
 my $super = as($node, undef, 'SELECT current_user');
+my $open = open_window();
 my $s = session('clerk');
 my $own = session($super);
 foreach my $q ($s, $own)
@@ -109,17 +110,17 @@ foreach my $round (1, 2)
 	is(ask($s, 'EXECUTE p; SELECT label FROM h;'), "$label $label", "round $round: a grant");
 	ask($own, "UPDATE cipguard.access_grant SET revoked_at = now();");
 	is(ask($s, 'EXECUTE p; SELECT label FROM h;'), '139****8888 139****8888', "round $round: revoked");
-	is(ask($own, 'BEGIN; DROP EXTENSION cipguard CASCADE; ROLLBACK; EXECUTE p; SELECT label FROM h;'), '139****8888 139****8888', "round $round: a drop rolled back");
+	is(ask($own, "$open BEGIN; DROP EXTENSION cipguard CASCADE; ROLLBACK; EXECUTE p; SELECT label FROM h;"), '139****8888 139****8888', "round $round: a drop rolled back");
 	is(ask($own, "BEGIN; SAVEPOINT a; DROP EXTENSION cipguard CASCADE; ROLLBACK TO a; EXECUTE p; SELECT s FROM e$round; COMMIT;"), '139****8888 139****8888', "round $round: to a savepoint");
 	is(ask($s, 'EXECUTE p; SELECT label FROM h;'), '139****8888 139****8888', "round $round: the other session meanwhile");
-	ask($own, 'DROP EXTENSION cipguard CASCADE;');
+	ask($own, "$open DROP EXTENSION cipguard CASCADE;");
 	is(ask($s, 'EXECUTE p; SELECT label FROM h; COPY h TO stdout;'), "$label $label 1\t$label", "round $round: dropped, another session works on");
 	is(ask($own, 'EXECUTE p; SELECT label FROM h; COPY h TO stdout;'), "$label $label 1\t$label", "round $round: the same session, too");
 	isnt(ask($own, "EXECUTE e$round;"), $label, "round $round: its columns are gone");
 	is(ask($own, "CREATE TABLE x$round AS SELECT * FROM h; ANALYZE h; INSERT INTO x$round SELECT * FROM h; SELECT count(*) FROM x$round;"), '2', "round $round: other statements work");
 }
 is(ask($own, "CREATE EXTENSION cipguard; BEGIN; SECURITY LABEL FOR cipguard ON COLUMN h.label IS 'mobile'; EXECUTE p; ROLLBACK; EXECUTE p;"), "139****8888 $label", 'a label rolled back');
-is(ask($own, "SECURITY LABEL FOR cipguard ON COLUMN h.label IS 'mobile'; BEGIN; DROP EXTENSION cipguard CASCADE; CREATE EXTENSION cipguard; COMMIT; SELECT count(*) FROM pg_seclabel; EXECUTE p;"), "0 $label", 'dropped and created in one transaction: labels are gone, and so are masks');
+is(ask($own, "SECURITY LABEL FOR cipguard ON COLUMN h.label IS 'mobile'; $open BEGIN; DROP EXTENSION cipguard CASCADE; CREATE EXTENSION cipguard; COMMIT; SELECT count(*) FROM pg_seclabel; EXECUTE p;"), "0 $label", 'dropped and created in one transaction: labels are gone, and so are masks');
 is(ask($s, 'EXECUTE p;'), $label, 'in the other session, too');
 $s->quit;
 $own->quit;

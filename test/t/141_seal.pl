@@ -221,6 +221,7 @@ like(verify(), qr/^ok\|\|$/, 'it verifies after a crash');
 # ---------- another file ----------
 
 my $leaf = as($node, undef, "SELECT tableoid::regclass FROM cipguard.audit_event LIMIT 1");
+as($node, undef, "GRANT cipguard_officer TO CURRENT_USER; SELECT cipguard.open_maintenance('to falsify the log', 60)");
 as($node, undef, "VACUUM FULL $leaf");
 like(verify(), qr/^ok\|\|$/, 'it verifies after VACUUM FULL');
 as($node, undef, "INSERT INTO item (name, number) VALUES ('after vacuum full', 1)");
@@ -253,7 +254,7 @@ as($node, undef, 'SELECT cipguard.seal()');
 my $seq = as($node, undef, "SELECT seq FROM cipguard.audit_event WHERE position('to be falsified'::bytea IN new) > 0");
 my $block = block_of("seq = $seq");
 patch($leaf, 'to be falsified', 'was always this');
-is(verify(), "error|$block||events differ\nerror|$block|$seq|event changed\nfailed||",
+is(verify(), "error|$block|$seq|event changed\nfailed||",
 	'a changed byte: block and event are named');
 patch($leaf, 'was always this', 'to be falsified');
 like(verify(), qr/^ok\|\|$/, 'it verifies when the byte is restored');
@@ -322,37 +323,37 @@ my $next = block_of("position('later'::bytea IN new) > 0") - $block;
 my $later = as($node, undef, "SELECT min(seq) - $seq FROM $event WHERE position('later'::bytea IN new) > 0");
 
 tampered("UPDATE $event SET cur_role = 'somebody else' $of_ours",
-	"error 0 events differ\nerror 0 0 event changed\nfailed", 'UPDATE');
+	"error 0 0 event changed\nfailed", 'UPDATE');
 tampered("UPDATE $event SET purpose = '' $of_ours",
-	"error 0 events differ\nerror 0 0 event changed\nfailed",
+	"error 0 0 event changed\nfailed",
 	'an empty string is not null');
 tampered("UPDATE $event SET cols = '[0:0]={1}' $of_ours",
-	"error 0 events differ\nerror 0 0 event changed\nfailed",
+	"error 0 0 event changed\nfailed",
 	'an array of another kind');
 tampered("UPDATE $event SET ts = ts + interval '1 us' $of_ours",
-	"error 0 events differ\nerror 0 0 event changed\nfailed", 'time');
+	"error 0 0 event changed\nfailed", 'time');
 tampered("UPDATE $event SET new = new || convert_to(repeat('x', 1000000), 'UTF8') $of_ours",
-	"error 0 events differ\nerror 0 0 event changed\nfailed",
+	"error 0 0 event changed\nfailed",
 	'a value out of line');
 tampered("DELETE FROM $event $of_ours",
-	"error 0 events differ\nerror 0 0 event removed\nfailed", 'DELETE');
+	"error 0 0 event removed\nfailed", 'DELETE');
 tampered("INSERT INTO $event SELECT seq + 1000000000, xid, ts, session_id, $columns FROM $event $of_ours",
-	"error 0 events differ\nerror 0 1000000000 event inserted\nfailed",
+	"error 0 1000000000 event inserted\nfailed",
 	'INSERT with the transaction of another event');
 tampered("INSERT INTO $event SELECT seq + 1000000000, pg_current_xact_id()::text::bigint::text::xid8, ts, session_id, $columns FROM $event $of_ours",
 	'ok', 'INSERT before a block is closed is not to be told from an event');
 tampered("INSERT INTO $event SELECT seq + 1000000000, '1000000000000'::xid8, ts, session_id, $columns FROM $event $of_ours",
 	"error 1000000000 event inserted\nfailed", 'a transaction of the future');
 tampered("INSERT INTO $event SELECT * FROM $event $of_ours",
-	"error 0 events differ\nerror 0 0 event inserted\nfailed", 'an event twice');
+	"error 0 0 event inserted\nfailed", 'an event twice');
 tampered("CREATE TEMP TABLE copy AS SELECT * FROM $event $of_ours; DELETE FROM $event $of_ours; INSERT INTO $event SELECT * FROM copy",
 	'ok', 'an event that only lies elsewhere is the same');
 tampered("UPDATE $event SET seq = 2 * $seq + $later - seq WHERE seq IN ($seq, $seq + $later)",
-	"error 0 events differ\nerror 0 0 event removed\nerror 0 $later event inserted\n"
-	  . "error $next events differ\nerror $next 0 event inserted\nerror $next $later event removed\nfailed",
+	"error 0 0 event removed\nerror 0 $later event inserted\n"
+	  . "error $next 0 event inserted\nerror $next $later event removed\nfailed",
 	'two events in each other\'s place');
 tampered("UPDATE $event SET seq = 2 * $seq + 2 * $later + 1 - seq WHERE seq IN ($seq + $later, $seq + $later + 1)",
-	"error $next events differ\nerror $next $later event changed\nerror $next " . ($later + 1) . " event changed\nfailed",
+	"error $next $later event changed\nerror $next " . ($later + 1) . " event changed\nfailed",
 	'two events of one transaction in each other\'s place');
 tampered("DELETE FROM cipguard.audit_block WHERE block = $block",
 	"error 0 block missing\nfailed", 'a block removed');
@@ -369,15 +370,17 @@ tampered("UPDATE cipguard.audit_block SET head = root WHERE block = $block",
 	"error 0 block changed\nerror 1 chain broken\nfailed", 'a head changed');
 tampered("UPDATE cipguard.audit_block SET root = substr(root, 1, 31) WHERE block = $block",
 	"error 0 block changed\nerror 0 events differ\nfailed", 'a root cut');
-tampered("UPDATE cipguard.audit_policy SET statement = statement || ' '",
+tampered("UPDATE cipguard.audit_policy SET statement = statement || ' ' WHERE first_block = 1",
 	'error ' . (1 - $block) . " policy changed\nfailed", 'a policy changed');
-tampered("UPDATE cipguard.audit_session SET auth_user = 'somebody else' WHERE seq = (SELECT max(seq) FROM cipguard.audit_session)",
+tampered("UPDATE cipguard.audit_session SET auth_user = 'somebody else' WHERE seq = (SELECT min(seq) FROM cipguard.audit_session)",
 	as($node, undef, <<SQL), 'a session changed');
-SELECT concat_ws(' ', 'error', b.block - $block, 'events differ') || E'\\n' || concat_ws(' ', 'error', b.block - $block, s.seq - $seq, 'event changed') || E'\\nfailed'
+SELECT concat_ws(' ', 'error', b.block - $block, s.seq - $seq, 'event changed') || E'\\nfailed'
 FROM cipguard.audit_session s JOIN cipguard.audit_block b ON pg_visible_in_snapshot(s.xid, b.snapshot)
-WHERE s.seq = (SELECT max(seq) FROM cipguard.audit_session) ORDER BY b.block LIMIT 1
+WHERE s.seq = (SELECT min(seq) FROM cipguard.audit_session) ORDER BY b.block LIMIT 1
 SQL
 tampered("DELETE FROM cipguard.audit_block WHERE block > $block",
+	"error 1 block missing\nfailed", 'a tail that was cut, clumsily');
+tampered("DELETE FROM cipguard.audit_block WHERE block > $block; DELETE FROM cipguard.audit_mark; DELETE FROM cipguard.audit_print WHERE block > $block; DELETE FROM cipguard.audit_policy WHERE first_block > $block",
 	'ok', 'only a head kept elsewhere shows a tail that was cut');
 tampered("UPDATE $event SET cur_role = 'x' $of_ours; UPDATE cipguard.audit_print SET prints = '' WHERE block = $block",
 	"error 0 events differ\nfailed", 'without fingerprints the block is named');

@@ -14,7 +14,7 @@ use Test::More;
 use lib $FindBin::RealBin;
 use CipguardTest;
 
-# Without the library a superuser can make up months that are long over.
+# A superuser can make up months that are long over, when the guard lets him.
 my $node = new_cluster('purge', preload => 0);
 as($node, undef, <<'SQL');
 CREATE EXTENSION cipguard CASCADE;
@@ -37,6 +37,8 @@ CREATE PROCEDURE make_events(at timestamptz, n int) LANGUAGE sql AS $$
 		relname, cur_role, app_user, purpose, cols, old, new, subjects
 	FROM cipguard.audit_event WHERE kind = 'I' AND seq < 1000000 ORDER BY seq LIMIT n
 $$;
+GRANT cipguard_officer TO CURRENT_USER;
+SELECT cipguard.open_maintenance('to make up months', 60);
 ALTER TABLE cipguard.audit_event DISABLE TRIGGER ALL;
 ALTER TABLE cipguard.audit_change DISABLE TRIGGER ALL;
 SET timezone = 'UTC';
@@ -100,10 +102,15 @@ CALL make_events('2019-02-10', 13);
 INSERT INTO item VALUES (102, 'after');
 COMMIT;
 SELECT cipguard.seal();
+SQL
+as($node, undef, <<'SQL');
+-- Nothing of this loads the library, so nothing is noted in the current month.
 BEGIN;
 CALL make_events('2019-01-20', 5);
 CALL make_events('2019-02-20', 9);
 COMMIT;
+SQL
+as($node, undef, <<'SQL');
 SELECT cipguard.seal();
 INSERT INTO item VALUES (103, 'today');
 SELECT cipguard.seal();
@@ -123,7 +130,7 @@ my $young = as($node, undef, "SET timezone = 'UTC'; SELECT 'audit_change_' || to
 as($node, undef, "SET timezone = 'UTC'; CALL make_month('$young', date_trunc('month', now()) - interval '2 months'); CALL make_events(date_trunc('month', now()) - interval '40 days', 1); SELECT cipguard.seal()");
 refused($node, 'officer', 'SELECT cipguard.purge_audit(now())', 'ZC012',
 	'a month that the law wants kept', like => qr/"$young" of the audit log must be kept until/);
-is(as($node, undef, "SELECT count(*) FROM pg_class WHERE relname LIKE 'audit_change_2019%'"), 2, '... and no other was purged');
+is(as($node, undef, "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname LIKE 'audit_change_2019%'"), 2, '... and no other was purged');
 as($node, undef, "CALL make_events('2019-01-20', 1)");
 refused($node, 'officer', "SELECT cipguard.purge_audit('2019-02-01')", 'ZC012',
 	'a month with events that are in no block', like => qr/is in no block yet/);
@@ -164,15 +171,15 @@ SQL
 }
 my $event = as($node, undef, 'SELECT min(seq) FROM cipguard.audit_change_201902');
 tampered("UPDATE cipguard.audit_event SET cur_role = 'x' WHERE seq = $event",
-	"error 1 events differ\nerror 1 $event event changed\nfailed", 'an event beside purged ones');
+	"error 1 $event event changed\nfailed", 'an event beside purged ones');
 tampered("DELETE FROM cipguard.audit_event WHERE seq = $event",
-	"error 1 events differ\nerror 1 $event event removed\nfailed", 'an event beside purged ones, removed');
+	"error 1 $event event removed\nfailed", 'an event beside purged ones, removed');
 tampered("UPDATE cipguard.audit_kept_node SET hash = sha256('') WHERE block = 1 AND level = 0",
 	"error 1 events differ\nfailed", 'a kept node');
 tampered("DELETE FROM cipguard.audit_kept_node WHERE block = 2",
 	"error 2 events differ\nfailed", 'kept nodes removed');
 tampered("INSERT INTO cipguard.audit_event SELECT 5, xid, ts, session_id, subject, relid, cmd, kind, app_verified, spooled, relname, cur_role, app_user, purpose, cols, old, new, subjects FROM cipguard.audit_event WHERE seq = $event",
-	"error 1 events differ\nerror 1 5 event inserted\nfailed", 'a forged event beside purged ones');
+	"error 1 5 event inserted\nfailed", 'a forged event beside purged ones');
 
 is(as($node, 'officer', "SELECT * FROM cipguard.purge_audit('2019-03-01')"),
 	'audit_change_201902|22', 'the second month is purged');

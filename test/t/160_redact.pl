@@ -10,6 +10,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use FindBin;
+use IPC::Run;
 use lib $FindBin::RealBin;
 
 use CipguardTest;
@@ -41,6 +42,7 @@ BEGIN RETURN (SELECT n / (n - n) FROM client WHERE mobile > m OR name = m OR tru
 CREATE FUNCTION fail_input(m text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN RETURN m::bigint; END $$;
 CREATE FUNCTION find_sql(m text) RETURNS SETOF client LANGUAGE sql AS $$ SELECT * FROM client WHERE mobile = m $$;
+CREATE FUNCTION folded(m text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN upper(m); END $$;
 CREATE PROCEDURE touch(m text) LANGUAGE plpgsql AS $$ BEGIN UPDATE client SET name = m WHERE id = 3; END $$;
 INSERT INTO client SELECT i, 'name' || i, 'mobile' || i, i FROM generate_series(1, 3) i;
 INSERT INTO orders SELECT i, 'note' || i, i FROM generate_series(1, 3) i;
@@ -125,6 +127,10 @@ my @cases = (
 	'old strings' => "SET standard_conforming_strings = off;\nSELECT * FROM client WHERE mobile = 'a\\'b%S' AND n = %N;\nRESET standard_conforming_strings",
 	'other language' => "SET lc_messages = 'de_DE.UTF-8';\nSELECT * FROM client WHERE n = '%S%N';\nRESET lc_messages",
 	'encrypted' => "SELECT '%S%N'::cipguard.enc_text('name') IS NULL",
+	'own function' => "SELECT cipguard.mask('%S%N', 'name')",
+	'folded' => "SELECT folded('%S%N')",
+	'folded, prepared' => "PREPARE q AS SELECT folded('%S%N');\nEXECUTE q;\nEXECUTE q;\nDEALLOCATE q",
+	'encrypted in a function' => "DO \$\$ DECLARE e cipguard.enc_text('name') := '%S%N'; BEGIN END \$\$",
 	'alter role' => "ALTER ROLE clerk PASSWORD '%S%N'",
 	'nothing but a comment' => "-- %S %N\n/* %S */ \\;");
 push @cases,
@@ -138,6 +144,7 @@ my @bound = (
 	'prepared' => 'SELECT * FROM client WHERE mobile = :s AND n = :n',
 	'prepared update' => 'UPDATE client SET name = :s WHERE n = :n',
 	'prepared, in a function' => 'SELECT find_client(:s), :n::int8',
+	'prepared, folded' => "SELECT folded('x' || :s), :n::int8",
 	'prepared and failing' => 'SELECT n / (n - n) FROM client WHERE mobile <> :s AND n <> :n',
 	'prepared, wrong value' => 'SELECT * FROM client WHERE n = :s AND id <> :n');
 
@@ -242,6 +249,26 @@ logs_flushed();
 		"STATEMENT:  SELECT n / 0 FROM orders WHERE note <> 'ofOrders' AND n <> 84");
 	like($log, qr/statement: SELECT \(SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid\(\)\) FROM orders WHERE note <> \? LIMIT \?/,
 		'but not before it is known to be');
+}
+
+# Parallel workers show the text of their leader.
+{
+	as($node, undef, 'CREATE TABLE big AS SELECT i AS id, i::text AS mobile FROM generate_series(1, 2000) i;'
+		  . "SECURITY LABEL FOR cipguard ON COLUMN big.mobile IS 'mobile'; ALTER TABLE big SET (parallel_workers = 2)");
+	my ($out, $err) = ('', '');
+	my $session = IPC::Run::start(
+		[ 'psql', '-X', '-d', $node->connstr('postgres'), '-c',
+			"SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET max_parallel_workers_per_gather = 2; SET min_parallel_table_scan_size = 0;"
+			  . "SELECT count(*) FROM big WHERE id <> 7155099551 AND pg_sleep(1) IS NOT NULL" ],
+		'>', \$out, '2>', \$err);
+	ok($node->poll_query_until('postgres',
+			"SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker' AND query LIKE '%FROM big WHERE id <> ?%'"),
+		'workers show a redacted statement');
+	is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE query ~ '7155099[5]51'"), '0', 'and so does their leader');
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%FROM big WHERE%' AND backend_type = 'client backend' AND pid <> pg_backend_pid()");
+	$session->finish;
+	logs_flushed();
+	is(join(' ', find_bytes([ grep { /server/ } files_below($logs) ], '7155099551')), '', 'even when it is terminated');
 }
 
 foreach my $mode ('on', 'off')

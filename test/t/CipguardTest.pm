@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_kek write_file new_cluster as run_as error_of refused
-  roles_sql log_since find_bytes files_below);
+  roles_sql open_window log_since find_bytes files_below);
 
 my $kek_dir = abs_path(PostgreSQL::Test::Utils::tempdir());
 
@@ -135,6 +135,12 @@ GRANT USAGE ON SCHEMA app TO PUBLIC;
 SELECT cipguard.grant_access('reader', name, 'read') FROM cipguard.category WHERE name <> 'unclassified';
 SELECT cipguard.grant_access('searcher', name, 'search') FROM cipguard.category WHERE mode = 'searchable';
 SQL
+}
+
+# SQL that opens a maintenance window, for a superuser.
+sub open_window
+{
+	return q(SET ROLE cipguard_officer; DO 'BEGIN PERFORM cipguard.open_maintenance(''test''); END'; RESET ROLE; );
 }
 
 # What the server log has got since an offset.

@@ -136,30 +136,33 @@ def openssl_verify(key, message, signature):
 
 
 # c2sp.org/tlog-checkpoint
-def read_checkpoint(text, key, what):
+def read_checkpoint(text, what):
     require(isinstance(text, str) and text.endswith("\n") and "\n\n" in text, what + " is not a signed note")
     body, signatures = text.rsplit("\n\n", 1)
     body += "\n"
     lines = body.split("\n")[:-1]
     require(len(lines) >= 3 and all(lines), what + " is not a checkpoint")
     require(lines[1].isascii() and lines[1].isdigit() and str(int(lines[1])) == lines[1], what + " has no size")
-    result = {"origin": lines[0], "size": int(lines[1]), "root": unbase64(lines[2], "root of " + what, 32)}
+    result = {"what": what, "body": body.encode(), "signatures": [], "origin": lines[0], "size": int(lines[1]),
+              "root": unbase64(lines[2], "root of " + what, 32)}
     for line in lines[3:]:
         name, _, value = line.partition(" ")
-        result.setdefault(name, value)
+        result.setdefault(name + " line", value)
     signed = signatures.split("\n")
     require(signed.pop() == "" and signed, what + " has no signature")
-    found = False
     for line in signed:
         parts = line.split(" ")
         require(len(parts) == 3 and parts[0] == "\u2014" and parts[1], what + " has a malformed signature")
-        data = unbase64(parts[2], "signature of " + what)
-        if key is not None and parts[1] == key[0] and data[:4] == key[1]:
-            require(key[0] == result["origin"], what + " is of another log than the key")
-            require(len(data) == 68 and openssl_verify(key[2], body.encode(), data[4:]), what + ": the signature is wrong")
-            found = True
-    require(key is None or found, what + " is not signed by this key")
+        result["signatures"].append((parts[1], unbase64(parts[2], "signature of " + what)))
     return result
+
+
+def check_signature(checkpoint, key):
+    what = checkpoint["what"]
+    require(key[0] == checkpoint["origin"], what + " is not signed by this key: its log has another name")
+    ours = [data for name, data in checkpoint["signatures"] if name == key[0] and data[:4] == key[1]]
+    require(len(ours) == 1, what + " is not signed by this key")
+    require(len(ours[0]) == 68 and openssl_verify(key[2], checkpoint["body"], ours[0][4:]), what + ": the signature is wrong")
 
 
 def check_anchor(anchor, checkpoints):
@@ -227,8 +230,8 @@ def show_event(kind, columns):
         print("purpose:    " + text[13])
 
 
-def verify_proof(proof, key):
-    checkpoint = read_checkpoint(proof["checkpoint"], key, "the checkpoint")
+def verify_proof(proof):
+    checkpoint = read_checkpoint(proof["checkpoint"], "the checkpoint")
     event = unbase64(proof["event"], "the event")
     require(event[:17] == EVENT_TAG and len(event) >= 34, "the event is of an unknown format")
     columns = read_columns(event, 34)
@@ -242,7 +245,7 @@ def verify_proof(proof, key):
     block = read_block(data)
     require(0 < block["number"] == number(proof["block"], "block"), "the block has another number")
     require(block["log"] == event[18:34], "the event is of another log than the block")
-    require(checkpoint.get("log", "").replace("-", "") == block["log"].hex(), "the block is of another log than the checkpoint")
+    require(checkpoint.get("log line", "").replace("-", "") == block["log"].hex(), "the block is of another log than the checkpoint")
     check_inclusion(leaf, number(proof["index"], "index"), block["events"], read_path(proof["path"], "path"),
                     block["root"], "event in its block")
     head = hashlib.sha256(data).digest()
@@ -257,10 +260,10 @@ def verify_proof(proof, key):
     return [checkpoint]
 
 
-def verify_consistency(proof, key):
-    first = read_checkpoint(proof["first_checkpoint"], key, "the first checkpoint")
-    second = read_checkpoint(proof["checkpoint"], key, "the checkpoint")
-    for line in "origin", "log":
+def verify_consistency(proof):
+    first = read_checkpoint(proof["first_checkpoint"], "the first checkpoint")
+    second = read_checkpoint(proof["checkpoint"], "the checkpoint")
+    for line in "origin", "log line":
         require(first.get(line) == second.get(line), "the checkpoints are of different logs")
     check_consistency(first["size"], first["root"], second["size"], second["root"], read_path(proof["path"], "path"))
     print("the log of %d blocks begins with the one of %d" % (second["size"], first["size"]))
@@ -294,9 +297,15 @@ def main(arguments):
                           "cipguard.consistency.v1": (CONSISTENCY, verify_consistency)}.get(form, (None, None))
         require(verify is not None, "the file is of an unknown format")
         require(sorted(proof) == sorted(fields), "the proof has other fields")
-        checkpoints = verify(proof, key)
+        checkpoints = verify(proof)
         if anchor is not None:
-            check_anchor(read_checkpoint(anchor, key, "the anchor"), checkpoints)
+            anchor = read_checkpoint(anchor, "the anchor")
+            check_anchor(anchor, checkpoints)
+            checkpoints = checkpoints + [anchor]
+        if key is not None:
+            for checkpoint in checkpoints:
+                check_signature(checkpoint, key)
+        if anchor is not None:
             print("anchor:     agrees")
     except Wrong as e:
         print("WRONG: " + str(e), file=sys.stderr)

@@ -7,7 +7,53 @@
 
 #include "bytes.h"
 #include "journal_frame.h"
+#include "journal_stream.h"
 #include "tap.h"
+
+/* Lists of all lengths, one after the other and opened in any order. */
+static void
+test_stream(void)
+{
+	enum
+	{
+		LISTS = 300, MAX = 9000
+	};
+	static uint8_t sealed[LISTS][CG_STREAM_BOUND(MAX)];
+	static size_t sealed_len[LISTS];
+	static uint8_t list[MAX];
+	static uint8_t back[CG_STREAM_BOUND(MAX)];
+	static const uint8_t key[CG_STREAM_KEY] = {1, 2, 3};
+	static const uint8_t other_key[CG_STREAM_KEY] = {1, 2, 4};
+	CgStream   *stream = cg_stream_new(key);
+	CgStream   *other = cg_stream_new(other_key);
+	size_t		len = 0;
+	size_t		i;
+	bool		good = true;
+	bool		apart = true;
+
+	memset(list, 'x', sizeof(list));
+	for (i = 0; i < LISTS; i++)
+		good = good && cg_stream_seal(stream, list, i * 31 % MAX, sealed[i], &sealed_len[i]) == CG_OK;
+	ok(good, "lists are sealed");
+	for (i = LISTS; i > 0; i--)
+		good = good && cg_stream_open(stream, sealed[i - 1], sealed_len[i - 1], back, &len) == CG_OK &&
+			len == (i - 1) * 31 % MAX && memcmp(back, list, len) == 0;
+	ok(good, "and opened");
+	for (i = 1; i < LISTS; i++)
+		apart = apart && memcmp(sealed[i - 1], sealed[i], CG_STREAM_HEAD) != 0 &&
+			memcmp(sealed[i - 1] + CG_STREAM_HEAD, sealed[i] + CG_STREAM_HEAD, 16) != 0;
+	ok(apart, "no two of them with the same bytes of the stream");
+	good = cg_stream_open(other, sealed[5], sealed_len[5], back, &len) != CG_OK || memcmp(back, list, 5 * 31) != 0;
+	ok(good, "another key does not open one");
+	for (i = 0, good = true; i < sealed_len[1]; i++)
+		good = good && cg_stream_open(stream, sealed[1], i, back, &len) == CG_E_FORMAT;
+	ok(good, "no part of one is one");
+	ok(cg_stream_seal(stream, list, 0, sealed[0], &len) == CG_OK && len == CG_STREAM_HEAD + CG_STREAM_PAD &&
+	   cg_stream_open(stream, sealed[0], len, back, &len) == CG_OK && len == 0, "an empty list is padded");
+	cg_stream_free(stream);
+	cg_stream_free(other);
+	cg_stream_free(NULL);
+}
 
 int
 main(void)
@@ -142,5 +188,6 @@ main(void)
 	cg_subjects_begin(&list, (const uint8_t *) "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10);
 	ok(!cg_subjects_next(&list, &subject, &status) && status == CG_E_FORMAT, "a number of more than 64 bits");
 
+	test_stream();
 	return tap_done();
 }
