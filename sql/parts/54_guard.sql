@@ -122,7 +122,7 @@ WITH RECURSIVE
 				OR (s.name LIKE 'cipguard.%' AND s.context <> 'user')
 		UNION ALL
 		SELECT format('setting of %s in %s: %s', coalesce((SELECT r.rolname FROM pg_roles r WHERE r.oid = d.setrole), 'all'),
-				CASE d.setdatabase WHEN 0 THEN 'all' ELSE 'this database' END,
+				CASE WHEN d.setdatabase = 0 THEN 'all' ELSE 'this database' END,
 				CASE WHEN split_part(c, '=', 1) LIKE '%.kek\_%' THEN split_part(c, '=', 1) ELSE c END)
 			FROM pg_db_role_setting d, unnest(d.setconfig) c
 			WHERE d.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
