@@ -341,6 +341,30 @@ cg_group_exprs(RangeTblEntry *rte)
 #endif
 }
 
+/* 17 keeps what MERGE joins on apart. */
+static inline Node **
+cg_merge_condition(Query *query)
+{
+#if PG_VERSION_NUM >= 170000
+	return &query->mergeJoinCondition;
+#else
+	(void) query;
+	return NULL;
+#endif
+}
+
+/* 17 has JSON_VALUE() and its like. */
+static inline bool
+cg_is_json_expr(Node *node)
+{
+#if PG_VERSION_NUM >= 170000
+	return IsA(node, JsonExpr);
+#else
+	(void) node;
+	return false;
+#endif
+}
+
 /* 19 renamed it. */
 #if PG_VERSION_NUM < 190000
 #define inline_function_in_from inline_set_returning_function

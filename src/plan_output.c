@@ -52,6 +52,7 @@ typedef struct CgOriginSearch
 {
 	CgScope    *scope;
 	List	   *origins;
+	List	   *recursive;		/* CTEs that are being looked at */
 } CgOriginSearch;
 
 typedef struct CgOutput
@@ -89,6 +90,33 @@ cg_plan_output(Query *query)
 
 	output_query(&scope, &categories);
 	note_categories(query, categories);
+	cg_plan_carriers(query);
+}
+
+void
+cg_output_query(Query *query, CgScope *parent)
+{
+	CgScope		scope = {query, parent, false};
+	List	   *ignored = NIL;
+
+	output_query(&scope, &ignored);
+}
+
+Node *
+cg_output_expr(Node *node, CgScope *scope, List *keys)
+{
+	CgOutput	out = {scope, false, CG_NO_CATEGORY, keys};
+
+	return output_mutator(node, &out);
+}
+
+Node *
+cg_output_inside(Node *node, CgScope *scope, List *keys)
+{
+	CgOutput	out = {scope, false, CG_NO_CATEGORY, keys};
+
+	return expression_tree_mutator((Node *) copyObject(node), output_mutator,
+								   &out);
 }
 
 /*
@@ -136,6 +164,7 @@ output_query(CgScope *scope, List **categories)
 	check_stack_depth();
 	if (query->commandType == CMD_UTILITY)
 		return;
+	scope->grouped = cg_merges_rows(query);
 	if (query->commandType != CMD_SELECT)
 		output_list(&query->returningList, scope, categories);
 	else if (query->setOperations == NULL)
@@ -373,7 +402,7 @@ output_var(Var *var, CgOutput *out)
 	var_origins(var, &search);
 	if (search.origins == NIL)
 		return (Node *) var;
-	if (!cg_merges_rows(out->scope->query) || var->varlevelsup > 0)
+	if (!cg_scope_up(out->scope, var->varlevelsup)->grouped)
 		subject = cg_subject_of(var, out->scope);
 	return wrap((Node *) var, search.origins, (Node *) subject, out);
 }
@@ -552,8 +581,11 @@ var_origins(Var *var, CgOriginSearch *search)
 				CgScope    *home;
 				Query	   *query = cg_cte_query(rte, at, &home);
 
-				if (query != NULL && !rte->self_reference)
-					column_origins(query, home, var->varattno, search);
+				if (query == NULL || list_member_ptr(search->recursive, query))
+					break;
+				search->recursive = lappend(search->recursive, query);
+				column_origins(query, home, var->varattno, search);
+				search->recursive = list_delete_ptr(search->recursive, query);
 				break;
 			}
 		case RTE_JOIN:
