@@ -353,12 +353,17 @@ cg_merge_condition(Query *query)
 #endif
 }
 
-/* 17 has JSON_VALUE() and its like. */
+/* 16 has JSON_OBJECT() and its like, 17 JSON_VALUE() and its like. */
 static inline bool
 cg_is_json_expr(Node *node)
 {
 #if PG_VERSION_NUM >= 170000
-	return IsA(node, JsonExpr);
+	if (IsA(node, JsonExpr))
+		return true;
+#endif
+#if PG_VERSION_NUM >= 160000
+	return IsA(node, JsonConstructorExpr) &&
+		((JsonConstructorExpr *) node)->func == NULL;
 #else
 	(void) node;
 	return false;

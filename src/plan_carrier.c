@@ -412,12 +412,17 @@ record_mutator(Node *node, void *context)
 		case T_CaseExpr:
 			{
 				CaseExpr   *expr = (CaseExpr *) node;
+				ListCell   *lc;
 
 				/* CASE value WHEN ...: each condition compares it */
-				if (expr->arg != NULL &&
-					has_carrier((Node *) expr->args, NULL))
+				foreach(lc, expr->arg == NULL ? NIL : expr->args)
+					if (has_carrier((Node *)
+									lfirst_node(CaseWhen, lc)->expr, NULL))
+				{
 					expr->arg = (Expr *) hand_over((Node *) expr->arg,
 												   search);
+					break;
+				}
 				break;
 			}
 		case T_RowCompareExpr:
