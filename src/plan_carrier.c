@@ -12,8 +12,8 @@
  *
  * Functions of PostgreSQL that are immutable are no carriers, but for those
  * listed here, whose errors repeat an argument; nor are some that are stable.
- * Operators of other extensions are none either if they are immutable and
- * written in C, which takes a superuser: indexes are made for them.
+ * Operators that a superuser made, those of extensions among them, are none
+ * either if they are immutable and written in C: indexes are made for them.
  *
  * Policies see values that the table's owner lets them see, on behalf of
  * somebody else; they stay as they are.  So do what a table runs over its own
@@ -27,12 +27,11 @@
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_language.h"
-#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -49,7 +48,7 @@
 typedef enum CgCall
 {
 	CG_CALL_FUNCTION,
-	CG_CALL_OPERATOR,
+	CG_CALL_OPERATOR,			/* of a superuser */
 	CG_CALL_AGGREGATE			/* or window function */
 } CgCall;
 
@@ -550,10 +549,22 @@ has_carrier(Node *node, void *context)
 	return expression_tree_walker(node, has_carrier, NULL);
 }
 
+/* Everybody can make an operator of any function. */
 static uint32
 operator_carries(Oid opno)
 {
-	return function_carries(get_opcode(opno), CG_CALL_OPERATOR);
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(opno));
+	Form_pg_operator op;
+	uint32		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return ALL_ARGS;
+	op = (Form_pg_operator) GETSTRUCT(tuple);
+	result = function_carries(op->oprcode, opno < FirstGenbkiObjectId ||
+							  superuser_arg(op->oprowner) ?
+							  CG_CALL_OPERATOR : CG_CALL_FUNCTION);
+	ReleaseSysCache(tuple);
+	return result;
 }
 
 /* The arguments of a function that it may carry elsewhere. */
@@ -574,7 +585,8 @@ function_carries(Oid func, CgCall call)
 			our_function_carries(func, proc);
 	else if (call == CG_CALL_OPERATOR &&
 			 proc->provolatile == PROVOLATILE_IMMUTABLE &&
-			 proc->prolang == ClanguageId)
+			 (proc->prolang == ClanguageId ||
+			  proc->prolang == INTERNALlanguageId))
 		result = 0;
 	ReleaseSysCache(tuple);
 	return result;
