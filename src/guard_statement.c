@@ -104,7 +104,12 @@ cg_guard_statement(Node *stmt)
 			add_roles(&buf, ((DropRoleStmt *) stmt)->roles);
 			cg_guard_fact("role", InvalidOid, NULL, buf.data);
 			break;
+		case T_AlterEnumStmt:
+			cg_guard_alter_enum((AlterEnumStmt *) stmt);
+			break;
 		case T_RenameStmt:
+			if (((RenameStmt *) stmt)->renameType == OBJECT_ATTRIBUTE)
+				cg_guard_rename_attribute((RenameStmt *) stmt);
 			if (((RenameStmt *) stmt)->renameType != OBJECT_ROLE)
 				break;
 			/* They are found by their names. */
@@ -247,11 +252,17 @@ look_at_alter_table(AlterTableStmt *stmt)
 	Oid			relid;
 	ListCell   *lc;
 
-	if (stmt->objtype != OBJECT_TABLE && stmt->objtype != OBJECT_FOREIGN_TABLE)
+	if (stmt->objtype != OBJECT_TABLE &&
+		stmt->objtype != OBJECT_FOREIGN_TABLE && stmt->objtype != OBJECT_TYPE)
 		return;
 	relid = resolve(stmt->relation);
 	if (!OidIsValid(relid) || !cg_owns_relation(relid, GetUserId()))
 		return;					/* it will be refused */
+	foreach(lc, stmt->cmds)
+		cg_guard_alter_row_type(get_rel_type_id(relid),
+								lfirst_node(AlterTableCmd, lc));
+	if (stmt->objtype == OBJECT_TYPE)
+		return;
 	if ((cg_guard_kind(relid) & CG_GUARD_OURS) != 0)
 		cg_guard_offend(relid, psprintf("alter \"%s\", which belongs to cipguard",
 										get_rel_name(relid)));
