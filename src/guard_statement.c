@@ -281,13 +281,24 @@ look_at_command(Oid relid, AlterTableCmd *cmd)
 		case AT_AlterColumnType:
 			{
 				ColumnDef  *def = (ColumnDef *) cmd->def;
-				Oid			type = typenameTypeId(NULL, def->typeName);
+				AttrNumber	attnum = get_attnum(relid, cmd->name);
+				Oid			type;
+				int32		typmod;
+				Oid			old_type;
+				int32		old_typmod;
+				Oid			collation;
 
+				if (attnum <= 0)
+					return;
+				typenameTypeIdAndMod(NULL, def->typeName, &type, &typmod);
+				get_atttypetypmodcoll(relid, attnum, &old_type, &old_typmod,
+									  &collation);
 				/* A cast of somebody's is as good as an expression. */
 				if (def->raw_default != NULL)
 					offence = "rewrite a column of";
-				else if (type >= FirstNormalObjectId &&
-						 !cg_holds_encrypted(type))
+				else if (!cg_holds_encrypted(type) &&
+						 !cg_guard_keeps_values(old_type, old_typmod, type,
+												typmod))
 					offence = "give another type to a column of";
 				break;
 			}

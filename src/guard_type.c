@@ -27,8 +27,10 @@
 
 #include "catalog.h"
 #include "guard.h"
+#include "label.h"
 
 static Oid	audited_user(Oid class_id, Oid object_id, List **seen);
+static int	time_digits(int32 typmod);
 
 /*
  * An audited table that has a column of the type, of an array, a domain or a
@@ -84,6 +86,67 @@ audited_user(Oid class_id, Oid object_id, List **seen)
 	systable_endscan(scan);
 	table_close(depend, AccessShareLock);
 	return found;
+}
+
+/*
+ * Does each value stay as it is when a column gets another type?  Casts that
+ * round or cut are as good as an UPDATE; one that fails instead is not.
+ */
+bool
+cg_guard_keeps_values(Oid from, int32 from_mod, Oid to, int32 to_mod)
+{
+	if (to == from && (to_mod == from_mod || to_mod < 0))
+		return true;
+	if (cg_holds_encrypted(from))
+		return true;			/* only who may read it can do that */
+	/* Somebody's type can have somebody's cast. */
+	if (from >= FirstNormalObjectId)
+		return false;
+	switch (to)
+	{
+		case TEXTOID:
+			/* How many digits of these are shown is a setting. */
+			return from != FLOAT4OID && from != FLOAT8OID &&
+				from != CASHOID;
+		case VARCHAROID:
+		case BPCHAROID:
+			/* Nothing but blanks is cut off silently. */
+			return from == TEXTOID || from == VARCHAROID ||
+				from == BPCHAROID;
+		case BITOID:
+		case VARBITOID:
+			return from == to;
+		case INT4OID:
+			return from == INT2OID;
+		case INT8OID:
+			return from == INT2OID || from == INT4OID || from == OIDOID;
+		case FLOAT8OID:
+			return from == INT2OID || from == INT4OID || from == FLOAT4OID;
+		case NUMERICOID:
+			if (from == INT2OID || from == INT4OID || from == INT8OID)
+				return true;
+			/* Scale is in the lower 11 bits, with a sign. */
+			return from == NUMERICOID && from_mod >= 0 &&
+				((((to_mod - VARHDRSZ) & 0x7ff) ^ 1024) >=
+				 (((from_mod - VARHDRSZ) & 0x7ff) ^ 1024));
+		case TIMESTAMPOID:
+			return (from == DATEOID && to_mod < 0) ||
+				(from == to && time_digits(to_mod) >= time_digits(from_mod));
+		case TIMESTAMPTZOID:
+		case TIMEOID:
+		case TIMETZOID:
+			return from == to && time_digits(to_mod) >= time_digits(from_mod);
+		case JSONOID:
+			return from == JSONBOID;
+		default:
+			return false;
+	}
+}
+
+static int
+time_digits(int32 typmod)
+{
+	return typmod < 0 ? 6 : typmod;
 }
 
 /* ALTER TYPE ... RENAME VALUE */
