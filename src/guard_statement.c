@@ -314,7 +314,10 @@ look_at_command(Oid relid, AlterTableCmd *cmd)
 			offence = "take a child away from";
 			break;
 		default:
-			return;
+			if (!CG_SETS_EXPRESSION(cmd->subtype))
+				return;
+			offence = "rewrite a column of";
+			break;
 	}
 	if (offence == NULL)
 		return;

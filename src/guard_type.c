@@ -185,7 +185,7 @@ cg_guard_rename_attribute(RenameStmt *stmt)
 {
 	Oid			rowtype = RangeVarGetRelid(stmt->relation, NoLock, true);
 	Oid			relid = OidIsValid(rowtype) ?
-		cg_guard_user_of_type(get_rel_type_id(rowtype)) : InvalidOid;
+	cg_guard_user_of_type(get_rel_type_id(rowtype)) : InvalidOid;
 
 	if (OidIsValid(relid))
 		cg_guard_fact("definition", relid, NULL,
