@@ -32,6 +32,11 @@
 #error "cipguard needs PostgreSQL 15 or later"
 #endif
 
+/* 18 put the mark of functions that do not return before them. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* 16 moved the varlena macros out of postgres.h, and brought soft errors. */
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"

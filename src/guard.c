@@ -107,7 +107,7 @@ static bool in_script(bool ours);
 static void finish(CgFrame *f);
 static void judge(Oid relid, const char *relname, const char *phrase,
 				  bool allowed);
-static void refuse(Oid relid, const char *phrase) pg_attribute_noreturn();
+pg_noreturn static void refuse(Oid relid, const char *phrase);
 static void note_window(void);
 static void look_at_target(Oid relid);
 static void note_superuser(QueryDesc *queryDesc);
