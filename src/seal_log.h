@@ -45,6 +45,10 @@ typedef struct CgLogTable
 extern List *cg_log_open(const pg_uuid_t *log_id);
 extern void cg_log_close(List *tables);
 
+/* One of them. */
+extern CgLogTable *cg_log_table(Oid relid, CgLeafTag tag,
+								const pg_uuid_t *log_id);
+
 /* The uuid of this log. */
 extern void cg_log_id(pg_uuid_t *log_id);
 
@@ -60,5 +64,8 @@ typedef void (*CgLogBadPage) (void *arg, CgLogTable *table,
 extern void cg_log_scan(CgLogTable *table, Snapshot snapshot,
 						BlockNumber first, BlockNumber end,
 						CgLogVisit visit, CgLogBadPage bad, void *arg);
+
+/* Is it an error of a page that cannot be read? */
+extern bool cg_log_damaged(const ErrorData *error);
 
 #endif							/* CG_SEAL_LOG_H */
