@@ -248,15 +248,6 @@ scan_pages(CgPageScan *scan, BlockNumber first, BlockNumber end)
 	table_endscan(desc);
 }
 
-bool
-cg_log_damaged(const ErrorData *error)
-{
-	return error->sqlerrcode == ERRCODE_DATA_CORRUPTED ||
-		error->sqlerrcode == ERRCODE_INDEX_CORRUPTED ||
-		ERRCODE_TO_CATEGORY(error->sqlerrcode) ==
-		ERRCODE_TO_CATEGORY(ERRCODE_IO_ERROR);
-}
-
 /* The same; NULL, or the message of the error that stopped it. */
 static char *
 scan_guarded(CgPageScan *scan, BlockNumber first, BlockNumber end)
@@ -278,7 +269,10 @@ scan_guarded(CgPageScan *scan, BlockNumber first, BlockNumber end)
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (!cg_log_damaged(error))
+		if (error->sqlerrcode != ERRCODE_DATA_CORRUPTED &&
+			error->sqlerrcode != ERRCODE_INDEX_CORRUPTED &&
+			ERRCODE_TO_CATEGORY(error->sqlerrcode) !=
+			ERRCODE_TO_CATEGORY(ERRCODE_IO_ERROR))
 			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();

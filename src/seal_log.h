@@ -65,7 +65,4 @@ extern void cg_log_scan(CgLogTable *table, Snapshot snapshot,
 						BlockNumber first, BlockNumber end,
 						CgLogVisit visit, CgLogBadPage bad, void *arg);
 
-/* Is it an error of a page that cannot be read? */
-extern bool cg_log_damaged(const ErrorData *error);
-
 #endif							/* CG_SEAL_LOG_H */

@@ -10,9 +10,9 @@
  * that together.  So all rows are compared with all blocks, as by one process.
  * A block is only completed by the process that read the end of its window.
  *
- * In parallel mode errors cannot be caught page by page.  So a page that
- * cannot be read ends all of it, and one process reads all once more; so it
- * does when there is not enough shared memory.
+ * In parallel mode errors cannot be caught page by page, or value by value.
+ * So one ends all of it, as a lack of shared memory does, and one process
+ * reads all once more, which can name what is damaged.
  *
  * As for plans: max_parallel_workers_per_gather, min_parallel_table_scan_size
  * and parallel_leader_participation say how many processes there are.
@@ -135,6 +135,7 @@ static void receive_all(CgCheck *check, ParallelContext *pcxt,
 static bool take_message(CgCheck *check, const char *data, Size len);
 static void put_together(CgCheck *check, int64 errors_before);
 static void forget(CgCheck *check);
+static void set_tolerant(CgCheck *check, bool tolerant);
 static void join_check(CgCheck *check, shm_toc *toc);
 static void join_block(CgCheckBlock *block, const CgSharedBlock *shared,
 					   uint64 *xids);
@@ -163,18 +164,20 @@ cg_check_parallel(CgCheck *check)
 	{
 		check->errors = 0;
 		check->later = true;
+		set_tolerant(check, false);
 		check_together(check, workers);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
 		ErrorData  *error;
+		int			category;
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		if (!cg_log_damaged(error) &&
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) !=
-			ERRCODE_INSUFFICIENT_RESOURCES)
+		category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+		if (category == ERRCODE_OPERATOR_INTERVENTION ||
+			category == ERRCODE_TRANSACTION_ROLLBACK)
 			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
@@ -185,6 +188,7 @@ cg_check_parallel(CgCheck *check)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	check->later = false;
+	set_tolerant(check, true);
 	if (good)
 		put_together(check, errors_before);
 	else
@@ -520,6 +524,15 @@ forget(CgCheck *check)
 	check->events = check->unsealed = 0;
 }
 
+static void
+set_tolerant(CgCheck *check, bool tolerant)
+{
+	int			k;
+
+	for (k = 0; k < check->ntables; k++)
+		check->tables[k]->coder.tolerant = tolerant;
+}
+
 /* ---------- the others ---------- */
 
 void
@@ -571,7 +584,6 @@ join_check(CgCheck *check, shm_toc *toc)
 	{
 		check->tables[i] = cg_log_table(tables[i].relid, tables[i].tag,
 										&check->log_id);
-		check->tables[i]->coder.tolerant = true;
 		check->tables[i]->nblocks = tables[i].nblocks;
 	}
 
