@@ -48,6 +48,7 @@
 #define FETCHED_BLOCKS		1000
 #define COLUMNS_BEFORE		11	/* those of CG_BLOCK_COLUMNS */
 
+static bool find_span(FunctionCallInfo fcinfo, int64 *from, int64 *to);
 static void open_log(CgCheck *check);
 static void read_blocks(CgCheck *check, int64 from, int64 to);
 static void check_tail(CgCheck *check, int64 last);
@@ -76,6 +77,71 @@ cipguard_audit_verify(PG_FUNCTION_ARGS)
 	(void) cg_check_log(&check, from, to);
 	cg_check_summary(&check);
 	return (Datum) 0;
+}
+
+/* audit_verify_span(since timestamptz, until timestamptz) RETURNS TABLE (...) */
+PG_FUNCTION_INFO_V1(cipguard_audit_verify_span);
+Datum
+cipguard_audit_verify_span(PG_FUNCTION_ARGS)
+{
+	CgCheck		check;
+	int64		from;
+	int64		to;
+
+	InitMaterializedSRF(fcinfo, 0);
+	memset(&check, 0, sizeof(check));
+	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	check.whole = find_span(fcinfo, &from, &to);
+	(void) cg_check_log(&check, from, to);
+	cg_check_summary(&check);
+	return (Datum) 0;
+}
+
+/*
+ * Blocks closed in a span of time, and the one after, which has the events of
+ * its end.  True if that is up to the last one.  Clocks can be put back: then
+ * there are more blocks than needed.
+ */
+static bool
+find_span(FunctionCallInfo fcinfo, int64 *from, int64 *to)
+{
+	Oid			types[2] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+	char		nulls[2] = {PG_ARGISNULL(0) ? 'n' : ' ',
+	PG_ARGISNULL(1) ? 'n' : ' '};
+	CgActing	acting;
+	int64		found[4];
+	bool		missing[4];
+	int			i;
+
+	cg_act_begin(&acting, cg_audit_owner());
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (SPI_execute_with_args("SELECT pg_catalog.min(block) FILTER"
+							  " (WHERE sealed_at OPERATOR(pg_catalog.>=) $1),"
+							  " pg_catalog.max(block) FILTER"
+							  " (WHERE sealed_at OPERATOR(pg_catalog.<=) $2),"
+							  " pg_catalog.min(block), pg_catalog.max(block)"
+							  " FROM cipguard.audit_block", 2, types, args,
+							  nulls, true, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "could not read the blocks of the audit log");
+	for (i = 0; i < 4; i++)
+		found[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+											   SPI_tuptable->tupdesc, i + 1,
+											   &missing[i]));
+	PopActiveSnapshot();
+	cg_act_end(&acting);
+
+	*from = 1;
+	*to = PG_INT64_MAX;
+	if (missing[3])
+		return true;
+	if (!PG_ARGISNULL(0))
+		*from = Max(missing[0] ? found[3] + 1 : found[0], 1);
+	if (PG_ARGISNULL(1) || (!missing[1] && found[1] == found[3]))
+		return true;
+	*to = missing[1] ? found[2] : found[1] + 1;
+	return false;
 }
 
 bool
