@@ -50,6 +50,7 @@ typedef struct CgFinding
 typedef struct CgCheck
 {
 	ReturnSetInfo *result;		/* NULL: findings are only counted */
+	MemoryContext context;		/* of the blocks, which outlive SPI */
 	bool		later;			/* errors are kept in findings */
 	List	   *findings;
 	int64		errors;

@@ -147,15 +147,12 @@ find_span(FunctionCallInfo fcinfo, int64 *from, int64 *to)
 bool
 cg_check_log(CgCheck *check, int64 from, int64 to)
 {
-	MemoryContext context = CurrentMemoryContext;
 	CgActing	acting;
 	int			i;
 
 	check->from = from;
+	check->context = CurrentMemoryContext;
 	cg_act_begin(&acting, cg_audit_owner());
-
-	/* What is returned must outlive SPI. */
-	MemoryContextSwitchTo(context);
 	open_log(check);
 	read_blocks(check, from, to);
 	read_purged(check);
@@ -213,7 +210,7 @@ read_blocks(CgCheck *check, int64 from, int64 to)
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext,
 												"cipguard audit blocks",
 												ALLOCSET_DEFAULT_SIZES);
-	MemoryContext context = CurrentMemoryContext;
+	MemoryContext context = check->context;
 	CgBlock		before;
 	bool		has_before = false;
 	int64		expected = from;
