@@ -35,7 +35,7 @@ typedef struct CgCommand
 } CgCommand;
 
 static bool start(CgCommand *c, const char *command);
-static void become(const char *command, int in, int out) pg_attribute_noreturn();
+pg_noreturn static void become(const char *command, int in, int out);
 static void feed(CgCommand *c, const char **input, Size *len);
 static Size take(CgCommand *c, char *line, Size used);
 static bool reap(CgCommand *c, bool wait);

@@ -32,6 +32,11 @@
 #error "cipguard needs PostgreSQL 15 or later"
 #endif
 
+/* 18 put the mark of functions that do not return before them. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* 16 moved the varlena macros out of postgres.h, and brought soft errors. */
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
@@ -435,5 +440,12 @@ cg_proc_number(const PGPROC *proc)
 	return proc->pgprocno;
 #endif
 }
+
+/* 17 lets the expression of a generated column be another. */
+#if PG_VERSION_NUM >= 170000
+#define CG_SETS_EXPRESSION(subtype) ((subtype) == AT_SetExpression)
+#else
+#define CG_SETS_EXPRESSION(subtype) false
+#endif
 
 #endif							/* CG_COMPAT_H */

@@ -16,9 +16,6 @@
 #include "guc.h"
 #include "seal_check.h"
 
-/* More errors than that are counted, but not returned. */
-#define MAX_ERRORS		1000
-
 static void report(CgCheck *check, const char *status, int64 block,
 				   int64 event, const char *finding, const char *detail);
 static void check_policy(CgCheck *check, const CgBlock *block,
@@ -56,11 +53,22 @@ cg_check_error(CgCheck *check, int64 block, int64 event, const char *finding,
 	va_list		args;
 	char		detail[512];
 
-	if (check->errors++ >= MAX_ERRORS)
+	if (check->errors++ >= CG_CHECK_ERRORS)
 		return;
 	va_start(args, format);
 	vsnprintf(detail, sizeof(detail), format, args);
 	va_end(args);
+	if (check->later)
+	{
+		CgFinding  *kept = palloc(sizeof(CgFinding));
+
+		kept->block = block;
+		kept->event = event;
+		kept->finding = pstrdup(finding);
+		kept->detail = pstrdup(detail);
+		check->findings = lappend(check->findings, kept);
+		return;
+	}
 	report(check, "error", block, event, finding, detail);
 }
 

@@ -30,11 +30,30 @@ typedef struct CgCheckWindow
 	BlockNumber *last;			/* of each table, the page after the last */
 } CgCheckWindow;
 
+/* Pages that are read together, and the blocks that are complete then. */
+typedef struct CgCheckStep
+{
+	int			block;
+	int			end_block;		/* after the last */
+	BlockNumber *ends;			/* of each table, the page after the last */
+} CgCheckStep;
+
+/* Something that is reported later. */
+typedef struct CgFinding
+{
+	int64		block;
+	int64		event;
+	char	   *finding;
+	char	   *detail;
+} CgFinding;
+
 typedef struct CgCheck
 {
 	ReturnSetInfo *result;		/* NULL: findings are only counted */
+	MemoryContext context;		/* of the blocks, which outlive SPI */
+	bool		later;			/* errors are kept in findings */
+	List	   *findings;
 	int64		errors;
-	int64		rows;			/* findings that were returned */
 	int64		events;
 	int64		unsealed;
 	bool		whole;			/* up to the last block */
@@ -48,7 +67,6 @@ typedef struct CgCheck
 
 	int			ntables;
 	CgLogTable **tables;
-	BlockNumber *positions;		/* next page to read of each */
 
 	int			nblocks;
 	int			room;
@@ -56,6 +74,9 @@ typedef struct CgCheck
 	int			nwindows;
 	int			windows_room;
 	CgCheckWindow *windows;
+	int			nsteps;
+	int			steps_room;
+	CgCheckStep *steps;
 
 	uint64		found_xid;		/* what cg_check_find() was last asked */
 	int			found;
@@ -65,10 +86,41 @@ typedef struct CgCheck
 extern bool cg_check_log(CgCheck *check, int64 from, int64 to);
 
 /*
+ * Read the rows of all pages.  Blocks that came out right are done then, the
+ * others have what was found of them.
+ */
+extern void cg_check_rows(CgCheck *check);
+
+/*
+ * The same with the help of other processes; false if nothing was done,
+ * because it would not pay or there is something that cannot be read.  Blocks
+ * may then have come together that are not done yet.
+ */
+extern bool cg_check_parallel(CgCheck *check);
+
+/* Make the steps, of at most so many pages each unless that is 0. */
+extern void cg_check_plan(CgCheck *check, int64 pages);
+
+/* How many pages the first so many steps have. */
+extern int64 cg_check_pages(const CgCheck *check, int steps);
+
+/*
+ * Read steps first to end - 1.  What cannot be read is a finding if guarded,
+ * else an error.
+ */
+extern void cg_check_steps(CgCheck *check, int first, int end, bool guarded);
+
+/* A block is right, or was reported: forget its rows. */
+extern void cg_check_finish(CgCheckBlock *block);
+
+/*
  * Index of the first of the blocks that were checked whose snapshot shows a
  * transaction; the number of blocks if there is none.
  */
 extern int	cg_check_find(CgCheck *check, uint64 xid);
+
+/* More errors than that are counted, but not returned. */
+#define CG_CHECK_ERRORS		1000
 
 /* Report what was found; block and event are left out when negative. */
 extern void cg_check_error(CgCheck *check, int64 block, int64 event,

@@ -40,8 +40,6 @@ typedef struct CgPageScan
 } CgPageScan;
 
 static int	compare_xids(const void *a, const void *b);
-static CgLogTable *open_table(Oid relid, CgLeafTag tag,
-							  const pg_uuid_t *log_id);
 static void scan_pages(CgPageScan *scan, BlockNumber first, BlockNumber end);
 static char *scan_guarded(CgPageScan *scan, BlockNumber first, BlockNumber end);
 
@@ -172,8 +170,8 @@ cg_log_open(const pg_uuid_t *log_id)
 							   NULL);
 	foreach(lc, oids)
 		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION)
-		tables = lappend(tables, open_table(lfirst_oid(lc), CG_LEAF_EVENT,
-											log_id));
+		tables = lappend(tables, cg_log_table(lfirst_oid(lc), CG_LEAF_EVENT,
+											  log_id));
 	for (i = 0; i < lengthof(side_tables); i++)
 	{
 		Oid			oid = get_relname_relid(side_tables[i].name,
@@ -185,13 +183,13 @@ cg_log_open(const pg_uuid_t *log_id)
 					 errmsg("relation \"%s.%s\" of the audit log is missing",
 							CG_SCHEMA, side_tables[i].name),
 					 errhint("Restore it, or drop the extension and create it again, which loses the log.")));
-		tables = lappend(tables, open_table(oid, side_tables[i].tag, log_id));
+		tables = lappend(tables, cg_log_table(oid, side_tables[i].tag, log_id));
 	}
 	return tables;
 }
 
-static CgLogTable *
-open_table(Oid relid, CgLeafTag tag, const pg_uuid_t *log_id)
+CgLogTable *
+cg_log_table(Oid relid, CgLeafTag tag, const pg_uuid_t *log_id)
 {
 	CgLogTable *table = palloc0(sizeof(CgLogTable));
 

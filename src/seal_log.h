@@ -45,6 +45,10 @@ typedef struct CgLogTable
 extern List *cg_log_open(const pg_uuid_t *log_id);
 extern void cg_log_close(List *tables);
 
+/* One of them. */
+extern CgLogTable *cg_log_table(Oid relid, CgLeafTag tag,
+								const pg_uuid_t *log_id);
+
 /* The uuid of this log. */
 extern void cg_log_id(pg_uuid_t *log_id);
 

@@ -48,6 +48,7 @@
 #define FETCHED_BLOCKS		1000
 #define COLUMNS_BEFORE		11	/* those of CG_BLOCK_COLUMNS */
 
+static bool find_span(FunctionCallInfo fcinfo, int64 *from, int64 *to);
 static void open_log(CgCheck *check);
 static void read_blocks(CgCheck *check, int64 from, int64 to);
 static void check_tail(CgCheck *check, int64 last);
@@ -56,12 +57,6 @@ static void add_block(CgCheck *check, const CgBlock *block,
 static void widen_window(CgCheck *check, HeapTuple row, TupleDesc desc);
 static void read_purged(CgCheck *check);
 static CgCheckBlock *block_numbered(CgCheck *check, int64 number);
-static void read_rows(CgCheck *check);
-static void visit_row(void *arg, CgLogTable *table, HeapTuple tuple);
-static void bad_page(void *arg, CgLogTable *table, BlockNumber page,
-					 const char *message);
-static bool comes_out_right(CgCheckBlock *block);
-static void finish_block(CgCheckBlock *block);
 static void name_events(CgCheck *check, CgCheckBlock *block);
 static int	compare_leaves(const void *a, const void *b);
 static int	compare_prints(const void *a, const void *b);
@@ -84,22 +79,84 @@ cipguard_audit_verify(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* audit_verify_span(since timestamptz, until timestamptz) RETURNS TABLE (...) */
+PG_FUNCTION_INFO_V1(cipguard_audit_verify_span);
+Datum
+cipguard_audit_verify_span(PG_FUNCTION_ARGS)
+{
+	CgCheck		check;
+	int64		from;
+	int64		to;
+
+	InitMaterializedSRF(fcinfo, 0);
+	memset(&check, 0, sizeof(check));
+	check.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	check.whole = find_span(fcinfo, &from, &to);
+	(void) cg_check_log(&check, from, to);
+	cg_check_summary(&check);
+	return (Datum) 0;
+}
+
+/*
+ * Blocks closed in a span of time, and the one after, which has the events of
+ * its end.  True if that is up to the last one.  Clocks can be put back: then
+ * there are more blocks than needed.
+ */
+static bool
+find_span(FunctionCallInfo fcinfo, int64 *from, int64 *to)
+{
+	Oid			types[2] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+	char		nulls[2] = {PG_ARGISNULL(0) ? 'n' : ' ',
+	PG_ARGISNULL(1) ? 'n' : ' '};
+	CgActing	acting;
+	int64		found[4];
+	bool		missing[4];
+	int			i;
+
+	cg_act_begin(&acting, cg_audit_owner());
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (SPI_execute_with_args("SELECT pg_catalog.min(block) FILTER"
+							  " (WHERE sealed_at OPERATOR(pg_catalog.>=) $1),"
+							  " pg_catalog.max(block) FILTER"
+							  " (WHERE sealed_at OPERATOR(pg_catalog.<=) $2),"
+							  " pg_catalog.min(block), pg_catalog.max(block)"
+							  " FROM cipguard.audit_block", 2, types, args,
+							  nulls, true, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "could not read the blocks of the audit log");
+	for (i = 0; i < 4; i++)
+		found[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+											   SPI_tuptable->tupdesc, i + 1,
+											   &missing[i]));
+	PopActiveSnapshot();
+	cg_act_end(&acting);
+
+	*from = 1;
+	*to = PG_INT64_MAX;
+	if (missing[3])
+		return true;
+	if (!PG_ARGISNULL(0))
+		*from = Max(missing[0] ? found[3] + 1 : found[0], 1);
+	if (PG_ARGISNULL(1) || (!missing[1] && found[1] == found[3]))
+		return true;
+	*to = missing[1] ? found[2] : found[1] + 1;
+	return false;
+}
+
 bool
 cg_check_log(CgCheck *check, int64 from, int64 to)
 {
-	MemoryContext context = CurrentMemoryContext;
 	CgActing	acting;
 	int			i;
 
 	check->from = from;
+	check->context = CurrentMemoryContext;
 	cg_act_begin(&acting, cg_audit_owner());
-
-	/* What is returned must outlive SPI. */
-	MemoryContextSwitchTo(context);
 	open_log(check);
 	read_blocks(check, from, to);
 	read_purged(check);
-	read_rows(check);
+	cg_check_rows(check);
 	for (i = 0; i < check->nblocks; i++)
 		if (!check->blocks[i].done)
 			name_events(check, &check->blocks[i]);
@@ -133,7 +190,6 @@ open_log(CgCheck *check)
 		UnlockRelationOid(lock, ShareUpdateExclusiveLock);
 
 	check->tables = palloc(list_length(tables) * sizeof(CgLogTable *));
-	check->positions = palloc0(list_length(tables) * sizeof(BlockNumber));
 	foreach(lc, tables)
 	{
 		CgLogTable *table = lfirst(lc);
@@ -154,7 +210,7 @@ read_blocks(CgCheck *check, int64 from, int64 to)
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext,
 												"cipguard audit blocks",
 												ALLOCSET_DEFAULT_SIZES);
-	MemoryContext context = CurrentMemoryContext;
+	MemoryContext context = check->context;
 	CgBlock		before;
 	bool		has_before = false;
 	int64		expected = from;
@@ -439,171 +495,6 @@ block_numbered(CgCheck *check, int64 number)
 	return NULL;
 }
 
-/* ---------- rows ---------- */
-
-static void
-read_rows(CgCheck *check)
-{
-	int			block = 0;
-	int			w;
-	int			k;
-
-	for (w = 0; w <= check->nwindows; w++)
-	{
-		for (k = 0; k < check->ntables; k++)
-		{
-			CgLogTable *table = check->tables[k];
-			BlockNumber end = w < check->nwindows ?
-			check->windows[w].last[k] : table->nblocks;
-
-			if (end <= check->positions[k])
-				continue;
-			cg_log_scan(table, check->snapshot, check->positions[k], end,
-						visit_row, bad_page, check);
-			check->positions[k] = end;
-		}
-		for (; w < check->nwindows && block < check->windows[w].end; block++)
-			if (comes_out_right(&check->blocks[block]))
-				finish_block(&check->blocks[block]);
-	}
-	for (block = 0; block < check->nblocks; block++)
-		if (!check->blocks[block].done &&
-			comes_out_right(&check->blocks[block]))
-			finish_block(&check->blocks[block]);
-}
-
-static void
-visit_row(void *arg, CgLogTable *table, HeapTuple tuple)
-{
-	CgCheck    *check = arg;
-	CgCheckBlock *block;
-	CgLeaf		leaf;
-	int			i;
-
-	if (!cg_leaf_position(&table->coder, tuple, &leaf))
-	{
-		cg_check_error(check, -1, -1, "unreadable",
-					   "row %u on page %u of %s is malformed",
-					   ItemPointerGetOffsetNumber(&tuple->t_self),
-					   ItemPointerGetBlockNumber(&tuple->t_self),
-					   RelationGetRelationName(table->rel));
-		return;
-	}
-	if (check->has_lower && cg_snapshot_shows(&check->lower, leaf.xid))
-		return;
-	i = cg_check_find(check, leaf.xid);
-	if (i == check->nblocks)
-	{
-		if (leaf.xid >= check->next_xid)
-			cg_check_error(check, -1, leaf.seq, "event inserted",
-						   "transaction " UINT64_FORMAT " is yet to come",
-						   leaf.xid);
-		else if (check->whole && (check->nblocks > 0 || check->from == 1))
-			check->unsealed++;
-		return;
-	}
-	block = &check->blocks[i];
-	check->events++;
-	if (block->done)
-	{
-		cg_check_error(check, block->number, leaf.seq, "event inserted",
-					   "in %s, after the block was closed",
-					   RelationGetRelationName(table->rel));
-		return;
-	}
-	if (!cg_leaf_hash(&table->coder, tuple, leaf.hash))
-		memset(leaf.hash, 0, CG_SHA256_LEN);
-	cg_leaf_push(&block->leaves, &block->n, &block->room, &leaf);
-}
-
-static void
-bad_page(void *arg, CgLogTable *table, BlockNumber page, const char *message)
-{
-	cg_check_error(arg, -1, -1, "unreadable", "page %u of %s: %s", page,
-				   RelationGetRelationName(table->rel), message);
-}
-
-/* A later block shows whatever an earlier one does. */
-int
-cg_check_find(CgCheck *check, uint64 xid)
-{
-	int			first = 0;
-	int			end = check->nblocks;
-	int			near = check->found;
-
-	if (xid == check->found_xid)
-		return check->found;
-
-	/* Most rows belong to the block of the row before. */
-	if (near < end && cg_snapshot_shows(&check->blocks[near].snapshot, xid))
-	{
-		if (near == 0 ||
-			!cg_snapshot_shows(&check->blocks[near - 1].snapshot, xid))
-			first = near;
-		end = near;
-	}
-	else if (near < end)
-		first = near + 1;
-	while (first < end)
-	{
-		int			middle = first + (end - first) / 2;
-
-		if (cg_snapshot_shows(&check->blocks[middle].snapshot, xid))
-			end = middle;
-		else
-			first = middle + 1;
-	}
-	check->found_xid = xid;
-	check->found = first;
-	return first;
-}
-
-/* Sorts the rows of a block. */
-static bool
-comes_out_right(CgCheckBlock *block)
-{
-	uint8		root[CG_SHA256_LEN];
-	CgStatus	status = CG_OK;
-	int64		i;
-
-	if (block->ambiguous || block->n != block->expected)
-		return false;
-	if (block->expected == 0 && block->events > 0)
-		return true;
-	if (block->n > 1)
-		qsort(block->leaves, block->n, sizeof(CgLeaf), cg_leaf_compare);
-	if (block->expected < block->events)
-	{
-		CgTree		tree;
-
-		cg_tree_of(block->number, block->events, block->leaves, block->n,
-				   &tree);
-		status = cg_merkle_fetch_root(cg_tree_fetch, &tree,
-									  (uint64) block->events, root);
-	}
-	else
-	{
-		CgMerkle	tree;
-
-		cg_merkle_init(&tree);
-		for (i = 0; i < block->n && status == CG_OK; i++)
-			status = cg_merkle_add(&tree, block->leaves[i].hash);
-		if (status == CG_OK)
-			status = cg_merkle_root(&tree, root);
-	}
-	return status == CG_OK && memcmp(root, block->root, CG_SHA256_LEN) == 0;
-}
-
-static void
-finish_block(CgCheckBlock *block)
-{
-	block->done = true;
-	if (block->leaves != NULL)
-		pfree(block->leaves);
-	block->leaves = NULL;
-	block->room = 0;
-}
-
 /* ---------- what is wrong ---------- */
 
 static void
@@ -618,7 +509,7 @@ name_events(CgCheck *check, CgCheckBlock *block)
 	{
 		cg_check_note(check, block->number, "not checked",
 					  "which events belong to it cannot be told without the block before");
-		finish_block(block);
+		cg_check_finish(block);
 		return;
 	}
 	if (!cg_print_read(block->number, block->expected, &prints))
@@ -627,7 +518,7 @@ name_events(CgCheck *check, CgCheckBlock *block)
 					   INT64_FORMAT " events instead of " INT64_FORMAT
 					   ", or others; without fingerprints they cannot be named",
 					   block->n, block->expected);
-		finish_block(block);
+		cg_check_finish(block);
 		return;
 	}
 
@@ -678,7 +569,7 @@ name_events(CgCheck *check, CgCheckBlock *block)
 		cg_check_error(check, block->number, -1, "events differ",
 					   "they do not give the root of the block; the fingerprints were changed along with them");
 	pfree(prints);
-	finish_block(block);
+	cg_check_finish(block);
 }
 
 static int

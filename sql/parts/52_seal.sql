@@ -173,6 +173,21 @@ REVOKE ALL ON FUNCTION cipguard.audit_verify(bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.audit_verify(bigint, bigint) IS
 	'checks the audit log against its blocks: a row for each error and for what is worth a note, then "ok" or "failed"';
 
+-- Not of the same name, which would make literals ambiguous.
+CREATE FUNCTION cipguard.audit_verify_span(since timestamptz, until timestamptz DEFAULT NULL)
+	RETURNS TABLE (
+		status text,
+		block bigint,
+		event bigint,
+		finding text,
+		detail text
+	)
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'cipguard_audit_verify_span';
+REVOKE ALL ON FUNCTION cipguard.audit_verify_span(timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.audit_verify_span(timestamptz, timestamptz) IS
+	'the same as cipguard.audit_verify for the blocks that were closed in a span of time and the one after; a null is no limit';
+
 CREATE FUNCTION cipguard.purge_audit(before timestamptz, reason text DEFAULT NULL)
 	RETURNS TABLE (
 		month text,

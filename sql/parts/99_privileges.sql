@@ -102,6 +102,7 @@ GRANT EXECUTE ON FUNCTION cipguard.worker_status_rows() TO cipguard_officer, cip
 GRANT EXECUTE ON FUNCTION cipguard.seal(), cipguard.purge_audit(timestamptz, text) TO cipguard_officer;
 GRANT EXECUTE ON FUNCTION
 	cipguard.audit_verify(bigint, bigint),
+	cipguard.audit_verify_span(timestamptz, timestamptz),
 	cipguard.audit_canonical(bigint),
 	cipguard.audit_block_leaves(bigint),
 	cipguard.audit_block_preimage(bigint)

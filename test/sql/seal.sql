@@ -66,10 +66,26 @@ SELECT status, detail FROM cipguard.audit_verify(5, 4);
 SELECT status, detail FROM cipguard.audit_verify(9223372036854775807);
 SELECT status, finding FROM cipguard.audit_verify(-9223372036854775808, :block) WHERE status <> 'note';
 
+-- By time: the blocks closed in the span, and one more
+SELECT sealed_at AS closed FROM cipguard.audit_block WHERE block = :block \gset
+SELECT block AS last, sealed_at AS closed_last FROM cipguard.audit_block ORDER BY block DESC LIMIT 1 \gset
+SELECT name, status, regexp_replace(detail, ',.*', '') = format('blocks %s to %s', first, last) AS span
+FROM (VALUES
+	('whole', NULL::timestamptz, NULL::timestamptz, 1::bigint, :last::bigint),
+	('one', :'closed', :'closed', :block, least(:block + 1, :last)),
+	('until just before', NULL, :'closed'::timestamptz - interval '1 us', 1, :block),
+	('the last', :'closed_last'::timestamptz - interval '1 us', NULL, :last, :last),
+	('before all', '-infinity', '1990-01-01', 1, 1),
+	('to the end', '1990-01-01', 'infinity', 1, :last)) c (name, since, until, first, last),
+	cipguard.audit_verify_span(since, until) WHERE status <> 'note';
+SELECT status, detail FROM cipguard.audit_verify_span('infinity');
+SELECT status, detail FROM cipguard.audit_verify_span('infinity', '-infinity');
+
 -- 5. Who may
 SET ROLE regress_cipguard_seal_clerk;
 SELECT cipguard.seal();
 SELECT cipguard.audit_verify();
+SELECT cipguard.audit_verify_span(NULL);
 SELECT cipguard.purge_audit(now());
 SELECT cipguard.audit_canonical(1);
 SELECT count(*) FROM cipguard.audit_block;

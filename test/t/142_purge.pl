@@ -15,7 +15,10 @@ use lib $FindBin::RealBin;
 use CipguardTest;
 
 # A superuser can make up months that are long over, when the guard lets him.
-my $node = new_cluster('purge', preload => 0);
+# Small tables are checked by workers, too.
+my $node = new_cluster('purge',
+	preload => 0,
+	conf => "min_parallel_table_scan_size = 0\n");
 as($node, undef, <<'SQL');
 CREATE EXTENSION cipguard CASCADE;
 CREATE ROLE officer LOGIN IN ROLE cipguard_officer;
