@@ -52,6 +52,7 @@ typedef struct CgOriginSearch
 {
 	CgScope    *scope;
 	List	   *origins;
+	bool		plain;			/* without those that are shown as masks */
 	List	   *recursive;		/* CTEs that are being looked at */
 } CgOriginSearch;
 
@@ -61,6 +62,7 @@ typedef struct CgOutput
 	bool		changed;
 	int32		category;		/* of the origins, or CG_NO_CATEGORY and kin */
 	List	   *keys;			/* what the query groups by */
+	bool		plain;			/* masks are left to their own rules */
 } CgOutput;
 
 static void note_categories(Query *query, List *categories);
@@ -105,7 +107,7 @@ cg_output_query(Query *query, CgScope *parent)
 Node *
 cg_output_expr(Node *node, CgScope *scope, List *keys)
 {
-	CgOutput	out = {scope, false, CG_NO_CATEGORY, keys};
+	CgOutput	out = {scope, false, CG_NO_CATEGORY, keys, true};
 
 	return output_mutator(node, &out);
 }
@@ -113,7 +115,7 @@ cg_output_expr(Node *node, CgScope *scope, List *keys)
 Node *
 cg_output_inside(Node *node, CgScope *scope, List *keys)
 {
-	CgOutput	out = {scope, false, CG_NO_CATEGORY, keys};
+	CgOutput	out = {scope, false, CG_NO_CATEGORY, keys, true};
 
 	return expression_tree_mutator((Node *) copyObject(node), output_mutator,
 								   &out);
@@ -293,8 +295,8 @@ combine(int32 a, int32 b)
 static Node *
 output_key(Node *node, CgOutput *out)
 {
-	CgOutput	probe = {out->scope, false, CG_NO_CATEGORY, NIL};
-	CgOriginSearch search = {out->scope, NIL};
+	CgOutput	probe = {out->scope, false, CG_NO_CATEGORY, NIL, out->plain};
+	CgOriginSearch search = {out->scope, NIL, out->plain};
 
 	(void) output_mutator((Node *) copyObject(node), &probe);
 	if (!probe.changed)
@@ -319,7 +321,7 @@ output_mutator(Node *node, void *context)
 		case T_Aggref:
 		case T_WindowFunc:
 			{
-				CgOriginSearch search = {out->scope, NIL};
+				CgOriginSearch search = {out->scope, NIL, out->plain};
 				Oid			func = IsA(node, Aggref) ?
 				((Aggref *) node)->aggfnoid :
 				((WindowFunc *) node)->winfnoid;
@@ -339,7 +341,7 @@ output_mutator(Node *node, void *context)
 				if (link->subLinkType == EXPR_SUBLINK ||
 					link->subLinkType == ARRAY_SUBLINK)
 				{
-					CgOriginSearch search = {out->scope, NIL};
+					CgOriginSearch search = {out->scope, NIL, out->plain};
 
 					column_origins(scope.query, out->scope, 1, &search);
 					if (search.origins != NIL)
@@ -396,7 +398,7 @@ output_mutator(Node *node, void *context)
 static Node *
 output_var(Var *var, CgOutput *out)
 {
-	CgOriginSearch search = {out->scope, NIL};
+	CgOriginSearch search = {out->scope, NIL, out->plain};
 	Var		   *subject = NULL;
 
 	var_origins(var, &search);
@@ -634,7 +636,8 @@ add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
 			continue;
 		level = cg_scope_level(p, i);
 		if (level == CG_LEVEL_READ ||
-			(level == CG_LEVEL_SEARCH && column->encrypted))
+			(level == CG_LEVEL_SEARCH && column->encrypted &&
+			 !search->plain))
 			counts = true;
 		category = combine(category, column->n_needs == 1 ?
 						   column->needs[0] : CG_MANY_CATEGORIES);
