@@ -22,6 +22,8 @@
 #include "port.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
+
 #include "anchor.h"
 
 #define SLICE_MS	100			/* between looks at cancels and the clock */
