@@ -38,7 +38,6 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -48,6 +47,7 @@
 #include "audit_index.h"
 #include "audit_partition.h"
 #include "cipguard.h"
+#include "inval.h"
 
 #define MAX_EVENTS		256
 #define MAX_BYTES		(64 * 1024)
@@ -480,7 +480,7 @@ void
 cg_buffer_init(void)
 {
 	cg_audit_index_init();
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	cg_on_relcache(relation_changed);
 	RegisterXactCallback(xact_ended, NULL);
 	RegisterSubXactCallback(subxact_changed, NULL);
 	prev_executor_start = ExecutorStart_hook;

@@ -20,7 +20,6 @@
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "storage/bufmgr.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -30,6 +29,7 @@
 #include "audit_buffer.h"
 #include "audit_index.h"
 #include "cipguard.h"
+#include "inval.h"
 
 #define MAX_INDEXES		16
 #define PARTITIONS		2		/* that are written in turns: one a branch */
@@ -63,7 +63,7 @@ static int	oldest = 0;			/* of known */
 void
 cg_audit_index_init(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	cg_on_relcache(relation_changed);
 }
 
 static void

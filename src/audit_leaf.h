@@ -45,7 +45,8 @@ typedef enum CgLeafTag
 	CG_LEAF_EVENT = 1,			/* audit_event */
 	CG_LEAF_SESSION = 2,		/* audit_session */
 	CG_LEAF_SCHEMA = 3,			/* audit_schema */
-	CG_LEAF_PURGE = 4			/* audit_purge */
+	CG_LEAF_PURGE = 4,			/* audit_purge */
+	CG_LEAF_QUERY = 5			/* audit_query */
 } CgLeafTag;
 
 /* What is to be known of a table to encode its rows. */

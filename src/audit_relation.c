@@ -40,6 +40,7 @@
 #include "bytes.h"
 #include "cipguard.h"
 #include "crypt.h"
+#include "inval.h"
 #include "keyring.h"
 #include "label.h"
 
@@ -55,7 +56,7 @@ static HTAB *tables = NULL;
 void
 cg_audit_relation_init(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	cg_on_relcache(relation_changed);
 	CacheRegisterSyscacheCallback(TYPEOID, syscache_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, syscache_changed, (Datum) 0);
 }

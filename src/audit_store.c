@@ -46,6 +46,7 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "guc.h"
+#include "inval.h"
 
 /* The increment of cipguard.audit_event_seq. */
 #define SEQUENCE_BLOCK		128
@@ -123,7 +124,7 @@ static bool registered = false;
 void
 cg_audit_store_init(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	cg_on_relcache(relation_changed);
 	CacheRegisterSyscacheCallback(AUTHOID, role_changed, (Datum) 0);
 	RegisterXactCallback(xact_ended, NULL);
 	RegisterSubXactCallback(subxact_ended, NULL);

@@ -29,6 +29,7 @@
 
 #include "catalog.h"
 #include "cipguard.h"
+#include "inval.h"
 
 static void relation_changed(Datum arg, Oid relid);
 
@@ -110,7 +111,7 @@ relation_changed(Datum arg, Oid relid)
 void
 cg_catalog_init(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	cg_on_relcache(relation_changed);
 }
 
 /* invalidate_cache() RETURNS trigger */

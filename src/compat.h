@@ -407,4 +407,11 @@ cg_proc_number(const PGPROC *proc)
 #endif
 }
 
+/* 17 lets the expression of a generated column be another. */
+#if PG_VERSION_NUM >= 170000
+#define CG_SETS_EXPRESSION(subtype) ((subtype) == AT_SetExpression)
+#else
+#define CG_SETS_EXPRESSION(subtype) false
+#endif
+
 #endif							/* CG_COMPAT_H */

@@ -26,4 +26,7 @@ extern void cg_event_refused(const char *what, Oid relid);
 /* event_login.c */
 extern void cg_event_init(void);
 
+/* A name as it stands in the detail of a login. */
+extern char *cg_login_quoted(const char *name);
+
 #endif							/* CG_EVENT_H */

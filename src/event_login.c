@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "libpq/auth.h"
 #include "libpq/hba.h"
 #include "libpq/libpq-be.h"
@@ -46,9 +47,32 @@ note_login(Port *port, int status)
 		return;
 	cg_journal_event(status == STATUS_OK ? "login" : "login failed",
 					 InvalidOid,
-					 psprintf("database \"%s\": user \"%s\" from %s by %s",
-							  port->database_name, port->user_name,
+					 psprintf("database %s: user %s from %s by %s",
+							  cg_login_quoted(port->database_name),
+							  cg_login_quoted(port->user_name),
 							  port->remote_host,
 							  port->hba == NULL ? "no rule" :
 							  hba_authname(port->hba->auth_method)));
+}
+
+/*
+ * Whoever reaches the server chooses these names: none must look like the end
+ * of the name, and another one.
+ */
+char *
+cg_login_quoted(const char *name)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '"');
+	for (; *name != '\0'; name++)
+	{
+		if (*name == '"')
+			appendStringInfoChar(&buf, '"');
+		appendStringInfoChar(&buf, (unsigned char) *name < ' ' ||
+							 *name == '\177' ? '?' : *name);
+	}
+	appendStringInfoChar(&buf, '"');
+	return buf.data;
 }

@@ -38,7 +38,6 @@
 #include "parser/parsetree.h"
 #include "tcop/utility.h"
 #include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -50,6 +49,7 @@
 #include "cipguard.h"
 #include "event.h"
 #include "guard.h"
+#include "inval.h"
 #include "journal.h"
 #include "label.h"
 #include "maintenance.h"
@@ -131,7 +131,7 @@ cg_guard_init(void)
 	object_access_hook = guard_access;
 	prev_start = ExecutorStart_hook;
 	ExecutorStart_hook = guard_start;
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	cg_on_relcache(relation_changed);
 }
 
 /* Nothing is looked at, for whatever reason. */

@@ -70,4 +70,12 @@ extern void cg_guard_look_at_made(Oid class_id, Oid object_id);
 /* guard_statement.c: what a utility statement is about to do. */
 extern void cg_guard_statement(Node *stmt);
 
+/* guard_type.c: what a statement does to types of columns. */
+extern Oid	cg_guard_user_of_type(Oid type);
+extern bool cg_guard_keeps_values(Oid from, int32 from_mod, Oid to,
+								  int32 to_mod);
+extern void cg_guard_alter_enum(AlterEnumStmt *stmt);
+extern void cg_guard_alter_row_type(Oid rowtype, AlterTableCmd *cmd);
+extern void cg_guard_rename_attribute(RenameStmt *stmt);
+
 #endif							/* CG_GUARD_H */

@@ -59,6 +59,7 @@ static bool is_labelled(Oid relid);
 static bool is_encrypted(Oid type);
 static bool has_encrypted(Oid relid);
 static bool is_harmless_index(Oid relid);
+static bool is_sound_trigger(Form_pg_trigger trigger, HeapTuple tuple);
 static void look_at_trigger(ObjectAccessType access, Oid object_id);
 static void look_at_relation(ObjectAccessType access, Oid relid, int column);
 static void look_at_member(ObjectAccessType access, Oid class_id,
@@ -447,6 +448,31 @@ is_harmless_index(Oid relid)
 	return harmless;
 }
 
+/*
+ * One with a function of ours is as audit_table() makes it, which a dump that
+ * is restored does by hand.  Any other would fail, or tell an event twice, and
+ * the owner of the table could not drop it.
+ */
+static bool
+is_sound_trigger(Form_pg_trigger trigger, HeapTuple tuple)
+{
+	bool		row = strcmp(NameStr(trigger->tgname), CG_ROW_TRIGGER) == 0;
+
+	if (!cg_guard_is_trigger_function(trigger->tgfoid) ||
+		OidIsValid(trigger->tgparentid))
+		return true;
+	return (row || strcmp(NameStr(trigger->tgname), CG_TRUNCATE_TRIGGER) == 0) &&
+		strcmp(get_func_name(trigger->tgfoid),
+			   row ? "audit_row" : "audit_truncate") == 0 &&
+		trigger->tgtype == (row ? TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT |
+							TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE :
+							TRIGGER_TYPE_TRUNCATE) &&
+		!trigger->tgdeferrable && trigger->tgnargs == 0 &&
+		trigger->tgattr.dim1 == 0 &&
+		heap_attisnull(tuple, Anum_pg_trigger_tgqual, NULL) &&
+		cg_owns_relation(trigger->tgrelid, GetUserId());
+}
+
 /* What can be seen of an object only now that the statement has ended. */
 void
 cg_guard_look_at_made(Oid class_id, Oid object_id)
@@ -470,6 +496,10 @@ cg_guard_look_at_made(Oid class_id, Oid object_id)
 											get_rel_name(relid)));
 		else if ((kind & CG_GUARD_OURS) != 0)
 			cg_guard_offend(relid, psprintf("add to \"%s\", which belongs to cipguard",
+											get_rel_name(relid)));
+		else if (trigger != NULL && !is_sound_trigger(trigger, tuple))
+			cg_guard_offend(relid, psprintf("make trigger \"%s\" of table \"%s\" with a function of cipguard",
+											NameStr(trigger->tgname),
 											get_rel_name(relid)));
 		else
 			record(relid);

@@ -104,7 +104,12 @@ cg_guard_statement(Node *stmt)
 			add_roles(&buf, ((DropRoleStmt *) stmt)->roles);
 			cg_guard_fact("role", InvalidOid, NULL, buf.data);
 			break;
+		case T_AlterEnumStmt:
+			cg_guard_alter_enum((AlterEnumStmt *) stmt);
+			break;
 		case T_RenameStmt:
+			if (((RenameStmt *) stmt)->renameType == OBJECT_ATTRIBUTE)
+				cg_guard_rename_attribute((RenameStmt *) stmt);
 			if (((RenameStmt *) stmt)->renameType != OBJECT_ROLE)
 				break;
 			/* They are found by their names. */
@@ -247,11 +252,17 @@ look_at_alter_table(AlterTableStmt *stmt)
 	Oid			relid;
 	ListCell   *lc;
 
-	if (stmt->objtype != OBJECT_TABLE && stmt->objtype != OBJECT_FOREIGN_TABLE)
+	if (stmt->objtype != OBJECT_TABLE &&
+		stmt->objtype != OBJECT_FOREIGN_TABLE && stmt->objtype != OBJECT_TYPE)
 		return;
 	relid = resolve(stmt->relation);
 	if (!OidIsValid(relid) || !cg_owns_relation(relid, GetUserId()))
 		return;					/* it will be refused */
+	foreach(lc, stmt->cmds)
+		cg_guard_alter_row_type(get_rel_type_id(relid),
+								lfirst_node(AlterTableCmd, lc));
+	if (stmt->objtype == OBJECT_TYPE)
+		return;
 	if ((cg_guard_kind(relid) & CG_GUARD_OURS) != 0)
 		cg_guard_offend(relid, psprintf("alter \"%s\", which belongs to cipguard",
 										get_rel_name(relid)));
@@ -270,13 +281,24 @@ look_at_command(Oid relid, AlterTableCmd *cmd)
 		case AT_AlterColumnType:
 			{
 				ColumnDef  *def = (ColumnDef *) cmd->def;
-				Oid			type = typenameTypeId(NULL, def->typeName);
+				AttrNumber	attnum = get_attnum(relid, cmd->name);
+				Oid			type;
+				int32		typmod;
+				Oid			old_type;
+				int32		old_typmod;
+				Oid			collation;
 
+				if (attnum <= 0)
+					return;
+				typenameTypeIdAndMod(NULL, def->typeName, &type, &typmod);
+				get_atttypetypmodcoll(relid, attnum, &old_type, &old_typmod,
+									  &collation);
 				/* A cast of somebody's is as good as an expression. */
 				if (def->raw_default != NULL)
 					offence = "rewrite a column of";
-				else if (type >= FirstNormalObjectId &&
-						 !cg_holds_encrypted(type))
+				else if (!cg_holds_encrypted(type) &&
+						 !cg_guard_keeps_values(old_type, old_typmod, type,
+												typmod))
 					offence = "give another type to a column of";
 				break;
 			}
@@ -292,7 +314,10 @@ look_at_command(Oid relid, AlterTableCmd *cmd)
 			offence = "take a child away from";
 			break;
 		default:
-			return;
+			if (!CG_SETS_EXPRESSION(cmd->subtype))
+				return;
+			offence = "rewrite a column of";
+			break;
 	}
 	if (offence == NULL)
 		return;

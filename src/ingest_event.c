@@ -26,6 +26,7 @@
 #include "audit_store.h"
 #include "bytes.h"
 #include "cipguard.h"
+#include "event.h"
 #include "ingest_event.h"
 
 /* Clocks of records that are further away are not believed. */
@@ -77,7 +78,7 @@ cg_record_kind(const CgFrame *frame, CgProof proof)
 static bool
 names_database(const char *detail, const char *name)
 {
-	char	   *start = psprintf("database \"%s\"", name);
+	char	   *start = psprintf("database %s", cg_login_quoted(name));
 	Size		len = strlen(start);
 
 	return strncmp(detail, start, len) == 0 &&

@@ -293,8 +293,7 @@ cg_query_text_write(uint64 id, const char *s, Size len)
 			FullTransactionIdGetDatum(GetTopFullTransactionId());
 		values[QU_TS] = TimestampTzGetDatum(GetCurrentTimestamp());
 		values[QU_TEXT] = PointerGetDatum(cstring_to_text_with_len(s, len));
-		CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values,
-												nulls));
+		cg_audit_append_to(rel, values, nulls);
 		CommandCounterIncrement();
 	}
 	table_close(rel, NoLock);

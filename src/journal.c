@@ -68,6 +68,7 @@
 #include "app_token.h"
 #include "cipguard.h"
 #include "guc.h"
+#include "inval.h"
 #include "journal.h"
 #include "journal_file.h"
 #include "journal_query.h"
@@ -180,7 +181,7 @@ cg_journal_init(void)
 	prev_end = ExecutorEnd_hook;
 	ExecutorEnd_hook = journal_end;
 	RegisterXactCallback(xact_ended, NULL);
-	CacheRegisterRelcacheCallback(names_changed, (Datum) 0);
+	cg_on_relcache(names_changed);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, (Datum) 0);
 }
 

@@ -35,7 +35,6 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -46,6 +45,7 @@
 #include "catalog.h"
 #include "category.h"
 #include "guc.h"
+#include "inval.h"
 #include "label.h"
 #include "protect.h"
 
@@ -83,7 +83,7 @@ static int	num_protected = 0;
 void
 cg_protect_init(void)
 {
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	cg_on_relcache(relation_changed);
 	RegisterXactCallback(free_old, NULL);
 }
 

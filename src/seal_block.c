@@ -450,6 +450,9 @@ cg_event_find(int64 seq, CgBlock *block, CgTree *tree, uint64 *place,
 							  " WHERE seq OPERATOR(pg_catalog.=) $1"
 							  " UNION ALL SELECT tableoid, ctid"
 							  " FROM cipguard.audit_purge"
+							  " WHERE seq OPERATOR(pg_catalog.=) $1"
+							  " UNION ALL SELECT tableoid, ctid"
+							  " FROM cipguard.audit_query"
 							  " WHERE seq OPERATOR(pg_catalog.=) $1",
 							  1, &type, &arg, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the audit log");

@@ -52,7 +52,8 @@ static const struct
 }			side_tables[] = {
 	{"audit_session", CG_LEAF_SESSION},
 	{"audit_schema", CG_LEAF_SCHEMA},
-	{"audit_purge", CG_LEAF_PURGE}
+	{"audit_purge", CG_LEAF_PURGE},
+	{"audit_query", CG_LEAF_QUERY}
 };
 
 /* ---------- snapshots ---------- */

@@ -137,7 +137,7 @@ WITH RECURSIVE
 				JOIN pg_class c ON c.oid = t.tgrelid
 				JOIN pg_namespace n ON n.oid = c.relnamespace
 				LEFT JOIN ours o ON o.oid = t.tgfoid
-				LEFT JOIN LATERAL (SELECT encode(sha256(convert_to(f.prosrc, 'UTF8')), 'hex') AS prosrc_digest
+				LEFT JOIN LATERAL (SELECT encode(sha256(convert_to(f.prosrc, getdatabaseencoding())), 'hex') AS prosrc_digest
 					FROM pg_proc f WHERE f.oid = t.tgfoid) p ON true
 		UNION ALL
 		SELECT format('rule %I on %I.%I: %s', r.rulename, n.nspname, c.relname, r.ev_enabled)
@@ -165,17 +165,17 @@ WITH RECURSIVE
 			FROM pg_class c
 			WHERE c.relnamespace = 'cipguard'::regnamespace AND c.relkind = ANY (ARRAY['r', 'p']::"char"[])
 		UNION ALL
-		SELECT format('functions %s %s', count(*), encode(sha256(convert_to(coalesce(string_agg(f.text, '' ORDER BY f.oid), ''), 'UTF8')), 'hex'))
+		SELECT format('functions %s %s', count(*), encode(sha256(convert_to(coalesce(string_agg(f.text, '' ORDER BY f.oid), ''), getdatabaseencoding())), 'hex'))
 			FROM (SELECT p.oid, concat_ws('|', p.xmin, p.proname, p.proargtypes, p.proowner, p.prolang, p.prosecdef, p.provolatile, p.proconfig, p.prosrc, p.probin) AS text
 				FROM pg_proc p WHERE p.pronamespace = 'cipguard'::regnamespace) f
 		UNION ALL
 		SELECT format('event trigger %I: %s %s %s', e.evtname, e.evtevent, e.evtenabled, e.evtfoid::regproc)
 			FROM pg_event_trigger e
 		UNION ALL
-		SELECT format('categories %s %s', count(*), encode(sha256(convert_to(coalesce(string_agg(c::text, '' ORDER BY c.name COLLATE "C"), ''), 'UTF8')), 'hex'))
+		SELECT format('categories %s %s', count(*), encode(sha256(convert_to(coalesce(string_agg(c::text, '' ORDER BY c.name COLLATE "C"), ''), getdatabaseencoding())), 'hex'))
 			FROM cipguard.category c
 		UNION ALL
-		SELECT format('grants %s %s', count(*), encode(sha256(convert_to(coalesce(string_agg(g::text, '' ORDER BY g.id), ''), 'UTF8')), 'hex'))
+		SELECT format('grants %s %s', count(*), encode(sha256(convert_to(coalesce(string_agg(g::text, '' ORDER BY g.id), ''), getdatabaseencoding())), 'hex'))
 			FROM cipguard.access_grant g WHERE g.revoked_at IS NULL
 		UNION ALL
 		SELECT format('role %I:%s%s%s%s%s', r.rolname, CASE WHEN r.rolsuper THEN ' superuser' END,
@@ -201,7 +201,9 @@ WITH RECURSIVE
 		SELECT format('maintenance window %s until %s by %s on %s', w.id, w.until, w.opened_by, coalesce(w.relation::text, 'all'))
 			FROM cipguard.maintenance_windows w WHERE w.open
 	)
-SELECT 'cipguard policy 1' || E'\n' || string_agg(line, E'\n' ORDER BY line COLLATE "C") FROM lines);
+-- A name with a line feed must not look like a line of its own.
+SELECT 'cipguard policy 1' || E'\n' || string_agg(l.line, E'\n' ORDER BY l.line COLLATE "C")
+	FROM (SELECT replace(replace(replace(line, '\', '\\'), E'\n', '\n'), E'\r', '\r') AS line FROM lines) l);
 END
 $$;
 REVOKE ALL ON FUNCTION cipguard.policy_statement() FROM PUBLIC;

@@ -96,10 +96,10 @@ CREATE TABLE cipguard.audit_query (
 	xid xid8 NOT NULL,
 	ts timestamptz NOT NULL,
 	text text NOT NULL
-);
+) WITH (vacuum_truncate = off);
 REVOKE ALL ON TABLE cipguard.audit_query FROM PUBLIC;
 COMMENT ON TABLE cipguard.audit_query IS
-	'queries that disclosed, without their constants';
+	'queries that disclosed, without their constants; part of the log itself';
 COMMENT ON COLUMN cipguard.audit_query.query_id IS
 	'beginning of the SHA-256 of the text';
 CREATE INDEX audit_query_id_idx ON cipguard.audit_query

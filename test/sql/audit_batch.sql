@@ -127,7 +127,7 @@ DO $$
 BEGIN
 	UPDATE audit_batch.item SET v = 'never' WHERE id < 1000;
 EXCEPTION WHEN raise_exception THEN
-	DELETE FROM audit_batch.other WHERE id = 1;
+	DELETE FROM audit_batch.other WHERE id = 2;
 END
 $$;
 SELECT action, relation, n FROM events();

@@ -143,7 +143,6 @@ SELECT refused(s) FROM unnest(ARRAY[
 	'ALTER TABLE cipguard.audit_session ENABLE ROW LEVEL SECURITY',
 	'ALTER TABLE cipguard.audit_session SET (autovacuum_enabled = off)',
 	'ALTER SEQUENCE cipguard.audit_event_seq RESTART',
-	'CREATE UNIQUE INDEX ON cipguard.audit_session (pid)',
 	'CREATE INDEX ON cipguard.audit_session ((pid + 1))',
 	'CREATE INDEX ON cipguard.audit_session (pid) WHERE pid > 0',
 	'CREATE INDEX ON cipguard.audit_session (auth_user)',

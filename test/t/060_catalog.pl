@@ -87,7 +87,7 @@ my %public = map { $_ => 1 } qw(
   create_masking_view known_masker known_normalizer known_suite
   known_validator mask mask_options_error pseudonym search_key search_keys
   mask_value mask_value_serial disclose_value keep_value keep_text storable visible_statistics
-  ingest_frames ingest_lost
+  ingest_frames ingest_lost app_identity
   to_bpchar to_json to_jsonb to_name to_text to_varchar validate);
 my @public = grep { !$public{$_} } split(/\n/,
 	as($node, undef, "$members SELECT DISTINCT p.proname FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE has_function_privilege('clerk', p.oid, 'EXECUTE') ORDER BY 1"));
@@ -96,7 +96,7 @@ none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m
 	'immutable functions are strict');
 # What touches keys, grants or settings is not immutable.
 is( as($node, undef, "$members SELECT string_agg(DISTINCT p.proname, ' ' ORDER BY p.proname) FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.provolatile = 'i'"),
-	'category_id check_attribute known_masker known_normalizer known_suite known_validator mask_options_error',
+	'app_public_key category_id check_attribute known_masker known_normalizer known_suite known_validator mask_options_error',
 	'only these functions are immutable');
 none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.provolatile = 'v' AND p.proparallel = 's' ORDER BY 1",
 	'no volatile function is parallel safe');

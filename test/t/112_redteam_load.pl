@@ -155,6 +155,7 @@ foreach my $order (@orders)
 	}
 }
 # Loaded by one session over the hooks of the server.
+run_as($node, undef, 'DROP EXTENSION IF EXISTS pgaudit');
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'cipguard'\n");
 $node->restart;
 as($node, undef, "ALTER ROLE ALL SET session_preload_libraries = 'auto_explain'");
@@ -162,7 +163,7 @@ compare('auto_explain in session_preload_libraries', 0);
 {
 	my $offset = -s $node->logfile;
 	as($node, 'reader', 'SELECT app.find_text()');
-	like(log_since($node, $offset), qr/$canaries/, 'known limit: text that a function of a reader took out is text like any other');
+	unlike(log_since($node, $offset), qr/$canaries/, 'text that a function of a reader took out and compares with is not in its plan');
 }
 as($node, undef, 'ALTER ROLE ALL RESET session_preload_libraries');
 unlike(log_since($node), qr/PANIC|TRAP|terminated by signal/, 'no crash');

@@ -148,7 +148,7 @@ my %listed = map { $_ => 1 } split(/\n/, as($node, undef,
 	q{SELECT DISTINCT unnest(subjects) FROM cipguard.disclosures WHERE relation = 'public.client'}));
 my $open = as($node, undef, q{SELECT count(*) FROM cipguard.disclosures WHERE remark LIKE 'intent without its last batch%'});
 my @unlisted = grep { !$listed{$_} } sort { $a <=> $b } keys %received;
-cmp_ok(scalar @unlisted, '<=', 64 * $open, "persons whose values were received are listed: " . @unlisted . " are not, $open intents are open");
+cmp_ok(scalar @unlisted, '<=', 127 * $open, "persons whose values were received are listed: " . @unlisted . " are not, $open intents are open");
 is(as($node, undef, q{
 	SELECT count(*) FROM (SELECT node, number, writer, started FROM cipguard.disclosures WHERE number IS NOT NULL
 		GROUP BY node, number, writer, started HAVING count(*) > 1) d}),
