@@ -317,22 +317,27 @@ cg_audit_relation_record(CgAuditRelation *table)
 int64
 cg_subject_tag(const char *subject, Size len)
 {
-	static int32 domain = 0;
-	uint16		version;
-	uint8		token[CG_TOKEN_LEN];
+	static CgToken *token = NULL;
+	static uint64 as_of = 0;
+	uint64		now = cg_keyring_refresh();
+	uint8		tag[CG_TOKEN_LEN];
 
-	/* A digest, which takes longer than the tag itself. */
-	if (domain == 0)
-		domain = cg_name_hash(CG_DOMAIN_SUBJECT);
-	version = cg_keyring_current(CG_KEY_KIND_TOKEN, domain);
-	if (cg_token_make(cg_keyring_token(domain, version,
-									   CG_SUITE_AES_SEARCHABLE, false),
-					  CG_TYPE_TEXT, (const uint8 *) subject, len,
-					  token) != CG_OK)
+	/* Many tags are made in turn, and looking the key up takes longer. */
+	if (as_of != now)
+	{
+		int32		domain = cg_name_hash(CG_DOMAIN_SUBJECT);
+		uint16		version = cg_keyring_current(CG_KEY_KIND_TOKEN, domain);
+
+		token = cg_keyring_token(domain, version, CG_SUITE_AES_SEARCHABLE,
+								 false);
+		as_of = now;
+	}
+	if (cg_token_make(token, CG_TYPE_TEXT, (const uint8 *) subject, len,
+					  tag) != CG_OK)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_AUDIT),
 				 errmsg("could not compute the subject tag of a row")));
-	return (int64) cg_get_u64(token);
+	return (int64) cg_get_u64(tag);
 }
 
 bool

@@ -20,6 +20,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "storage/proc.h"
@@ -404,6 +405,22 @@ cg_is_json_expr(Node *node)
 #else
 #define CG_JUMBLE_STATE JumbleState
 #endif
+
+/* 19 keeps the relations that a plan writes as a set. */
+static inline List *
+cg_result_relations(const PlannedStmt *plan)
+{
+#if PG_VERSION_NUM >= 190000
+	List	   *result = NIL;
+	int			i = -1;
+
+	while ((i = bms_next_member(plan->resultRelationRelids, i)) >= 0)
+		result = lappend_int(result, i);
+	return result;
+#else
+	return plan->resultRelations;
+#endif
+}
 
 /* 19 has no backslashes in plain strings any more. */
 #if PG_VERSION_NUM >= 190000

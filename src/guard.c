@@ -460,7 +460,7 @@ guard_start(QueryDesc *queryDesc, int eflags)
 	if (plan->rtable == NIL || is_off())
 		return;
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
-		foreach(lc, plan->resultRelations)
+		foreach(lc, cg_result_relations(plan))
 			look_at_target(rt_fetch(lfirst_int(lc), plan->rtable)->relid);
 	if (cg_preloaded)
 		note_superuser(queryDesc);

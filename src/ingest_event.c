@@ -144,8 +144,7 @@ tags_of(const CgFrame *frame)
 
 		if (s == NULL)
 		{
-			len = snprintf(number, sizeof(number), "%lld",
-						   (long long) subject.value);
+			len = pg_lltoa(subject.value, number);
 			s = number;
 		}
 		if (n == max)

@@ -522,9 +522,8 @@ cg_journal_int(CgDisclosed *d, int64 subject)
 {
 	if (!admit(d))
 		return false;
-	if (d->state == CG_ENTRY_OPEN &&
-		!cg_set_has_integer(&d->subjects, subject))
-		cg_set_add_integer(&d->subjects, subject);
+	if (d->state == CG_ENTRY_OPEN)
+		cg_set_put_integer(&d->subjects, subject);
 	return count(d);
 }
 
@@ -538,9 +537,8 @@ cg_journal_text(CgDisclosed *d, const char *subject, Size len)
 		len = CG_SET_SUBJECT_LEN;
 		d->flags |= CG_FRAME_CUT;
 	}
-	if (d->state == CG_ENTRY_OPEN &&
-		!cg_set_has_text(&d->subjects, subject, len))
-		cg_set_add_text(&d->subjects, subject, len);
+	if (d->state == CG_ENTRY_OPEN)
+		cg_set_put_text(&d->subjects, subject, len);
 	return count(d);
 }
 

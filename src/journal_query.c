@@ -86,7 +86,7 @@ cg_query(const char *source, int location, int len)
 	{
 		s->id = query.id;
 		s->len = len;
-		s->standard_strings = standard_conforming_strings;
+		s->standard_strings = CG_STANDARD_STRINGS;
 		memcpy(s->source, source, len);
 	}
 	query.recorded = *recorded_slot(query.id) == query.id;
@@ -104,7 +104,7 @@ is(const CgSeen *s, const char *source)
 static const CgQuery *
 take(const CgSeen *s)
 {
-	if (s->standard_strings == standard_conforming_strings &&
+	if (s->standard_strings == CG_STANDARD_STRINGS &&
 		*recorded_slot(s->id) == s->id)
 	{
 		query.id = s->id;
@@ -117,7 +117,7 @@ static void
 number(const char *source, int len)
 {
 	uint8		digest[CG_SHA256_LEN];
-	size_t		n = cg_redact_sql(source, len, standard_conforming_strings,
+	size_t		n = cg_redact_sql(source, len, CG_STANDARD_STRINGS,
 								  normalized, sizeof(normalized));
 
 	query.text = normalized;

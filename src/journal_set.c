@@ -21,8 +21,7 @@
 #define MAX_BYTES		(256 * 1024)
 #define HASH_SEED		UINT64CONST(0x9E3779B97F4A7C15)
 
-static CgSlot *find(CgSubjectSet *set, uint64 key, const char *s, Size len);
-static void add(CgSubjectSet *set, uint64 key, uint32 text);
+static CgSlot *make_slot(CgSubjectSet *set, uint64 key);
 static void grow_slots(CgSubjectSet *set);
 static uint64 text_key(const char *s, Size len);
 
@@ -32,6 +31,56 @@ compare_integers(const int64 *a, const int64 *b)
 	return *a < *b ? -1 : *a > *b;
 }
 
+static inline uint32
+first_slot(const CgSubjectSet *set, uint64 key)
+{
+	return (uint32) ((key * HASH_SEED) >> 32) & (set->max_slots - 1);
+}
+
+/* Where it is, or would go; NULL if there are no slots.  Integers: no s. */
+static pg_attribute_always_inline CgSlot *
+seek(const CgSubjectSet *set, uint64 key, const char *s, Size len)
+{
+	uint32		i;
+
+	if (set->max_slots == 0)
+		return NULL;
+	for (i = first_slot(set, key); set->slots[i].epoch == set->epoch;
+		 i = (i + 1) & (set->max_slots - 1))
+	{
+		CgSlot	   *slot = &set->slots[i];
+		CgSubjectText *t;
+
+		if (slot->key != key || (slot->text == CG_SET_INTEGER) != (s == NULL))
+			continue;
+		if (s == NULL)
+			return slot;
+		t = &set->texts[slot->text];
+		if (t->len == len && memcmp(set->bytes + t->offset, s, len) == 0)
+			return slot;
+	}
+	return &set->slots[i];
+}
+
+static inline bool
+is_taken(const CgSubjectSet *set, const CgSlot *slot)
+{
+	return slot != NULL && slot->epoch == set->epoch;
+}
+
+/* Take a slot for what is not known: the one found, unless there is none. */
+static inline void
+take_slot(CgSubjectSet *set, CgSlot *slot, uint64 key, bool text)
+{
+	if (unlikely(slot == NULL || set->known >= MAX_KNOWN ||
+				 2 * set->known >= set->max_slots))
+		slot = make_slot(set, key);
+	slot->key = key;
+	slot->epoch = set->epoch;
+	slot->text = text ? (uint32) set->num_texts : CG_SET_INTEGER;
+	set->known++;
+}
+
 #define ST_SORT sort_integers
 #define ST_ELEMENT_TYPE int64
 #define ST_COMPARE(a, b) compare_integers(a, b)
@@ -39,45 +88,46 @@ compare_integers(const int64 *a, const int64 *b)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-bool
-cg_set_has_integer(CgSubjectSet *set, int64 value)
-{
-	if (set->any && set->last == value)
-		return true;
-	return set->known > 0 && find(set, (uint64) value, NULL, 0) != NULL;
-}
-
 void
-cg_set_add_integer(CgSubjectSet *set, int64 value)
+cg_set_put_integer(CgSubjectSet *set, int64 value)
 {
+	CgSlot	   *slot;
+
+	if (set->any && set->last == value)
+		return;
+	slot = seek(set, (uint64) value, NULL, 0);
+	if (is_taken(set, slot))
+		return;
 	Assert(!cg_set_full(set));
-	add(set, (uint64) value, CG_SET_INTEGER);
+	take_slot(set, slot, (uint64) value, false);
 	set->integers[set->num_integers++] = value;
 	set->any = true;
 	set->last = value;
 }
 
-bool
-cg_set_has_text(CgSubjectSet *set, const char *s, Size len)
-{
-	if (set->num_texts > 0)
-	{
-		CgSubjectText *t = &set->texts[set->num_texts - 1];
-
-		if (t->len == len && memcmp(set->bytes + t->offset, s, len) == 0)
-			return true;
-	}
-	return set->known > 0 && find(set, text_key(s, len), s, len) != NULL;
-}
-
 void
-cg_set_add_text(CgSubjectSet *set, const char *s, Size len)
+cg_set_put_text(CgSubjectSet *set, const char *s, Size len)
 {
 	CgSubjectText *t;
+	CgSlot	   *slot;
+	uint64		key;
 
+	if (set->num_texts > 0)
+	{
+		t = &set->texts[set->num_texts - 1];
+		if (t->len == len && memcmp(set->bytes + t->offset, s, len) == 0)
+			return;
+	}
+	key = text_key(s, len);
+	slot = seek(set, key, s, len);
+	if (is_taken(set, slot))
+		return;
 	Assert(!cg_set_full(set) && len <= CG_SET_SUBJECT_LEN);
 	if (set->num_bytes + len > MAX_BYTES)
+	{
 		cg_set_forget(set);
+		slot = NULL;
+	}
 	if (set->num_texts == set->max_texts)
 	{
 		int			max = Max(2 * set->max_texts, CG_SET_PENDING);
@@ -99,7 +149,7 @@ cg_set_add_text(CgSubjectSet *set, const char *s, Size len)
 			set->bytes = repalloc(set->bytes, max);
 		set->max_bytes = max;
 	}
-	add(set, text_key(s, len), (uint32) set->num_texts);
+	take_slot(set, slot, key, true);
 	t = &set->texts[set->num_texts++];
 	t->offset = set->num_bytes;
 	t->len = (uint32) len;
@@ -185,53 +235,19 @@ cg_set_clear(CgSubjectSet *set)
 
 /* ---------- the table ---------- */
 
-static inline uint32
-first_slot(const CgSubjectSet *set, uint64 key)
-{
-	return (uint32) ((key * HASH_SEED) >> 32) & (set->max_slots - 1);
-}
-
-/* s is NULL for an integer. */
+/* A free slot, whatever must give way. */
 static CgSlot *
-find(CgSubjectSet *set, uint64 key, const char *s, Size len)
-{
-	uint32		i = first_slot(set, key);
-
-	for (; set->slots[i].epoch == set->epoch; i = (i + 1) & (set->max_slots - 1))
-	{
-		CgSlot	   *slot = &set->slots[i];
-		CgSubjectText *t;
-
-		if (slot->key != key || (slot->text == CG_SET_INTEGER) != (s == NULL))
-			continue;
-		if (s == NULL)
-			return slot;
-		t = &set->texts[slot->text];
-		if (t->len == len && memcmp(set->bytes + t->offset, s, len) == 0)
-			return slot;
-	}
-	return NULL;
-}
-
-static void
-add(CgSubjectSet *set, uint64 key, uint32 text)
+make_slot(CgSubjectSet *set, uint64 key)
 {
 	uint32		i;
 
 	if (set->known >= MAX_KNOWN)
-	{
 		cg_set_forget(set);
-		if (text != CG_SET_INTEGER)
-			text = (uint32) set->num_texts;
-	}
 	if (2 * set->known >= set->max_slots)
 		grow_slots(set);
 	for (i = first_slot(set, key); set->slots[i].epoch == set->epoch;)
 		i = (i + 1) & (set->max_slots - 1);
-	set->slots[i].key = key;
-	set->slots[i].epoch = set->epoch;
-	set->slots[i].text = text;
-	set->known++;
+	return &set->slots[i];
 }
 
 static void

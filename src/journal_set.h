@@ -82,11 +82,9 @@ cg_set_pending(const CgSubjectSet *set)
 	return set->num_integers > 0 || set->num_texts > set->first_text;
 }
 
-/* Is it known already?  If not it must be added, when the set is not full. */
-extern bool cg_set_has_integer(CgSubjectSet *set, int64 value);
-extern void cg_set_add_integer(CgSubjectSet *set, int64 value);
-extern bool cg_set_has_text(CgSubjectSet *set, const char *s, Size len);
-extern void cg_set_add_text(CgSubjectSet *set, const char *s, Size len);
+/* Add one that is not known already.  The set must not be full. */
+extern void cg_set_put_integer(CgSubjectSet *set, int64 value);
+extern void cg_set_put_text(CgSubjectSet *set, const char *s, Size len);
 
 /*
  * Write the list of what is pending (journal_frame.h); 0 bytes if that is

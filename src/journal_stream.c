@@ -26,7 +26,8 @@
 struct CgStream
 {
 	uint8_t		key[CG_STREAM_KEY];
-	EVP_CIPHER_CTX *ctx;
+	EVP_CIPHER_CTX *ctx;		/* at the end of ahead */
+	EVP_CIPHER_CTX *opening;	/* NULL until something was opened */
 	uint8_t		start[BLOCK];
 	size_t		used;			/* of the stream; STREAM_MAX: there is none */
 	size_t		left;			/* at the end of ahead */
@@ -35,6 +36,7 @@ struct CgStream
 
 static bool take(CgStream *stream, const uint8_t *in, size_t len,
 				 uint8_t *out);
+static bool aim(CgStream *stream, const uint8_t counter[BLOCK]);
 
 CgStream *
 cg_stream_new(const uint8_t key[CG_STREAM_KEY])
@@ -60,6 +62,7 @@ cg_stream_free(CgStream *stream)
 	if (stream == NULL)
 		return;
 	EVP_CIPHER_CTX_free(stream->ctx);
+	EVP_CIPHER_CTX_free(stream->opening);
 	OPENSSL_clear_free(stream, sizeof(CgStream));
 }
 
@@ -130,7 +133,28 @@ take(CgStream *stream, const uint8_t *in, size_t len, uint8_t *out)
 	return true;
 }
 
-/* The context that seals is at another place: this takes one of its own. */
+/*
+ * Set the context for opening to a counter block.  The one that seals is at
+ * another place.  Setting one up anew takes as long as ten lists, so the next
+ * time it is told the block alone.
+ */
+static bool
+aim(CgStream *stream, const uint8_t counter[BLOCK])
+{
+	if (stream->opening != NULL)
+		return EVP_EncryptInit_ex(stream->opening, NULL, NULL, NULL,
+								  counter) == 1;
+	stream->opening = EVP_CIPHER_CTX_new();
+	if (stream->opening == NULL)
+		return false;
+	if (EVP_EncryptInit_ex(stream->opening, EVP_aes_256_ctr(), NULL,
+						   stream->key, counter) == 1)
+		return true;
+	EVP_CIPHER_CTX_free(stream->opening);
+	stream->opening = NULL;
+	return false;
+}
+
 CgStatus
 cg_stream_open(CgStream *stream, const uint8_t *sealed, size_t len,
 			   uint8_t *out, size_t *out_len)
@@ -140,8 +164,6 @@ cg_stream_open(CgStream *stream, const uint8_t *sealed, size_t len,
 	uint32_t	carry;
 	size_t		i;
 	int			n;
-	bool		good;
-	EVP_CIPHER_CTX *ctx;
 
 	if (len < CG_STREAM_HEAD + CG_STREAM_PAD ||
 		(len - CG_STREAM_HEAD) % CG_STREAM_PAD != 0 || len > STREAM_MAX)
@@ -154,18 +176,13 @@ cg_stream_open(CgStream *stream, const uint8_t *sealed, size_t len,
 		counter[i - 1] = (uint8_t) carry;
 		carry >>= 8;
 	}
-	ctx = EVP_CIPHER_CTX_new();
 	memset(skipped, 0, sizeof(skipped));
 	*out_len = len - CG_STREAM_HEAD;
-	good = ctx != NULL &&
-		EVP_EncryptInit_ex(ctx, EVP_aes_256_ctr(), NULL, stream->key,
-						   counter) == 1 &&
-		EVP_EncryptUpdate(ctx, skipped, &n, skipped,
-						  (int) (cg_get_u32(sealed + BLOCK) % BLOCK)) == 1 &&
-		EVP_EncryptUpdate(ctx, out, &n, sealed + CG_STREAM_HEAD,
-						  (int) *out_len) == 1;
-	EVP_CIPHER_CTX_free(ctx);
-	if (!good)
+	if (!aim(stream, counter) ||
+		EVP_EncryptUpdate(stream->opening, skipped, &n, skipped,
+						  (int) (cg_get_u32(sealed + BLOCK) % BLOCK)) != 1 ||
+		EVP_EncryptUpdate(stream->opening, out, &n, sealed + CG_STREAM_HEAD,
+						  (int) *out_len) != 1)
 		return CG_E_CRYPTO;
 
 	n = out[*out_len - 1];

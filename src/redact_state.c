@@ -38,6 +38,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/analyze.h"
@@ -71,6 +72,21 @@ typedef struct Message
 	const QueryDesc *last;		/* what ran last */
 }			Message;
 
+/*
+ * A report to pg_stat_activity and what became of it: prepared statements
+ * come again, and in turns.
+ */
+typedef struct Kept
+{
+	char	   *text;			/* as reported, and then the redacted one */
+	size_t		len;			/* of the former */
+	size_t		room;			/* for both */
+	bool		standard_strings;
+}			Kept;
+
+#define KEPT			16
+#define KEPT_LEN		2048	/* longer ones share one more place */
+
 typedef enum Database
 {
 	DATABASE_UNKNOWN,
@@ -79,6 +95,8 @@ typedef enum Database
 }			Database;
 
 static Message * this_message(void);
+static bool is_kept(const Kept * kept, const char *text, size_t len);
+static const char *redacted_report(const char *text, size_t len);
 static void learn_database(void);
 static void schema_changed(Datum arg, SysCacheIdentifier cacheid, uint32 hash);
 static void transaction_ends(XactEvent event, void *arg);
@@ -191,15 +209,52 @@ cg_statement_spared(void)
 		!statement_touched();
 }
 
+/* Is that what was redacted? */
+static bool
+is_kept(const Kept * kept, const char *text, size_t len)
+{
+	return kept->text != NULL && kept->len == len &&
+		kept->standard_strings == CG_STANDARD_STRINGS &&
+		memcmp(kept->text, text, len) == 0;
+}
+
+/* The text of the server's report, redacted; NULL if there is no memory. */
+static const char *
+redacted_report(const char *text, size_t len)
+{
+	static Kept all[KEPT + 1];
+	Kept	   *kept = &all[KEPT];
+	size_t		room = CG_REDACT_BOUND(len);
+
+	if (len <= KEPT_LEN)
+		kept = &all[hash_bytes((const unsigned char *) text, (int) len) % KEPT];
+	if (is_kept(kept, text, len))
+		return kept->text + len;
+	if (kept->room < len + room)
+	{
+		if (kept->text != NULL)
+			pfree(kept->text);
+		kept->text = MemoryContextAllocExtended(TopMemoryContext, len + room,
+												MCXT_ALLOC_NO_OOM);
+		kept->room = kept->text == NULL ? 0 : len + room;
+		if (kept->text == NULL)
+			return NULL;
+	}
+	memcpy(kept->text, text, len);
+	kept->len = len;
+	kept->standard_strings = CG_STANDARD_STRINGS;
+	(void) cg_redact_sql(text, len, kept->standard_strings, kept->text + len,
+						 room);
+	return kept->text + len;
+}
+
 void
 cg_redact_activity(void)
 {
-	static char *buffer = NULL;
-	static size_t n = 0;
 	Message    *m = this_message();
 	volatile PgBackendStatus *entry = MyBEEntry;
 	const char *text;
-	size_t		room = CG_REDACT_BOUND(pgstat_track_activity_query_size);
+	const char *redacted;
 	size_t		len;
 
 	if (!cg_redacts() || m->reported || (m->harmless && !m->touched) ||
@@ -209,20 +264,11 @@ cg_redact_activity(void)
 	m->reported = true;
 	text = entry->st_activity_raw;
 	len = strnlen(text, pgstat_track_activity_query_size - 1);
-	/* What was the result of it once does not change. */
-	if (len == n && (n == 0 || memcmp(text, buffer, n) == 0))
-		return;
-	if (buffer == NULL)
-		buffer = MemoryContextAllocExtended(TopMemoryContext, room,
-											MCXT_ALLOC_NO_OOM);
-	if (buffer == NULL)
-	{
-		cg_report_text(entry->st_state, "?");
-		return;
-	}
-	n = cg_redact_sql(text, len, CG_STANDARD_STRINGS, buffer, room);
-	if (n != len || memcmp(text, buffer, n) != 0)
-		cg_report_text(entry->st_state, buffer);
+	redacted = redacted_report(text, len);
+	if (redacted == NULL)
+		redacted = "?";
+	if (strncmp(text, redacted, len + 1) != 0)
+		cg_report_text(entry->st_state, redacted);
 }
 
 void

@@ -424,12 +424,15 @@ static void
 take_name(Scan *s)
 {
 	size_t		begin = s->at;
+	size_t		end = begin;
 	size_t		n;
 
-	while (starts_name(peek(s, 0)) || is_digit(peek(s, 0)) ||
-		   peek(s, 0) == '$')
-		s->at++;
-	n = s->at - begin;
+	while (end < s->len && (starts_name((unsigned char) s->sql[end]) ||
+							is_digit((unsigned char) s->sql[end]) ||
+							s->sql[end] == '$'))
+		end++;
+	s->at = end;
+	n = end - begin;
 	if (is_word(s->sql + begin, n, "true") ||
 		is_word(s->sql + begin, n, "false"))
 		put_constant(s);

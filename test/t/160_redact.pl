@@ -237,6 +237,11 @@ $node->safe_psql('plain', "SELECT * FROM client WHERE mobile = 'inPlain' AND n =
 }
 is($node->safe_psql('postgres', "SELECT $running FROM orders WHERE note <> 'atOrders' LIMIT 1"),
 	"SELECT $running FROM orders WHERE note <> 'atOrders' LIMIT 1", 'what is harmless is shown in pg_stat_activity');
+
+# Texts that come again, in turns.
+my ($turns, $turned) =
+  map { my $rest = $_; join("\n", map { "SELECT $running AS t$_ FROM client WHERE mobile <> $rest;" } (10 .. 49) x 2) } ("'turn' OR true LIMIT 1", '? OR ? LIMIT ?');
+is($node->safe_psql('postgres', $turns), $turned, 'what comes again is redacted again');
 logs_flushed();
 {
 	my $log = slurp_file("$logs/server.log");

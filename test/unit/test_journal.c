@@ -43,6 +43,14 @@ test_stream(void)
 		apart = apart && memcmp(sealed[i - 1], sealed[i], CG_STREAM_HEAD) != 0 &&
 			memcmp(sealed[i - 1] + CG_STREAM_HEAD, sealed[i] + CG_STREAM_HEAD, 16) != 0;
 	ok(apart, "no two of them with the same bytes of the stream");
+	for (i = 1, good = true; i < LISTS; i++)
+		good = good && cg_stream_seal(stream, list, i * 31 % MAX, sealed[i], &sealed_len[i]) == CG_OK &&
+			cg_stream_open(stream, sealed[i / 2], sealed_len[i / 2], back, &len) == CG_OK &&
+			len == i / 2 * 31 % MAX && memcmp(back, list, len) == 0;
+	for (i = LISTS - 1; i > 0; i--)
+		good = good && cg_stream_open(stream, sealed[i], sealed_len[i], back, &len) == CG_OK &&
+			len == i * 31 % MAX && memcmp(back, list, len) == 0;
+	ok(good, "opening does not disturb sealing");
 	good = cg_stream_open(other, sealed[5], sealed_len[5], back, &len) != CG_OK || memcmp(back, list, 5 * 31) != 0;
 	ok(good, "another key does not open one");
 	for (i = 0, good = true; i < sealed_len[1]; i++)
