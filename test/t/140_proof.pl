@@ -475,4 +475,12 @@ as($journal, 'reader', "SET cipguard.app_user = 'me'; SELECT phone FROM t");
 is(as($journal, undef, "SELECT app_user, app_verified FROM cipguard.disclosures WHERE kind = 'read' GROUP BY 1, 2 ORDER BY 1"),
 	"ann|t\nme|f", 'and the journal tells them apart');
 
+# The text of the query is part of the log, and so has a proof.
+as($journal, undef, 'SELECT cipguard.ingest()');
+$journal->poll_query_until('postgres', 'SELECT count(*) > 0 FROM cipguard.audit_query') or die 'no text of a query';
+as($journal, undef, 'SELECT cipguard.seal()');
+my $query = as($journal, undef, 'SELECT min(seq) FROM cipguard.audit_query');
+right(as($journal, undef, "SELECT cipguard.audit_proof($query)"), qr/^event:      $query, (?s:.*)^row:        query text\n(?s:.*)^signature:  right$/m,
+	'the text of a query is proved', as($journal, undef, 'SELECT cipguard.seal_public_key()'));
+
 done_testing();
