@@ -347,6 +347,35 @@ cg_group_exprs(RangeTblEntry *rte)
 #endif
 }
 
+/* 17 keeps what MERGE joins on apart. */
+static inline Node **
+cg_merge_condition(Query *query)
+{
+#if PG_VERSION_NUM >= 170000
+	return &query->mergeJoinCondition;
+#else
+	(void) query;
+	return NULL;
+#endif
+}
+
+/* 16 has JSON_OBJECT() and its like, 17 JSON_VALUE() and its like. */
+static inline bool
+cg_is_json_expr(Node *node)
+{
+#if PG_VERSION_NUM >= 170000
+	if (IsA(node, JsonExpr))
+		return true;
+#endif
+#if PG_VERSION_NUM >= 160000
+	return IsA(node, JsonConstructorExpr) &&
+		((JsonConstructorExpr *) node)->func == NULL;
+#else
+	(void) node;
+	return false;
+#endif
+}
+
 /* 19 renamed it. */
 #if PG_VERSION_NUM < 190000
 #define inline_function_in_from inline_set_returning_function

@@ -374,25 +374,34 @@ mask_apart(CgScope *scope, CgAside *aside)
  * The policies come first in the list; ask the rewriter again how many there
  * are.  It answers alike while this transaction has the table locked.
  */
-static List *
-mask_security_quals(CgScope *scope, Index varno, List *quals)
+int
+cg_count_policies(Query *query, Index varno)
 {
-	RangeTblEntry *rte = rt_fetch(varno, scope->query->rtable);
+	RangeTblEntry *rte = rt_fetch(varno, query->rtable);
 	List	   *policies = NIL;
 	List	   *options = NIL;
 	bool		has_security;
 	bool		has_sublinks;
+
+	if (rte->rtekind == RTE_RELATION)
+		get_row_security_policies(query, rte, varno, &policies, &options,
+								  &has_security, &has_sublinks);
+	return list_length(policies);
+}
+
+static List *
+mask_security_quals(CgScope *scope, Index varno, List *quals)
+{
 	ListCell   *lc;
+	int			policies;
 	int			n = 0;
 
 	if (quals == NIL)
 		return NIL;
-	if (rte->rtekind == RTE_RELATION)
-		get_row_security_policies(scope->query, rte, varno, &policies,
-								  &options, &has_security, &has_sublinks);
+	policies = cg_count_policies(scope->query, varno);
 	foreach(lc, quals)
 	{
-		lfirst(lc) = n++ < list_length(policies) ?
+		lfirst(lc) = n++ < policies ?
 			mask_policy(lfirst(lc), scope, varno) :
 			mask_mutator(lfirst(lc), scope);
 	}

@@ -4,7 +4,7 @@
  *
  * plan_mask.c puts masks for columns that the current user may not read,
  * plan_assign.c looks after what is assigned to protected columns, and
- * plan_output.c after what a reader's query gives out.
+ * plan_output.c and plan_carrier.c after what a reader's query gives out.
  */
 #ifndef CG_PLAN_MASK_H
 #define CG_PLAN_MASK_H
@@ -76,12 +76,30 @@ extern CgLevel cg_scope_level(const CgProtection *p, AttrNumber attnum);
 /* Superusers, BYPASSRLS and owners, as PostgreSQL counts them. */
 extern bool cg_bypasses_row_security(const CgProtection *p);
 
+/*
+ * How many of the quals of a range table entry are of policies; they are the
+ * first ones.
+ */
+extern int	cg_count_policies(Query *query, Index varno);
+
 /* plan_assign.c */
 extern void cg_assign_targets(List *targets, CmdType command,
 							  Index result_relation, CgScope *scope);
 
 /* plan_output.c */
 extern void cg_plan_output(Query *query);
+
+/*
+ * The same of the output list of a query inside another; of an expression,
+ * which is changed; and of what a node is made of.  The keys are what the
+ * query groups by.
+ */
+extern void cg_output_query(Query *query, CgScope *parent);
+extern Node *cg_output_expr(Node *node, CgScope *scope, List *keys);
+extern Node *cg_output_inside(Node *node, CgScope *scope, List *keys);
+
+/* plan_carrier.c: what leaves by another way than the output list. */
+extern void cg_plan_carriers(Query *query);
 
 /*
  * What an expression that looks inside must see in place of an encrypted

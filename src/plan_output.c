@@ -52,6 +52,8 @@ typedef struct CgOriginSearch
 {
 	CgScope    *scope;
 	List	   *origins;
+	bool		plain;			/* without those that are shown as masks */
+	List	   *recursive;		/* CTEs that are being looked at */
 } CgOriginSearch;
 
 typedef struct CgOutput
@@ -60,6 +62,7 @@ typedef struct CgOutput
 	bool		changed;
 	int32		category;		/* of the origins, or CG_NO_CATEGORY and kin */
 	List	   *keys;			/* what the query groups by */
+	bool		plain;			/* masks are left to their own rules */
 } CgOutput;
 
 static void note_categories(Query *query, List *categories);
@@ -89,6 +92,33 @@ cg_plan_output(Query *query)
 
 	output_query(&scope, &categories);
 	note_categories(query, categories);
+	cg_plan_carriers(query);
+}
+
+void
+cg_output_query(Query *query, CgScope *parent)
+{
+	CgScope		scope = {query, parent, false};
+	List	   *ignored = NIL;
+
+	output_query(&scope, &ignored);
+}
+
+Node *
+cg_output_expr(Node *node, CgScope *scope, List *keys)
+{
+	CgOutput	out = {scope, false, CG_NO_CATEGORY, keys, true};
+
+	return output_mutator(node, &out);
+}
+
+Node *
+cg_output_inside(Node *node, CgScope *scope, List *keys)
+{
+	CgOutput	out = {scope, false, CG_NO_CATEGORY, keys, true};
+
+	return expression_tree_mutator((Node *) copyObject(node), output_mutator,
+								   &out);
 }
 
 /*
@@ -136,6 +166,7 @@ output_query(CgScope *scope, List **categories)
 	check_stack_depth();
 	if (query->commandType == CMD_UTILITY)
 		return;
+	scope->grouped = cg_merges_rows(query);
 	if (query->commandType != CMD_SELECT)
 		output_list(&query->returningList, scope, categories);
 	else if (query->setOperations == NULL)
@@ -264,8 +295,8 @@ combine(int32 a, int32 b)
 static Node *
 output_key(Node *node, CgOutput *out)
 {
-	CgOutput	probe = {out->scope, false, CG_NO_CATEGORY, NIL};
-	CgOriginSearch search = {out->scope, NIL};
+	CgOutput	probe = {out->scope, false, CG_NO_CATEGORY, NIL, out->plain};
+	CgOriginSearch search = {out->scope, NIL, out->plain};
 
 	(void) output_mutator((Node *) copyObject(node), &probe);
 	if (!probe.changed)
@@ -290,7 +321,7 @@ output_mutator(Node *node, void *context)
 		case T_Aggref:
 		case T_WindowFunc:
 			{
-				CgOriginSearch search = {out->scope, NIL};
+				CgOriginSearch search = {out->scope, NIL, out->plain};
 				Oid			func = IsA(node, Aggref) ?
 				((Aggref *) node)->aggfnoid :
 				((WindowFunc *) node)->winfnoid;
@@ -310,7 +341,7 @@ output_mutator(Node *node, void *context)
 				if (link->subLinkType == EXPR_SUBLINK ||
 					link->subLinkType == ARRAY_SUBLINK)
 				{
-					CgOriginSearch search = {out->scope, NIL};
+					CgOriginSearch search = {out->scope, NIL, out->plain};
 
 					column_origins(scope.query, out->scope, 1, &search);
 					if (search.origins != NIL)
@@ -367,13 +398,13 @@ output_mutator(Node *node, void *context)
 static Node *
 output_var(Var *var, CgOutput *out)
 {
-	CgOriginSearch search = {out->scope, NIL};
+	CgOriginSearch search = {out->scope, NIL, out->plain};
 	Var		   *subject = NULL;
 
 	var_origins(var, &search);
 	if (search.origins == NIL)
 		return (Node *) var;
-	if (!cg_merges_rows(out->scope->query) || var->varlevelsup > 0)
+	if (!cg_scope_up(out->scope, var->varlevelsup)->grouped)
 		subject = cg_subject_of(var, out->scope);
 	return wrap((Node *) var, search.origins, (Node *) subject, out);
 }
@@ -552,8 +583,11 @@ var_origins(Var *var, CgOriginSearch *search)
 				CgScope    *home;
 				Query	   *query = cg_cte_query(rte, at, &home);
 
-				if (query != NULL && !rte->self_reference)
-					column_origins(query, home, var->varattno, search);
+				if (query == NULL || list_member_ptr(search->recursive, query))
+					break;
+				search->recursive = lappend(search->recursive, query);
+				column_origins(query, home, var->varattno, search);
+				search->recursive = list_delete_ptr(search->recursive, query);
 				break;
 			}
 		case RTE_JOIN:
@@ -602,7 +636,8 @@ add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
 			continue;
 		level = cg_scope_level(p, i);
 		if (level == CG_LEVEL_READ ||
-			(level == CG_LEVEL_SEARCH && column->encrypted))
+			(level == CG_LEVEL_SEARCH && column->encrypted &&
+			 !search->plain))
 			counts = true;
 		category = combine(category, column->n_needs == 1 ?
 						   column->needs[0] : CG_MANY_CATEGORIES);
