@@ -3,7 +3,7 @@
  *		SQL functions with which the audit log is proved to somebody who does
  *		not trust the server, and compared with what was kept elsewhere.
  *
- * A proof is JSON that test/tools/verify_proof.py checks with nothing but
+ * A proof is JSON that test/tools/verify_proof.pl checks with nothing but
  * SHA-256 and, for the signature, openssl.  Hashes and bytes are base64 in it.
  */
 #include "postgres.h"

@@ -12,14 +12,13 @@ use FindBin;
 use lib $FindBin::RealBin;
 
 use CipguardTest;
-use File::Basename;
 use JSON::PP;
 use MIME::Base64;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $verify = "$FindBin::RealBin/../tools/verify_proof.py";
+my $verify = "$FindBin::RealBin/../tools/verify_proof.pl";
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $json = JSON::PP->new->canonical->ascii;
 
@@ -34,28 +33,21 @@ SELECT cipguard.audit_table('client');
 SQL
 
 # The verifier: exit status, and what it said, of each of some calls.
-my $caller = <<'PY';
-import contextlib, io, json, sys
-sys.dont_write_bytecode = True
-sys.path.insert(0, sys.argv[1])
-import verify_proof
-results = []
-for call in json.load(sys.stdin):
-    out, err = io.StringIO(), io.StringIO()
-    with open(sys.argv[2], "w", encoding="utf-8") as f:
-        f.write(call[0])
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        rc = verify_proof.main([sys.argv[2]] + call[1:])
-    results.append([rc, out.getvalue(), err.getvalue()])
-print(json.dumps(results))
-PY
+require $verify;
 sub verify_all
 {
-	my @calls = @_;
-	my ($out, $err) = ('', '');
-	IPC::Run::run [ 'python3', '-c', $caller, dirname($verify), "$dir/proof.json" ], '<', \$json->encode(\@calls), '>', \$out, '2>', \$err
-	  or die "the verifier failed: $err";
-	return @{ $json->decode($out) };
+	my @results;
+	foreach my $call (@_)
+	{
+		my ($proof, @more) = @$call;
+		my $file = write_file("$dir/proof.json", $proof);
+		my ($out, $err) = ('', '');
+		open(my $stdout, '>', \$out) or die $!;
+		open(my $stderr, '>', \$err) or die $!;
+		local (*STDOUT, *STDERR) = ($stdout, $stderr);
+		push @results, [ CipguardProof::main($file, @more), $out, $err ];
+	}
+	return @results;
 }
 
 # As it is called by people.
@@ -64,7 +56,7 @@ sub verify
 	my ($proof, @more) = @_;
 	my $file = write_file("$dir/proof.json", $proof);
 	my ($out, $err) = ('', '');
-	IPC::Run::run [ 'python3', $verify, $file, @more ], '>', \$out, '2>', \$err;
+	IPC::Run::run [ $^X, $verify, $file, @more ], '>', \$out, '2>', \$err;
 	return ($? >> 8, $out, $err);
 }
 
@@ -482,5 +474,13 @@ refused($journal, 'reader', "SET cipguard.app_token = '$by_rogue'; SELECT phone 
 as($journal, 'reader', "SET cipguard.app_user = 'me'; SELECT phone FROM t");
 is(as($journal, undef, "SELECT app_user, app_verified FROM cipguard.disclosures WHERE kind = 'read' GROUP BY 1, 2 ORDER BY 1"),
 	"ann|t\nme|f", 'and the journal tells them apart');
+
+# The text of the query is part of the log, and so has a proof.
+as($journal, undef, 'SELECT cipguard.ingest()');
+$journal->poll_query_until('postgres', 'SELECT count(*) > 0 FROM cipguard.audit_query') or die 'no text of a query';
+as($journal, undef, 'SELECT cipguard.seal()');
+my $query = as($journal, undef, 'SELECT min(seq) FROM cipguard.audit_query');
+right(as($journal, undef, "SELECT cipguard.audit_proof($query)"), qr/^event:      $query, (?s:.*)^row:        query text\n(?s:.*)^signature:  right$/m,
+	'the text of a query is proved', as($journal, undef, 'SELECT cipguard.seal_public_key()'));
 
 done_testing();

@@ -128,7 +128,6 @@ need make command -v make
 need libssl-dev header openssl/evp.h
 need libkrb5-dev header gssapi/gssapi.h
 need perl perl -MTest::More -e 1
-need python3 command -v python3
 need libipc-run-perl perl -MIPC::Run -e 1
 need util-linux command -v setpriv
 if [ -n "$lint" ]; then
