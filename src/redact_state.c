@@ -69,6 +69,7 @@ typedef struct Message
 	bool		ran;
 	bool		touched;
 	bool		reported;		/* redacted in pg_stat_activity */
+	bool		declares;		/* a cursor; 18 analyzes its query by itself */
 	const QueryDesc *last;		/* what ran last */
 }			Message;
 
@@ -298,10 +299,10 @@ judge(ParseState *pstate, Query *query, CG_JUMBLE_STATE * jstate)
 		learn_database();
 	if (database == DATABASE_PLAIN)
 		return;
-	if (query->queryId != 0 && query->utilityStmt != NULL &&
-		has_constants(text))
-		query->queryId = 0;
 	m = this_message();
+	if (query->queryId != 0 &&
+		(query->utilityStmt != NULL || m->declares) && has_constants(text))
+		query->queryId = 0;
 	if (!m->judged && MyBackendType == B_BACKEND && text != NULL &&
 		text == debug_query_string)
 	{
@@ -441,6 +442,7 @@ cg_state_run(QueryDesc *queryDesc)
 	m = this_message();
 	m->ran = true;
 	m->judged = true;
+	m->declares = IsA(pstmt->utilityStmt, DeclareCursorStmt);
 	foreach(lc, queryDesc->plannedstmt->invalItems)
 	{
 		if (lfirst_node(PlanInvalItem, lc)->cacheId == PROCOID)
