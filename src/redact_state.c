@@ -442,7 +442,6 @@ cg_state_run(QueryDesc *queryDesc)
 	m = this_message();
 	m->ran = true;
 	m->judged = true;
-	m->declares = IsA(pstmt->utilityStmt, DeclareCursorStmt);
 	foreach(lc, queryDesc->plannedstmt->invalItems)
 	{
 		if (lfirst_node(PlanInvalItem, lc)->cacheId == PROCOID)
@@ -528,6 +527,7 @@ cg_state_utility(PlannedStmt *pstmt)
 	m = this_message();
 	m->ran = true;
 	m->judged = true;
+	m->declares = IsA(pstmt->utilityStmt, DeclareCursorStmt);
 	if (!spares(pstmt->utilityStmt))
 		m->touched = true;
 	cg_redact_activity();
