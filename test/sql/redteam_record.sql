@@ -1,4 +1,5 @@
 -- server: masked
+-- Of expressions that a query groups by, 18 and later know the persons: redteam_record_1.out.
 -- A reader who wants no trace uses the value anywhere but in the output list:
 -- whatever could carry it away is recorded, with the person.  What only
 -- compares is not, and finds its index.
