@@ -520,7 +520,9 @@ cipguard_ingest_frames(PG_FUNCTION_ARGS)
 	if (database != MyDatabaseId && database != InvalidOid)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("records of another database cannot be taken in")));
+				 errmsg("records of another database cannot be taken in"),
+				 errhint("Let the standby name this database in %s.",
+						 "cipguard.forward_conninfo")));
 	if (VARSIZE_ANY_EXHDR(head) != CG_SHA256_LEN || number <= 0 ||
 		start < 0 ||
 		(start == 0 && (len < CG_FRAME_MIN ||
@@ -529,7 +531,8 @@ cipguard_ingest_frames(PG_FUNCTION_ARGS)
 							   CG_SHA256_LEN) != 0)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("this is no part of a segment")));
+				 errmsg("this is no part of a segment"),
+				 errhint("Only the worker of a standby is to call this function.")));
 
 	(void) take_lock(true);
 	require_keys();
