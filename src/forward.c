@@ -319,7 +319,9 @@ query(const char *sql)
 				(errcode(result->sqlstate != 0 ? result->sqlstate :
 						 ERRCODE_CONNECTION_FAILURE),
 				 errmsg("the primary did not take in records: %s",
-						result->err == NULL ? "" : result->err)));
+						result->err == NULL ? "" : result->err),
+				 errhint("They stay on this server and are sent again; %s says how many bytes wait.",
+						 "cipguard.worker_status")));
 	slot = MakeSingleTupleTableSlot(result->tupledesc, &TTSOpsMinimalTuple);
 	if (!tuplestore_gettupleslot(result->tuplestore, true, false, slot))
 		elog(ERROR, "the primary returned no row");

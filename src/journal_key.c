@@ -43,7 +43,7 @@ get_keys(CgJournalKeys *keys, uint64 *as_of, uint16 version)
 
 	cg_hmac_free(keys->hmac);
 	cg_stream_free(keys->stream);
-	memset(keys, 0, sizeof(*keys));
+	memset(keys, 0, sizeof(*keys)); /* pointers: the keys are wiped above */
 	*as_of = cg_keyring_refresh();
 	if (cg_keyring_derive(cg_name_hash(CG_DOMAIN_JOURNAL), &version,
 						  INFO_MAC, mac_key) &&
