@@ -26,10 +26,6 @@
 #include "label.h"
 #include "renew.h"
 
-/* XXX until types-api and subject keys */
-#define cg_open_stored cg_open
-#define cg_seal_stored(c, t, s, l, subject) cg_encrypt(c, t, s, l)
-
 typedef enum CgHolderKind
 {
 	VALUE,
@@ -313,7 +309,7 @@ renew_value(Datum value)
 	cg_parse(old, &env);
 	stored = cg_open_stored(&env, &len);
 	result = cg_seal_stored(cg_category_by_id((int32) env.category, false),
-							env.type, stored, len, env.subject);
+							env.type, stored, len, 0);
 	explicit_bzero(stored, len);
 	pfree(stored);
 	if ((Pointer) old != DatumGetPointer(value))
