@@ -5,27 +5,11 @@
 #ifndef CG_REENCRYPT_H
 #define CG_REENCRYPT_H
 
-#include "storage/block.h"
-#include "utils/relcache.h"
 #include "utils/snapshot.h"
 
-/* What a batch did. */
-typedef struct CgBatch
-{
-	BlockNumber next;			/* where the next one begins */
-	int64		rows;			/* that were replaced */
-	int64		values;			/* in them */
-	int64		skipped;		/* rows that somebody else was changing */
-} CgBatch;
+#include "row_batch.h"
 
-/* Does any column of the table hold encrypted values? */
-extern bool cg_reencrypt_concerns(Relation rel);
-
-/*
- * Renew what is stale in blocks from start to before end, until so many rows
- * have been replaced or some megabytes looked at.  The table is locked for
- * writing rows.  Waits for nobody: rows that others have locked are skipped.
- */
+/* Renew what is stale in some blocks: see cg_row_batch(). */
 extern void cg_reencrypt_batch(Relation rel, BlockNumber start,
 							   BlockNumber end, int rows, CgBatch *batch);
 
