@@ -146,6 +146,13 @@ GRANT EXECUTE ON FUNCTION
 	TO PUBLIC;
 GRANT EXECUTE ON PROCEDURE cipguard.reencrypt(regclass, integer) TO PUBLIC;
 
+-- They ask whether the caller owns the table.
+GRANT EXECUTE ON FUNCTION
+	cipguard.encrypt_column_step(regclass, name, text, integer, text),
+	cipguard.cancel_encrypt_column(regclass, name)
+	TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE cipguard.encrypt_column(regclass, name, text, integer) TO PUBLIC;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$

@@ -91,8 +91,8 @@ is(as($node, 'clerk', 'SELECT count(*) FROM cipguard.reencrypt_progress'), '0', 
 refused($node, 'owner', "CALL cipguard.reencrypt('app.client', 0)", '22023', 'a batch has rows');
 like(error_of($node, 'owner', "BEGIN; CALL cipguard.reencrypt('app.client')"), qr/invalid transaction termination/, 'not inside a transaction');
 my ($out, $err) = run_as($node, 'owner', "CALL cipguard.reencrypt('app.client', 700)");
-like($err, qr/\b250000 values in 50000 rows encrypted anew/, 'the owner may, and is told');
-is(progress('state, pass, rows_replaced, values_renewed'), 'done|1|50000|250000', 'one pass');
+like($err, qr/\b200000 values in 50000 rows encrypted anew/, 'the owner may, and is told');
+is(progress('state, pass, rows_replaced, values_renewed'), 'done|1|50000|200000', 'one pass');
 is(as($node, 'owner', 'SELECT count(*) FROM cipguard.reencrypt_progress'), '1', 'the owner sees it');
 is(versions('mobile'), '2', 'all mobile numbers have the new key');
 is(versions('address'), '2', 'and all addresses');
@@ -117,6 +117,7 @@ INSERT INTO app.quick SELECT repeat(md5('x'), 400) FROM generate_series(1, 50);
 CREATE TABLE app.plain (a text);
 INSERT INTO app.plain VALUES ('x');
 SQL
+as($node, undef, "SELECT cipguard.grant_access('owner', 'address', 'read')");
 as($node, undef, "SET ROLE owner; CREATE MATERIALIZED VIEW app.m AS SELECT a FROM app.quick");
 as($node, 'officer', "SELECT cipguard.rotate_key('mobile'), cipguard.rotate_key('address')");
 refused($node, 'owner', "CALL cipguard.reencrypt('app.m')", '42809', 'materialized views are refreshed', like => qr/REFRESH/);
