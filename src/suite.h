@@ -24,6 +24,7 @@
 
 #define CG_SUITE_AES_RANDOM		1
 #define CG_SUITE_AES_SEARCHABLE	2
+#define CG_MAX_SUITE			4	/* arrays by suite have one more */
 
 typedef struct CgSuite
 {
