@@ -87,18 +87,54 @@ cg_enc_mask_plain(CgEncMask *m, int32 category, Datum plain, bool *isnull)
 }
 
 Datum
-cg_display_plain_value(uint8 tag, struct varlena *datum)
+cg_enc_mask_datum(CgEncMask *m, struct varlena *datum, bool *isnull)
 {
-	Size		len;
-	const char *shown;
+	CgEnvelope	env;
+
+	if (cg_is_display(datum))
+	{
+		struct varlena *inner = cg_display_value(datum);
+
+		if (inner == NULL)
+		{
+			*isnull = false;
+			return cg_displayed(m->type->tag, datum);
+		}
+		datum = inner;
+	}
+	cg_parse(datum, &env);
+	return cg_enc_mask(m, &env, isnull);
+}
+
+Datum
+cg_displayed(uint8 tag, struct varlena *datum)
+{
+	Datum		plain;
 
 	if (((const uint8 *) VARDATA_ANY(datum))[3] != tag)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_NOT_AUTHENTIC),
-				 errmsg("encrypted value is damaged"),
+				 errmsg("encrypted value is not of the type of its column"),
 				 errhint("Restore the row from a backup.")));
-	shown = cg_display_text(datum, &len);
-	return cg_plain_parse(tag, pnstrdup(shown, len), -1, NULL);
+	if (!cg_display_datum(datum, &plain))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("plaintext is shown in the transaction that read it only"),
+				 errhint("Read the value again.")));
+	return plain;
+}
+
+struct varlena *
+cg_enc_display(uint8 tag, int32 category, Datum plain)
+{
+	CgPlain		stored;
+
+	if (tag == CG_TYPE_TEXT)
+		return cg_display_make(tag, category,
+							   VARDATA_ANY(DatumGetPointer(plain)),
+							   VARSIZE_ANY_EXHDR(DatumGetPointer(plain)));
+	cg_plain_store(tag, plain, &stored);
+	return cg_display_make(tag, category, stored.stored, stored.len);
 }
 
 bool

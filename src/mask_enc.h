@@ -23,8 +23,19 @@ extern Datum cg_enc_mask(CgEncMask *m, const CgEnvelope *env, bool *isnull);
 extern Datum cg_enc_mask_plain(CgEncMask *m, int32 category, Datum plain,
 							   bool *isnull);
 
+/*
+ * The same of a detoasted datum, which may be a display datum: of one that
+ * shows plaintext, the mask of that.
+ */
+extern Datum cg_enc_mask_datum(CgEncMask *m, struct varlena *datum,
+							   bool *isnull);
+
 /* What a display datum shows, as a value of the plain type. */
-extern Datum cg_display_plain_value(uint8 tag, struct varlena *datum);
+extern Datum cg_displayed(uint8 tag, struct varlena *datum);
+
+/* A display datum that shows a value of the plain type. */
+extern struct varlena *cg_enc_display(uint8 tag, int32 category,
+									  Datum plain);
 
 /*
  * Canonical form of a value, palloc'd or part of it; of text, which has one

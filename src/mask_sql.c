@@ -109,7 +109,7 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 	Datum		result;
 
 	if (cg_is_display(datum))
-		PG_RETURN_DATUM(cg_display_plain_value(call->tag, datum));
+		PG_RETURN_DATUM(cg_displayed(call->tag, datum));
 	cg_parse(datum, &env);
 	cg_require_type(&env, call->tag);
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ &&
@@ -128,12 +128,15 @@ enc_state(FunctionCallInfo fcinfo)
 
 	if (call->enc == NULL)
 	{
-		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-		const CgEncType *enc = OidIsValid(type) ?
-		cg_enc_type_of(getBaseType(type)) : NULL;
+		Oid		   *types;
+		int			n;
+		const CgEncType *enc;
 
+		(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &n);
+		enc = cg_enc_type_of(types[0]);
 		if (enc == NULL)
-			elog(ERROR, "could not determine the type of a value to mask");
+			elog(ERROR, "function %u is not declared with an encrypted type",
+				 fcinfo->flinfo->fn_oid);
 		call->tag = enc->tag;
 		call->enc = cg_enc_mask_prepare(enc->tag, fcinfo->flinfo->fn_mcxt);
 	}
@@ -247,20 +250,9 @@ cipguard_mask_enc(PG_FUNCTION_ARGS)
 {
 	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
 	CgCall	   *call = enc_state(fcinfo);
-	CgEnvelope	env;
 	bool		isnull;
-	Datum		result;
+	Datum		result = cg_enc_mask_datum(call->enc, datum, &isnull);
 
-	if (cg_is_display(datum))
-	{
-		struct varlena *inner = cg_display_value(datum);
-
-		if (inner == NULL)
-			PG_RETURN_DATUM(cg_display_plain_value(call->tag, datum));
-		datum = inner;
-	}
-	cg_parse(datum, &env);
-	result = cg_enc_mask(call->enc, &env, &isnull);
 	return datum_or_null(fcinfo, result, isnull);
 }
 

@@ -84,7 +84,6 @@ typedef struct CgDisclosing
 static CgMasking *prepare(FunctionCallInfo fcinfo, int argno, int32 category,
 						  MemoryContext context);
 static Datum mask(CgMasking *m, Datum value, bool *isnull);
-static Datum open_mask(CgMasking *m, Datum value, bool *isnull);
 static struct varlena *mask_encrypted(CgMasking *m, Datum value);
 static Datum map_array(CgMasking *m, Datum value,
 					   struct varlena *(*map) (CgMasking *, Datum));
@@ -162,26 +161,6 @@ mask(CgMasking *m, Datum value, bool *isnull)
 	return cg_mask_datum(m->plain, value, isnull);
 }
 
-/* The mask of an encrypted value, of the plain type. */
-static Datum
-open_mask(CgMasking *m, Datum value, bool *isnull)
-{
-	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
-	CgEnvelope	env;
-
-	if (cg_is_display(datum))
-	{
-		struct varlena *inner = cg_display_value(datum);
-
-		*isnull = false;
-		if (inner == NULL)
-			return cg_display_plain_value(m->tag, datum);
-		datum = inner;
-	}
-	cg_parse(datum, &env);
-	return cg_enc_mask(m->enc, &env, isnull);
-}
-
 /* An encrypted value as a display datum of its mask; NULL if it has none. */
 static struct varlena *
 mask_encrypted(CgMasking *m, Datum value)
@@ -190,29 +169,16 @@ mask_encrypted(CgMasking *m, Datum value)
 	struct varlena *result;
 	bool		isnull;
 	Datum		shown;
-	int32		category;
 
 	if (cg_is_display(datum) && cg_display_value(datum) == NULL)
 		return datum;
-	shown = open_mask(m, PointerGetDatum(datum), &isnull);
+	shown = cg_enc_mask_datum(m->enc, datum, &isnull);
 	if (isnull)
 		return NULL;
-	category = (int32) cg_get_u32((const uint8 *) VARDATA_ANY(datum) + 4);
-	if (m->tag == CG_TYPE_TEXT)
-	{
-		text	   *string = (text *) DatumGetPointer(shown);
-
-		result = cg_display_make(m->tag, category, VARDATA_ANY(string),
-								 VARSIZE_ANY_EXHDR(string));
-		pfree(string);
-	}
-	else
-	{
-		char	   *string = cg_plain_print(m->tag, shown);
-
-		result = cg_display_make(m->tag, category, string, strlen(string));
-		pfree(string);
-	}
+	result = cg_enc_display(m->tag,
+							(int32) cg_get_u32((const uint8 *)
+											   VARDATA_ANY(datum) + 4),
+							shown);
 	if (cg_result_is_stored())
 		cg_refuse_mask(result);
 	return result;
@@ -536,7 +502,9 @@ static bool
 is_mask_of(CgMasking *m, Oid type, Datum value, bool isnull, Datum old)
 {
 	bool		no_mask;
-	Datum		shown = open_mask(m, old, &no_mask);
+	Datum		shown = cg_enc_mask_datum(m->enc,
+										  PG_DETOAST_DATUM_PACKED(old),
+										  &no_mask);
 	struct varlena *datum;
 	CgEnvelope	env;
 	Datum		plain;
@@ -547,20 +515,15 @@ is_mask_of(CgMasking *m, Oid type, Datum value, bool isnull, Datum old)
 	if (type == cg_enc_type(m->tag)->plain)
 		return cg_same_plain(m->tag, value, shown);
 	datum = PG_DETOAST_DATUM_PACKED(value);
-	if (type == TEXTOID || cg_is_display(datum))
+	if (type == TEXTOID)
 	{
-		const char *text = VARDATA_ANY(datum);
-		Size		len = VARSIZE_ANY_EXHDR(datum);
-		char	   *string;
+		char	   *string = cg_plain_print(m->tag, shown);
 
-		if (type != TEXTOID)
-			text = cg_display_text(datum, &len);
-		if (m->tag == CG_TYPE_TEXT)
-			string = TextDatumGetCString(shown);
-		else
-			string = cg_plain_print(m->tag, shown);
-		return strlen(string) == len && memcmp(string, text, len) == 0;
+		return strlen(string) == VARSIZE_ANY_EXHDR(datum) &&
+			memcmp(string, VARDATA_ANY(datum), strlen(string)) == 0;
 	}
+	if (cg_is_display(datum))
+		return cg_same_plain(m->tag, cg_displayed(m->tag, datum), shown);
 	cg_parse(datum, &env);
 	if (env.type != m->tag)
 		return false;			/* and not authentic, as will turn out */
