@@ -281,12 +281,16 @@ load_operators(void)
 	int			i;
 
 	for (tag = 1; tag <= CG_NUM_TYPES; tag++)
-		for (i = 0; i < 6; i++)
+		for (i = 0; i < 3; i++)
 		{
-			operators[n].opno = i < 3 ? comparable[tag].eq[i] :
-				comparable[tag].ne[i - 3];
-			operators[n].tag = tag;
-			operators[n++].negated = i >= 3;
+			operators[n++] = (CgOperator)
+			{
+				comparable[tag].eq[i], tag, false
+			};
+			operators[n++] = (CgOperator)
+			{
+				comparable[tag].ne[i], tag, true
+			};
 		}
 	qsort(operators, n, sizeof(CgOperator), compare_operators);
 	num_operators = n;
