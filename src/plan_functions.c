@@ -140,7 +140,9 @@ load_type(const CgEncType *type, CgTypeFunction *found, int *n)
 		add(found, n, our_function("disclose", 2, enc, REGCLASSOID, 0, 0, 0),
 			CG_CALL_DISCLOSE, type->tag) &&
 		add(found, n, our_function("mask", 1, enc, 0, 0, 0, 0), CG_CALL_MASK,
-			type->tag);
+			type->tag) &&
+		add(found, n, our_function("pseudonym", 1, enc, 0, 0, 0, 0),
+			CG_CALL_PSEUDONYM, type->tag);
 }
 
 /* What brings values into the type: functions of its name. */

@@ -33,7 +33,8 @@ typedef enum CgTypeCall
 	CG_CALL_ENCRYPT,			/* X(plain, int4, bool), of any plain type */
 	CG_CALL_DECRYPT,			/* cast to the plain type */
 	CG_CALL_DISCLOSE,			/* disclose(X, regclass) */
-	CG_CALL_MASK				/* mask(X) */
+	CG_CALL_MASK,				/* mask(X) */
+	CG_CALL_PSEUDONYM			/* pseudonym(X), which asks for the right */
 } CgTypeCall;
 
 /* Which of these is a function?  tag may be NULL. */

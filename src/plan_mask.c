@@ -463,9 +463,10 @@ mask_mutator(Node *node, void *context)
 	if (looks_inside(node))
 		return mask_inside(node, scope);
 	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
-		IsA(node, NullIfExpr) || IsA(node, ScalarArrayOpExpr))
+		IsA(node, NullIfExpr) || IsA(node, ScalarArrayOpExpr) ||
+		cg_node_call(node) == CG_CALL_PSEUDONYM)
 	{
-		/* One of our comparisons. */
+		/* One of our comparisons, or what allows as much. */
 		bool		saved = scope->inside;
 		Node	   *result;
 
@@ -490,7 +491,8 @@ looks_inside(Node *node)
 		case T_ScalarArrayOpExpr:
 			return !cg_is_comparison(((ScalarArrayOpExpr *) node)->opno);
 		case T_FuncExpr:
-			return cg_node_call(node) != CG_CALL_COERCE;
+			return cg_node_call(node) != CG_CALL_COERCE &&
+				cg_node_call(node) != CG_CALL_PSEUDONYM;
 		case T_Aggref:
 		case T_WindowFunc:
 		case T_CoerceViaIO:

@@ -23,8 +23,10 @@
 
 #include "access.h"
 #include "armor.h"
+#include "bytes.h"
 #include "cipguard.h"
 #include "crypt.h"
+#include "display.h"
 #include "enc_type.h"
 #include "encoding.h"
 #include "envelope.h"
@@ -131,6 +133,19 @@ cipguard_pseudonym_enc(PG_FUNCTION_ARGS)
 	Datum		value;
 	text	   *result;
 
+	if (cg_is_display(datum))
+	{
+		struct varlena *inner = cg_display_value(datum);
+
+		/* Whoever sees masks may not compare. */
+		if (inner == NULL)
+		{
+			cg_require_search((int32) cg_get_u32((const uint8 *)
+												 VARDATA_ANY(datum) + 4));
+			cg_refuse_mask(datum);
+		}
+		datum = inner;
+	}
 	cg_parse(datum, &env);
 	cg_require_search((int32) env.category);
 	value = cg_plain_value(&env);
