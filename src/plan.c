@@ -66,6 +66,7 @@
 #include "journal.h"
 #include "plan.h"
 #include "plan_mask.h"
+#include "type_order.h"
 
 static void note_dependency(ParseState *pstate, Query *query,
 							CG_JUMBLE_STATE * jstate);
@@ -79,6 +80,7 @@ static Bitmapset *foreign_key_columns(Oid relid);
 static Bitmapset *add_columns(Bitmapset *columns, Datum keys);
 static void check_relation(CG_RELATION_HOOK_PARAMS);
 static void hide_order(RelOptInfo *rel, const CgProtection *p);
+static bool is_in_order(IndexOptInfo *index, const CgProtection *p);
 static bool shows_no_protected(AppendRelInfo *info, const CgProtection *p);
 static AppendRelInfo *child_info(PlannedStmt *stmt, Index child);
 static bool check_permissions(CG_CHECK_PERMS_PARAMS);
@@ -486,6 +488,13 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 		int			n = -1;
 		int			i;
 
+		/* Where the order is that of values, a bitmap tells it, too. */
+		if (is_in_order(index, p))
+		{
+			rel->indexlist = foreach_delete_current(rel->indexlist, lc);
+			continue;
+		}
+
 		/* Searching matches no expression. */
 		pull_varattnos((Node *) index->indexprs, rel->relid, &used);
 		while ((n = bms_next_member(used, n)) >= 0)
@@ -517,6 +526,19 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 		if (level == CG_LEVEL_NONE)
 			index->amhasgettuple = false;
 	}
+}
+
+/* Does it hold encrypted values in their order, which one may not read? */
+static bool
+is_in_order(IndexOptInfo *index, const CgProtection *p)
+{
+	int			i;
+
+	for (i = 0; i < index->nkeycolumns; i++)
+		if (cg_is_order_family(index->opfamily[i]) &&
+			cg_column_level(p, index->indexkeys[i]) < CG_LEVEL_READ)
+			return true;
+	return false;
 }
 
 /*
