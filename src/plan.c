@@ -511,11 +511,7 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 			cg_protected_column(p, index->indexkeys[i]);
 
 			/* The order of tokens tells nothing. */
-			if (column != NULL &&
-				(!column->encrypted ||
-				 (index->sortopfamily != NULL &&
-				  cg_orders_plain(index->sortopfamily[i],
-								  index->opcintype[i]))))
+			if (column != NULL && !column->encrypted)
 				level = Min(level, cg_column_level(p, index->indexkeys[i]));
 		}
 		if (level == CG_LEVEL_READ)

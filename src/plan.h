@@ -41,9 +41,6 @@ extern bool cg_is_comparison(Oid opno);
  */
 extern Oid	cg_order_operator(Oid sortop);
 
-/* Does a btree family order values of an encrypted type by plaintext? */
-extern bool cg_orders_plain(Oid opfamily, Oid type);
-
 /* plan_search.c: wrap what encrypted columns are compared with. */
 extern bool cg_search_ready(void);
 extern bool cg_plan_search(Query *query);

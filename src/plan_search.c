@@ -337,21 +337,6 @@ cg_order_operator(Oid sortop)
 	return InvalidOid;
 }
 
-bool
-cg_orders_plain(Oid opfamily, Oid type)
-{
-	Oid			opno;
-	int			tag;
-
-	if (type < FirstNormalObjectId)
-		return false;
-	opno = get_opfamily_member(opfamily, type, type, BTLessStrategyNumber);
-	for (tag = 1; tag <= CG_NUM_TYPES && OidIsValid(opno); tag++)
-		if (comparable[tag].type == type)
-			return opno != comparable[tag].token_order[0];
-	return false;
-}
-
 /* The planner may scribble on its input, so nodes are changed in place. */
 static bool
 wrap_walker(Node *node, void *context)
