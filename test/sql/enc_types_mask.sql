@@ -351,6 +351,70 @@ SELECT i8::bigint + 1, day::date + 1, doc::jsonb -> 'x', num::numeric * 2, to_js
 SELECT i8, day, flag, arr FROM t_masked WHERE id = 1;
 RESET ROLE;
 
+-- ORDER BY is by plaintext for readers, and by mask for others.
+CREATE TABLE o (id int PRIMARY KEY, i8 cipguard.enc_int8('regress_enc'), num cipguard.enc_numeric('regress_enc'), day cipguard.enc_date('regress_enc'), txt cipguard.enc_text('mobile'), flag cipguard.enc_bool('regress_enc'));
+INSERT INTO o SELECT i, (i * 7919) % 1000 - 500, ((i * 7919) % 1000)::numeric, '2000-01-01'::date + (i * 7919) % 1000, '138' || lpad(((i * 7919) % 1000)::text, 8, '0'), i % 2 = 0 FROM generate_series(1, 300) i;
+INSERT INTO o (id) VALUES (301);
+CREATE INDEX o_i8 ON o (i8 cipguard.enc_int8_order_ops);
+CREATE INDEX o_day ON o (day cipguard.enc_date_order_ops DESC NULLS LAST, id);
+CREATE INDEX o_num ON o (num);
+ANALYZE o;
+GRANT SELECT ON o TO PUBLIC;
+CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		RETURN NEXT line;
+	END LOOP;
+END
+$$;
+SET ROLE regress_cipguard_reader;
+SELECT plan('SELECT id, i8 FROM o ORDER BY i8 LIMIT 3');
+SELECT id, i8 FROM o ORDER BY i8 LIMIT 3;
+SELECT plan('SELECT id, i8 FROM o ORDER BY i8 DESC NULLS FIRST LIMIT 3');
+SELECT id, i8 FROM o ORDER BY i8 DESC NULLS LAST LIMIT 2;
+SELECT plan('SELECT day FROM o ORDER BY day DESC NULLS LAST, id LIMIT 3');
+SELECT day FROM o ORDER BY day DESC NULLS LAST, id LIMIT 3;
+SELECT i8 FROM o WHERE i8 > 490 ORDER BY 1;
+SELECT plan('SELECT i8 FROM o WHERE i8 BETWEEN 480 AND 490 ORDER BY 1');
+SELECT num, txt FROM o ORDER BY num, txt LIMIT 2;
+SELECT txt FROM o WHERE txt IS NOT NULL ORDER BY txt DESC LIMIT 2;
+SELECT DISTINCT i8 FROM o ORDER BY i8 LIMIT 2;
+SELECT DISTINCT ON (flag, i8) flag, i8 FROM o WHERE flag = true ORDER BY flag, i8 LIMIT 2;
+SELECT i8, count(*) FROM o GROUP BY i8 ORDER BY i8 LIMIT 2;
+SELECT flag, min(i8), max(i8), (array_agg(i8 ORDER BY i8 DESC NULLS LAST))[1:2] FROM o WHERE flag IS NOT NULL GROUP BY flag ORDER BY min(i8);
+SELECT i8, rank() OVER (ORDER BY i8), lag(i8) OVER (ORDER BY i8) FROM o ORDER BY i8 LIMIT 2;
+SELECT i8, row_number() OVER (PARTITION BY i8 ORDER BY id), sum(id) OVER (PARTITION BY i8 ORDER BY num) FROM o ORDER BY i8, num LIMIT 2;
+SELECT i8 FROM (SELECT i8 FROM o ORDER BY i8 LIMIT 3) s ORDER BY i8 DESC;
+SELECT i8 FROM (SELECT i8, id FROM o UNION ALL SELECT i8, id FROM o) u ORDER BY i8 LIMIT 3;
+(SELECT i8 FROM o WHERE id < 10) UNION (SELECT i8 FROM o WHERE id < 5) ORDER BY i8 LIMIT 3;
+SELECT grouping(i8), i8, count(*) FROM o GROUP BY GROUPING SETS ((i8), ()) ORDER BY i8 NULLS LAST LIMIT 2;
+SELECT a.i8 FROM o a JOIN o b USING (i8) ORDER BY a.i8 LIMIT 2;
+SELECT coalesce(i8, i8) FROM o ORDER BY 1 LIMIT 2;
+WITH c AS (SELECT * FROM o) SELECT i8 FROM c ORDER BY i8 LIMIT 2;
+SELECT (SELECT i8 FROM o ORDER BY i8 LIMIT 1);
+PREPARE low AS SELECT i8 FROM o ORDER BY i8 LIMIT 2;
+EXECUTE low;
+SET enable_hashjoin = off; SET enable_nestloop = off;
+SELECT plan('SELECT count(*) FROM o a JOIN o b USING (i8)');
+SELECT count(*) FROM o a JOIN o b USING (i8);
+SET ROLE regress_cipguard_search;
+SELECT plan('SELECT count(*) FROM o a JOIN o b USING (i8)');
+SELECT count(*) FROM o a JOIN o b USING (i8);
+RESET enable_hashjoin; RESET enable_nestloop;
+EXECUTE low;
+SET ROLE regress_cipguard_clerk;
+SELECT plan('SELECT id, i8 FROM o ORDER BY i8 LIMIT 3');
+EXECUTE low;
+SELECT DISTINCT i8::text FROM o ORDER BY 1;
+SET ROLE regress_cipguard_search;
+SELECT plan('SELECT id, i8 FROM o ORDER BY i8 LIMIT 3');
+SELECT DISTINCT i8::text FROM (SELECT i8 FROM o ORDER BY i8 LIMIT 300) s;
+SELECT min(i8), max(i8) FROM o;
+SELECT plan('SELECT id FROM o WHERE i8 = 5');
+RESET ROLE;
+
 -- Pseudonyms: equal for equal values of a type.
 SET ROLE regress_cipguard_search;
 SELECT cipguard.pseudonym('1.0'::cipguard.enc_numeric('regress_enc')) = cipguard.pseudonym('1.00'::cipguard.enc_numeric('regress_enc')) AS same,
