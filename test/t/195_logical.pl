@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
-my $pub = new_cluster('publisher', allows_streaming => 'logical');
+my $pub = new_cluster('publisher', allows_streaming => 'logical', conf => "max_replication_slots = 40\nmax_wal_senders = 40\nmax_connections = 60\n");
 as($pub, undef, 'CREATE EXTENSION cipguard CASCADE');
 as($pub, undef, roles_sql());
 as($pub, undef, typed_sql());
