@@ -4,6 +4,7 @@
 #   make deps          install the Debian packages that are missing
 #   make demo          build, start a private server, show what cipguard does (KEEP=1 leaves it up)
 #   make check         build and run every test in private servers
+#   make check-clients the same of drivers: libpq, psycopg, JDBC, node-postgres, DBD::Pg
 #   make install       install into the PostgreSQL that PG_CONFIG names
 #   make installcheck  run the regression tests against a running server
 # For maintainers:
@@ -12,14 +13,14 @@
 #   make fuzz          fuzz every parser (FUZZ_SECONDS=60 for each target)
 #   make clean         remove everything that was generated
 #
-# deps, demo, check, bench, fuzz and lint are the scripts of the same names in
+# deps, demo, check, check-clients, bench, fuzz and lint are the scripts of the same names in
 # test/tools.  They build in a copy of this tree, touch no cluster and no
 # installed file of the machine, and run before PostgreSQL is installed: that
 # is why PGXS, which needs it, is included only for the other targets (it also
 # has a `check` of its own, which does nothing).
 
 PG_CONFIG ?= pg_config
-SCRIPTED = deps deps-lint demo check bench fuzz lint
+SCRIPTED = deps deps-lint demo check check-clients bench fuzz lint
 
 ifneq ($(filter $(SCRIPTED),$(MAKECMDGOALS)),)
 
@@ -33,6 +34,9 @@ deps-lint:
 	@test/tools/deps.sh --lint
 check demo bench fuzz: deps
 	@test/tools/$@.sh
+check-clients: deps
+	@test/tools/deps.sh --clients
+	@test/tools/clients.sh
 lint:
 	@test/tools/lint.sh
 

@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "replication/walsender.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -279,7 +280,7 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	}
 	if (d->bypasses)
 		PG_RETURN_DATUM(value); /* noted when the statement began */
-	if (d->encrypted && !row_security)
+	if (d->encrypted && (!row_security || am_walsender))
 		PG_RETURN_DATUM(value); /* prints as armor, never as a mask */
 	if (d->may_read && d->encrypted && cg_output != CG_OUTPUT_AUTO)
 		PG_RETURN_DATUM(value); /* prints as armor */

@@ -3,6 +3,8 @@
 #
 #   deps.sh           what `make demo`, `make check` and `make install` need
 #   deps.sh --lint    and what `make lint` and `make fuzz` need
+#   deps.sh --clients and the drivers that `make check-clients` tests, as far as
+#                     they can be had: it says which cannot
 #
 # Packages are asked for by the file that is missing, not by their names, so a
 # PostgreSQL from elsewhere (PG_CONFIG) is as good as Debian's.  Runs as root,
@@ -10,8 +12,9 @@
 set -euo pipefail
 
 pg_config=${PG_CONFIG:-pg_config}
-lint=''
+lint='' clients=''
 [ "${1:-}" != --lint ] || lint=1
+[ "${1:-}" != --clients ] || clients=1
 
 say() { echo "deps: $*"; }
 die() { say "$@" >&2; exit 1; }
@@ -98,6 +101,8 @@ need() { # PACKAGE COMMAND...: PACKAGE is needed unless COMMAND succeeds
 	"$@" > /dev/null 2>&1 || packages+=("$package")
 }
 header() { echo "#include <$1>" | gcc -E -o /dev/null - ; }
+header_of_libpq() { test -e "$("$pg_config" --includedir)/libpq-fe.h"; }
+has_node() { node -e 'require("pg")' || command -v npm; }
 
 command -v apt-get > /dev/null && have_apt=1 || have_apt=''
 version=$(server_version)
@@ -134,6 +139,31 @@ if [ -n "$lint" ]; then
 	need clang command -v clang
 	need pg-bsd-indent command -v pg_bsd_indent
 	need shellcheck command -v shellcheck
+fi
+
+# Drivers, each by itself: one that cannot be installed must not keep the
+# others away.
+driver() { # PACKAGE COMMAND...
+	packages=()
+	need "$@"
+	[ ${#packages[@]} -gt 0 ] || return 0
+	if [ -z "$have_apt" ]; then
+		say "install what ${packages[*]} holds"
+	elif (as_root "$(realpath "$0")" --install "${packages[@]}") > /dev/null 2>&1; then
+		say "installed ${packages[*]}"
+	else
+		say "could not install ${packages[*]}"
+	fi
+}
+if [ -n "$clients" ]; then
+	driver libpq-dev header_of_libpq
+	driver python3-psycopg /usr/bin/python3 -c 'import psycopg'
+	driver libdbd-pg-perl perl -MDBD::Pg -e 1
+	driver default-jdk-headless command -v javac
+	driver libpostgresql-jdbc-java test -e /usr/share/java/postgresql.jar
+	# With a node that is not Debian's, clients.sh takes npm.
+	driver node-pg has_node
+	exit
 fi
 
 if [ ${#packages[@]} -eq 0 ]; then

@@ -177,8 +177,8 @@ start_server() { # NAME LINE...
 	cp -r "$work/template" "$work/$name"
 	printf '%s\n' "$@" >> "$work/$name/postgresql.conf"
 	export PGHOST=$work/s PGUSER=postgres PGDATABASE=postgres PGDATA=$work/$name PGCLIENTENCODING=UTF8
-	# The port only names the socket.
-	PGPORT=5432
+	# The port only names the socket, unless the caller wants TCP too.
+	PGPORT=${first_port:-5432}
 	while [ -e "$work/s/.s.PGSQL.$PGPORT" ]; do PGPORT=$((PGPORT + 1)); done
 	export PGPORT
 	echo "port = $PGPORT" >> "$PGDATA/postgresql.conf"
