@@ -67,8 +67,8 @@ typedef struct CgKeyRow
 	bool		usable;			/* not destroyed */
 	uint8		kek_id[CG_KEK_ID_LEN];
 	uint8		wrapped[WRAPPED_LEN];
-	CgCipher   *ciphers[CG_SUITE_AES_SEARCHABLE + 1];	/* by suite */
-	CgToken    *tokens[CG_SUITE_AES_SEARCHABLE + 1];	/* by suite */
+	CgCipher   *ciphers[CG_MAX_SUITE + 1];	/* by suite */
+	CgToken    *tokens[CG_MAX_SUITE + 1];	/* by suite */
 } CgKeyRow;
 
 static CgKeyRow *find_row(char kind, int32 owner, uint16 version);
@@ -381,7 +381,7 @@ drop_rows(void)
 	int			suite;
 
 	for (i = 0; i < num_rows; i++)
-		for (suite = 0; suite <= CG_SUITE_AES_SEARCHABLE; suite++)
+		for (suite = 0; suite <= CG_MAX_SUITE; suite++)
 		{
 			if (rows[i].ciphers[suite] != NULL)
 				cg_cipher_free(rows[i].ciphers[suite]);
