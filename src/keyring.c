@@ -63,6 +63,7 @@ typedef struct CgKeyRow
 	char		kind;
 	int32		owner;
 	uint16		version;
+	char	   *owner_name;		/* in key_context, or NULL */
 	bool		active;			/* may encrypt new values */
 	bool		usable;			/* not destroyed */
 	uint8		kek_id[CG_KEK_ID_LEN];
@@ -77,8 +78,10 @@ static void load_rows(void);
 static void drop_rows(void);
 static CgStatus try_unwrap(const CgKeyRow *row, uint8 *key);
 static void unwrap(const CgKeyRow *row, uint8 *key);
-static void create_key(Relation rel, char kind, int32 owner,
-					   const char *owner_name);
+static Relation lock_keys(void);
+static void set_retiring(Relation rel, char kind, int32 owner);
+static uint16 create_key(Relation rel, char kind, int32 owner,
+						 const char *owner_name);
 static void missing_key(char kind, int32 owner, int version);
 
 /* Token keys that are not of categories. */
@@ -223,17 +226,13 @@ cg_keyring_newest(char kind, int32 owner)
  * sessions from both finding a key missing, and every key there is must open
  * before one is added.
  */
-int
-cg_keyring_create_missing(void)
+static Relation
+lock_keys(void)
 {
-	Relation	rel;
-	int32	   *ids;
-	int			n;
-	int			i;
-	int			made = 0;
+	Relation	rel = cg_watch_open(&watch);
 	uint8		key[CG_KEY_LEN];
+	int			i;
 
-	rel = cg_watch_open(&watch);
 	if (rel == NULL)
 		elog(ERROR, "table cipguard.data_key is missing");
 	LockRelation(rel, ShareRowExclusiveLock);
@@ -248,6 +247,17 @@ cg_keyring_create_missing(void)
 		cg_wipe(key, sizeof(key));
 	}
 	(void) cg_kek();
+	return rel;
+}
+
+int
+cg_keyring_create_missing(void)
+{
+	Relation	rel = lock_keys();
+	int32	   *ids;
+	int			n;
+	int			i;
+	int			made = 0;
 
 	n = cg_category_ids(&ids);
 	for (i = 0; i < n; i++)
@@ -280,6 +290,23 @@ cg_keyring_create_missing(void)
 		}
 	table_close(rel, NoLock);
 	return made;
+}
+
+uint16
+cg_keyring_add(char kind, int32 owner)
+{
+	Relation	rel = lock_keys();
+	CgKeyRow   *row = current_row(kind, owner);
+	char	   *name;
+	uint16		version;
+
+	if (row == NULL)
+		missing_key(kind, owner, 0);
+	name = row->owner_name == NULL ? NULL : pstrdup(row->owner_name);
+	set_retiring(rel, kind, owner);
+	version = create_key(rel, kind, owner, name);
+	table_close(rel, NoLock);
+	return version;
 }
 
 static CgKeyRow *
@@ -350,6 +377,9 @@ load_rows(void)
 			row->kind = DatumGetChar(values[COL_KIND - 1]);
 			row->owner = DatumGetInt32(values[COL_OWNER - 1]);
 			row->version = (uint16) DatumGetInt32(values[COL_VERSION - 1]);
+			row->owner_name = nulls[COL_OWNER_NAME - 1] ? NULL :
+				MemoryContextStrdup(key_context,
+									TextDatumGetCString(values[COL_OWNER_NAME - 1]));
 			state = TextDatumGetCString(values[COL_STATE - 1]);
 			row->active = strcmp(state, "active") == 0;
 			if (!nulls[COL_KEK_ID - 1] && !nulls[COL_WRAPPED - 1])
@@ -454,7 +484,36 @@ unwrap(const CgKeyRow *row, uint8 *key)
 					 "cipguard.data_key")));
 }
 
+/* Versions that encrypted new values decrypt only. */
 static void
+set_retiring(Relation rel, char kind, int32 owner)
+{
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Datum		values[NUM_COLS];
+		bool		nulls[NUM_COLS];
+		bool		replace[NUM_COLS] = {false};
+		HeapTuple	changed;
+
+		heap_deform_tuple(tuple, desc, values, nulls);
+		if (DatumGetChar(values[COL_KIND - 1]) != kind ||
+			DatumGetInt32(values[COL_OWNER - 1]) != owner ||
+			strcmp(TextDatumGetCString(values[COL_STATE - 1]), "active") != 0)
+			continue;
+		values[COL_STATE - 1] = CStringGetTextDatum("retiring");
+		replace[COL_STATE - 1] = true;
+		changed = heap_modify_tuple(tuple, desc, values, nulls, replace);
+		CatalogTupleUpdate(rel, &tuple->t_self, changed);
+	}
+	systable_endscan(scan);
+}
+
+static uint16
 create_key(Relation rel, char kind, int32 owner, const char *owner_name)
 {
 	const uint8 *kek = cg_kek();
@@ -473,6 +532,11 @@ create_key(Relation rel, char kind, int32 owner, const char *owner_name)
 	for (i = 0; i < num_rows; i++)
 		if (rows[i].kind == kind && rows[i].owner == owner)
 			version = Max(version, rows[i].version + 1);
+	if (version > PG_UINT16_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a key cannot have more than %d versions",
+						PG_UINT16_MAX)));
 
 	fill_blob(blob, kind, owner, (uint16) version);
 	if (!pg_strong_random(blob + BLOB_LEN - CG_KEY_LEN, CG_KEY_LEN))
@@ -508,6 +572,7 @@ create_key(Relation rel, char kind, int32 owner, const char *owner_name)
 	CacheInvalidateRelcache(rel);
 	CommandCounterIncrement();
 	cg_keyring_refresh();
+	return (uint16) version;
 }
 
 static void

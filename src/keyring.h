@@ -70,6 +70,14 @@ extern uint16 cg_keyring_newest(char kind, int32 owner);
  */
 extern int	cg_keyring_create_missing(void);
 
+/*
+ * Make the next version of a key, with which new values are written from now
+ * on; older ones still decrypt.  Returns the version.  Errors:
+ * CG_ERRCODE_KEY_MISSING if there is no key to follow, CG_ERRCODE_KEK_*,
+ * ERRCODE_PROGRAM_LIMIT_EXCEEDED after version 65535.
+ */
+extern uint16 cg_keyring_add(char kind, int32 owner);
+
 extern void cg_keyring_init(void);
 
 #endif							/* CG_KEYRING_H */

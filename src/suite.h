@@ -28,7 +28,7 @@
 #define CG_SUITE_AES_SEARCHABLE	2
 #define CG_SUITE_SM4_RANDOM		3
 #define CG_SUITE_SM4_SEARCHABLE	4
-#define CG_MAX_SUITE			4
+#define CG_MAX_SUITE			4	/* arrays by suite have one more */
 
 typedef struct CgSuite
 {
