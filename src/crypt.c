@@ -152,6 +152,7 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 	spec.dek_version = hot->dek_version;
 	spec.token_version = hot->token_version;
 	spec.pad = c.pad;
+	spec.subject = 0;
 	bound = cg_envelope_bound(c.suite, len, c.pad);
 	result = palloc(VARHDRSZ + bound);
 	status = cg_envelope_seal(hot->cipher, hot->token, &spec,
