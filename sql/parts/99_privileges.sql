@@ -136,6 +136,15 @@ GRANT EXECUTE ON FUNCTION cipguard.policy_statement() TO cipguard_officer, cipgu
 
 -- Moving values to the key and suite of today.
 GRANT EXECUTE ON FUNCTION cipguard.key_use() TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.reencrypt_progress TO PUBLIC;
+-- They ask whether the caller owns the table or is an officer.
+GRANT EXECUTE ON FUNCTION
+	cipguard.queue_reencrypt(regclass, integer, boolean),
+	cipguard.start_reencrypt(regclass, integer),
+	cipguard.stop_reencrypt(regclass),
+	cipguard.reencrypt_step(regclass)
+	TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE cipguard.reencrypt(regclass, integer) TO PUBLIC;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
