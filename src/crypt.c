@@ -2,11 +2,12 @@
  * crypt.c
  *		Values to ciphertext and back, with the keys of their category.
  *
- * Text is encrypted as UTF-8 whatever the encoding of the database, so that a
- * dump may be restored into a database of another encoding.
+ * What is encrypted is the stored form of a value (enc_stored.h): UTF-8 for
+ * text whatever the encoding of the database, so that a dump may be restored
+ * into a database of another encoding.
  *
- * Nonces: XAES-256-GCM takes 24 random bytes and derives a key from the first
- * 12.  A process draws those 12 afresh every NONCE_BATCH values and the other
+ * Nonces are random bytes, which a process draws in advance.  XAES-256-GCM
+ * takes 24 of them and derives a key from the first 12.  A process draws those 12 afresh every NONCE_BATCH values and the other
  * 12 for each value, so that the derived key can be reused: see suite_aes.c
  * for why that is as safe.  Nothing of it survives a fork.
  */
@@ -22,6 +23,8 @@
 #include "crypt.h"
 #include "encoding.h"
 #include "keyring.h"
+#include "subject_key.h"
+#include "token_guard.h"
 
 #define NONCE_BATCH		256
 #define NONCE_PREFIX	12
@@ -38,15 +41,31 @@ typedef struct CgHot
 	int			suite;
 	CgCipher   *cipher;
 	CgToken    *token;			/* NULL: random suite */
+	uint64		noted;			/* cg_token_transaction when last noted */
 } CgHot;
+
+/* Whether tokens of one kind are of a version or suite that was left. */
+typedef struct CgAge
+{
+	uint64		keyring;
+	uint64		categories;		/* 0: empty */
+	int32		category;
+	int			suite;
+	uint16		version;
+	bool		old;
+} CgAge;
 
 #define NUM_HOT		16
 
 static void hot_keys(CgHot *hot, int32 category, uint16 dek_version,
 					 uint16 token_version, int suite);
 static const CgHot *hot_for_open(const CgEnvelope *env);
-static const CgHot *hot_for_seal(const CgCategory *c);
+static CgHot *hot_for_seal(const CgCategory *c);
+static const char *canonical(const CgCategory *c, uint8 type,
+							 const char *stored, Size len, char *stack,
+							 size_t *canon_len);
 static void next_nonce(uint8 *nonce, int len);
+static void no_random(void);
 static void not_authentic(void);
 
 int			cg_armor_depth = 0;
@@ -99,7 +118,7 @@ hot_for_open(const CgEnvelope *env)
 	return hot;
 }
 
-static const CgHot *
+static CgHot *
 hot_for_seal(const CgCategory *c)
 {
 	CgHot	   *hot = &sealing[(uint32) c->id % NUM_HOT];
@@ -113,13 +132,50 @@ hot_for_seal(const CgCategory *c)
 }
 
 struct varlena *
-cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
-		   Size len)
+cg_encrypt(const CgCategory *category, const CgPlain *plain)
+{
+	return cg_seal_stored(category, plain->type, plain->stored, plain->len, 0);
+}
+
+struct varlena *
+cg_encrypt_text(const CgCategory *category, const char *text, Size len)
+{
+	const char *utf8 = cg_to_utf8(text, &len);
+
+	return cg_seal_stored(category, CG_TYPE_TEXT, utf8, len, 0);
+}
+
+/*
+ * Canonical form of a stored value, in the buffer of the caller or palloc'd,
+ * or the stored bytes themselves if they are canonical for their type.
+ */
+static const char *
+canonical(const CgCategory *c, uint8 type, const char *stored, Size len,
+		  char *stack, size_t *canon_len)
+{
+	char	   *canon;
+
+	*canon_len = len;
+	if (type != CG_TYPE_TEXT && type != CG_TYPE_NUMERIC &&
+		type != CG_TYPE_JSONB)
+		return stored;
+	canon = len <= STACK_TEXT ? stack : palloc(len);
+	if (type == CG_TYPE_TEXT)
+		*canon_len = cg_normalize(c->normalizer, stored, len, canon);
+	else
+		*canon_len = cg_stored_canon(type, (const uint8 *) stored, len,
+									 (uint8 *) canon);
+	return canon;
+}
+
+struct varlena *
+cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
+			   Size len, uint64 subject)
 {
 	CgCategory	c = *category;	/* look-ups below may reload the cache */
-	const CgHot *hot;
+	CgHot	   *hot;
 	char		stack[STACK_TEXT];
-	char	   *canon = NULL;
+	const char *canon = NULL;
 	size_t		canon_len = 0;
 	uint8		nonce[CG_MAX_NONCE_LEN];
 	CgSealSpec	spec;
@@ -128,9 +184,8 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 	size_t		out_len = 0;
 	CgStatus	status;
 
+	Assert(subject == 0);
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
-	if (type == CG_TYPE_TEXT)
-		plain = cg_to_utf8(plain, &len);
 	if (len > CG_MAX_PLAIN_LEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -139,24 +194,26 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 				 errhint("Store it in pieces.")));
 
 	if (c.searchable)
-	{
-		canon = len <= STACK_TEXT ? stack : palloc(len);
-		canon_len = cg_normalize(c.normalizer, plain, len, canon);
-	}
+		canon = canonical(&c, type, stored, len, stack, &canon_len);
 	else
 		next_nonce(nonce, cg_suite_by_id(c.suite)->nonce_len);
 
 	hot = hot_for_seal(&c);
+	if (hot->token_version != 0 && hot->noted != cg_token_transaction)
+	{
+		cg_token_used(c.domain, hot->token_version);
+		hot->noted = cg_token_transaction;
+	}
 	spec.type = type;
 	spec.category = (uint32) c.id;
 	spec.dek_version = hot->dek_version;
 	spec.token_version = hot->token_version;
-	spec.pad = c.pad;
-	spec.subject = 0;
-	bound = cg_envelope_bound(c.suite, len, c.pad);
+	spec.pad = cg_enc_type(type)->fixed ? 1 : c.pad;
+	spec.subject = subject;
+	bound = cg_envelope_bound(c.suite, len, spec.pad);
 	result = palloc(VARHDRSZ + bound);
 	status = cg_envelope_seal(hot->cipher, hot->token, &spec,
-							  (const uint8 *) plain, len,
+							  (const uint8 *) stored, len,
 							  (const uint8 *) canon, canon_len, nonce,
 							  (uint8 *) VARDATA(result), bound, &out_len);
 	if (status != CG_OK)
@@ -166,16 +223,7 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 }
 
 char *
-cg_decrypt(struct varlena *datum, Size *len)
-{
-	CgEnvelope	env;
-
-	cg_parse(datum, &env);
-	return cg_open(&env, len);
-}
-
-char *
-cg_open(const CgEnvelope *env, Size *len)
+cg_open_stored(const CgEnvelope *env, Size *len)
 {
 	const CgHot *hot = hot_for_open(env);
 	char	   *result = palloc(env->body_len + 1);
@@ -187,7 +235,48 @@ cg_open(const CgEnvelope *env, Size *len)
 		not_authentic();
 	result[out_len] = '\0';
 	*len = out_len;
-	return env->type == CG_TYPE_TEXT ? cg_from_utf8(result, len) : result;
+	return result;
+}
+
+char *
+cg_open(const CgEnvelope *env, Size *len)
+{
+	char	   *stored = cg_open_stored(env, len);
+	char	   *text;
+
+	if (env->type == CG_TYPE_TEXT)
+		return cg_from_utf8(stored, len);
+	text = cg_plain_iso(env->type, cg_plain_load(env->type, stored, *len));
+	*len = strlen(text);
+	return text;
+}
+
+char *
+cg_decrypt(struct varlena *datum, Size *len)
+{
+	CgEnvelope	env;
+
+	cg_parse(datum, &env);
+	return cg_open(&env, len);
+}
+
+Datum
+cg_plain_value(const CgEnvelope *env)
+{
+	Size		len;
+	char	   *stored = cg_open_stored(env, &len);
+
+	return cg_plain_load(env->type, stored, len);
+}
+
+void
+cg_require_type(const CgEnvelope *env, uint8 type)
+{
+	if (env->type != type)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_NOT_AUTHENTIC),
+				 errmsg("encrypted value is not of the type of its column"),
+				 errhint("Restore the row from a backup.")));
 }
 
 void
@@ -230,47 +319,157 @@ cg_armor(struct varlena *datum)
 }
 
 void
-cg_text_token(const CgCategory *category, uint16 version, const char *plain,
-			  Size len, uint8 *token)
+cg_plain_token(const CgCategory *category, uint16 version,
+			   const CgPlain *plain, uint8 *token)
 {
 	CgCategory	c = *category;
-	const char *utf8 = cg_to_utf8(plain, &len);
 	char		stack[STACK_TEXT];
-	char	   *canon;
+	const char *canon;
 	size_t		canon_len;
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
 	cg_keyring_refresh();
-	canon = len <= STACK_TEXT ? stack : palloc(len);
-	canon_len = cg_normalize(c.normalizer, utf8, len, canon);
+	canon = canonical(&c, plain->type, plain->stored, plain->len, stack,
+					  &canon_len);
 	if (cg_token_make(cg_keyring_token(c.domain, version, c.suite, false),
-					  CG_TYPE_TEXT, (const uint8 *) canon, canon_len,
+					  plain->type, (const uint8 *) canon, canon_len,
 					  token) != CG_OK)
 		elog(ERROR, "could not make an equality token");
 }
 
+bool
+cg_token_is_old(int32 category, int suite, uint16 version)
+{
+	static CgAge ages[NUM_HOT];
+	CgAge	   *age = &ages[(uint32) category % NUM_HOT];
+	uint64		keyring = cg_keyring_refresh();
+
+	if (age->categories != cg_category_generation() ||
+		age->keyring != keyring || age->category != category ||
+		age->suite != suite || age->version != version)
+	{
+		const CgCategory *c = cg_category_by_id(category, true);
+		CgAge		filled = {0};
+
+		if (c != NULL && c->searchable)
+		{
+			uint16		newest = cg_keyring_newest(CG_KEY_KIND_TOKEN,
+												   c->domain);
+
+			filled.old = version < newest ||
+				(version == newest && suite != c->suite);
+		}
+		filled.keyring = cg_keyring_refresh();
+		filled.categories = cg_category_generation();
+		filled.category = category;
+		filled.suite = suite;
+		filled.version = version;
+		*age = filled;
+	}
+	return age->old;
+}
+
+/* Is everything here that opens a value with a token? */
+static bool
+can_open(const CgEnvelope *env)
+{
+	const CgCategory *c = cg_category_by_id((int32) env->category, true);
+
+	if (c == NULL || cg_is_destroyed(env))
+		return false;
+	cg_keyring_refresh();
+	return cg_keyring_token(c->domain, env->token_version, env->suite,
+							true) != NULL &&
+		(env->subject != 0 ||
+		 cg_keyring_cipher((int32) env->category, env->dek_version,
+						   env->suite, true) != NULL);
+}
+
+bool
+cg_fresh_token(const CgEnvelope *env, uint16 *version, uint8 *token)
+{
+	CgPlain		plain = {.type = env->type};
+	const CgCategory *c;
+	char	   *stored;
+
+	if (!can_open(env))
+		return false;
+	stored = cg_open_stored(env, &plain.len);
+	plain.stored = stored;
+	c = cg_category_by_id((int32) env->category, false);
+	*version = cg_keyring_current(CG_KEY_KIND_TOKEN, c->domain);
+	cg_plain_token(c, *version, &plain, token);
+	explicit_bzero(stored, plain.len);
+	pfree(stored);
+	return true;
+}
+
+struct varlena *
+cg_with_fresh_token(struct varlena *datum, const CgEnvelope *env)
+{
+	struct varlena *result;
+	char	   *stored;
+	Size		len;
+
+	if (env->token == NULL ||
+		!cg_token_is_old((int32) env->category, env->suite,
+						 env->token_version) || !can_open(env))
+		return datum;
+	stored = cg_open_stored(env, &len);
+	result = cg_seal_stored(cg_category_by_id((int32) env->category, false),
+							env->type, stored, len, env->subject);
+	explicit_bzero(stored, len);
+	pfree(stored);
+	return result;
+}
+
+/* Random bytes that no value had, of this process alone. */
 static void
 next_nonce(uint8 *nonce, int len)
 {
-	static uint8 pool[NONCE_BATCH * NONCE_PREFIX];
+	static uint8 pool[NONCE_BATCH * CG_MAX_NONCE_LEN];
 	static uint8 prefix[NONCE_PREFIX];
-	static int	left = 0;
+	static int	left = 0;		/* bytes of the pool */
+	static int	values = 0;		/* for which the prefix is good */
 	static int	owner = 0;
+	bool		with_prefix = len == 2 * NONCE_PREFIX;
+	int			fresh = with_prefix ? NONCE_PREFIX : len;
 
-	Assert(len == 2 * NONCE_PREFIX);
-	if (left == 0 || owner != MyProcPid)
+	if (owner != MyProcPid)
 	{
-		if (!pg_strong_random(pool, sizeof(pool)) ||
-			!pg_strong_random(prefix, sizeof(prefix)))
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("could not get random bytes for a nonce")));
-		left = NONCE_BATCH;
+		left = 0;
+		values = 0;
 		owner = MyProcPid;
 	}
-	left--;
-	memcpy(nonce, prefix, NONCE_PREFIX);
-	memcpy(nonce + NONCE_PREFIX, pool + left * NONCE_PREFIX, NONCE_PREFIX);
+	if (left < fresh)
+	{
+		if (!pg_strong_random(pool, sizeof(pool)))
+			no_random();
+		left = sizeof(pool);
+	}
+	if (with_prefix && values == 0)
+	{
+		if (!pg_strong_random(prefix, sizeof(prefix)))
+			no_random();
+		values = NONCE_BATCH;
+	}
+	left -= fresh;
+	if (with_prefix)
+	{
+		values--;
+		memcpy(nonce, prefix, NONCE_PREFIX);
+		nonce += NONCE_PREFIX;
+	}
+	memcpy(nonce, pool + left, fresh);
+	explicit_bzero(pool + left, fresh);
+}
+
+static void
+no_random(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INTERNAL_ERROR),
+			 errmsg("could not get random bytes for a nonce")));
 }
 
 static void
