@@ -230,7 +230,7 @@ load(Oid relation, bool background, CgJob *job)
 	CgActing	acting;
 	bool		found;
 	char	   *which = background ?
-	psprintf("background AND not_before <= now()") :
+	pstrdup("background AND not_before <= clock_timestamp()") :
 	psprintf("relation = %u", relation);
 	MemoryContext outside = CurrentMemoryContext;
 

@@ -26,10 +26,6 @@
 #include "label.h"
 #include "renew.h"
 
-/* XXX until types-api and subject keys */
-#define cg_open_stored cg_open
-#define cg_seal_stored(c, t, s, l, subject) cg_encrypt(c, t, s, l)
-
 typedef enum CgHolderKind
 {
 	VALUE,
@@ -125,31 +121,34 @@ cg_holder(Oid typid, MemoryContext context)
 	return holder;
 }
 
-/* False if the value is a mask, or nothing that was encrypted. */
 static bool
 read_head(Datum value, CgHead *head)
 {
 	struct varlena *v = (struct varlena *) DatumGetPointer(value);
 	bool		sliced = VARATT_IS_EXTENDED(v) && !VARATT_IS_SHORT(v);
-	const uint8 *p;
 	bool		good;
 
 	if (sliced)
 		v = PG_DETOAST_DATUM_SLICE(value, 0, CG_HEADER_LEN);
-	p = (const uint8 *) VARDATA_ANY(v);
-	good = VARSIZE_ANY_EXHDR(v) >= CG_HEADER_LEN && p[0] == CG_MAGIC &&
-		(p[2] & CG_FLAG_DISPLAY) == 0;
-	if (good)
-	{
-		head->suite = p[1];
-		head->flags = p[2];
-		head->category = cg_get_u32(p + 4);
-		head->dek_version = cg_get_u16(p + 8);
-		head->token_version = cg_get_u16(p + 10);
-	}
+	good = cg_head_parse((const uint8 *) VARDATA_ANY(v),
+						 VARSIZE_ANY_EXHDR(v), head);
 	if (sliced)
 		pfree(v);
 	return good;
+}
+
+bool
+cg_head_parse(const uint8 *data, Size len, CgHead *head)
+{
+	if (len < CG_HEADER_LEN || data[0] != CG_MAGIC ||
+		(data[2] & CG_FLAG_DISPLAY) != 0)
+		return false;
+	head->suite = data[1];
+	head->flags = data[2];
+	head->category = cg_get_u32(data + 4);
+	head->dek_version = cg_get_u16(data + 8);
+	head->token_version = cg_get_u16(data + 10);
+	return true;
 }
 
 void
@@ -310,7 +309,7 @@ renew_value(Datum value)
 	cg_parse(old, &env);
 	stored = cg_open_stored(&env, &len);
 	result = cg_seal_stored(cg_category_by_id((int32) env.category, false),
-							env.type, stored, len, env.subject);
+							env.type, stored, len, 0);
 	explicit_bzero(stored, len);
 	pfree(stored);
 	if ((Pointer) old != DatumGetPointer(value))

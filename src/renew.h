@@ -23,6 +23,9 @@ typedef struct CgHead
 	uint16		token_version;	/* 0: the value has no token */
 } CgHead;
 
+/* False if it is a mask, or nothing that was encrypted. */
+extern bool cg_head_parse(const uint8 *data, Size len, CgHead *head);
+
 typedef void (*CgVisitor) (const CgHead *head, void *arg);
 
 /*
