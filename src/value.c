@@ -217,7 +217,7 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 
 	if (typmod >= 0 && (int32) env.category != typmod)
 		return cg_recode(result, typmod);
-	return result;
+	return unknown ? result : cg_with_fresh_token(result, &env);
 }
 
 struct varlena *
@@ -233,7 +233,7 @@ cg_recode(struct varlena *datum, int32 typmod)
 	cg_refuse_mask(datum);
 	cg_parse(datum, &env);
 	if ((int32) env.category == typmod)
-		return datum;
+		return cg_with_fresh_token(datum, &env);
 	if ((int32) env.category != cg_category_unclassified() &&
 		cg_access_level((int32) env.category, InvalidOid) < CG_LEVEL_READ)
 	{
@@ -292,7 +292,7 @@ cg_search_key(struct varlena *datum, int32 typmod)
 	cg_require_search(typmod);
 	cg_parse(datum, &env);
 	if ((int32) env.category == typmod)
-		return datum;
+		return cg_with_fresh_token(datum, &env);
 
 	c = cg_category_by_id(typmod, false);
 	domain = c->domain;
@@ -305,7 +305,7 @@ cg_search_key(struct varlena *datum, int32 typmod)
 					(errcode(CG_ERRCODE_NOT_COMPARABLE),
 					 errmsg("values of different categories cannot be compared"),
 					 errhint("Categories that share a token domain can.")));
-		return datum;
+		return cg_with_fresh_token(datum, &env);
 	}
 
 	/* Not validated: what no column can hold simply is not found. */

@@ -9,7 +9,7 @@ GRANT SELECT ON TABLE cipguard.access_grant, cipguard.access_grants, cipguard.ke
 GRANT EXECUTE ON FUNCTION
 	cipguard.init(),
 	cipguard.kek_configured(),
-	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure),
+	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure, text),
 	cipguard.alter_category_mask(text, text, jsonb, regprocedure),
 	cipguard.check_mask(text, jsonb, regprocedure),
 	cipguard.mask_function_problem(regprocedure),
