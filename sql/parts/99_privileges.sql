@@ -134,6 +134,9 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON TABLE cipguard.maintenance_windows TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION cipguard.policy_statement() TO cipguard_officer, cipguard_auditor;
 
+-- Moving values to the key and suite of today.
+GRANT EXECUTE ON FUNCTION cipguard.key_use() TO cipguard_officer, cipguard_auditor;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$
