@@ -35,7 +35,7 @@ typedef struct CgGolden
 static CgCipher *other_cipher[CG_MAX_SUITE + 1];
 static CgToken *other_token[CG_MAX_SUITE + 1];	/* NULL: random suite */
 
-static void test_golden(const char *file, int least);
+static void test_golden(const char *file, int at_least);
 static void test_subject(void);
 static void read_golden(CgVecFile *v, CgGolden *g);
 static void free_golden(CgGolden *g);
@@ -92,7 +92,6 @@ main(void)
 
 static void
 test_golden(const char *file, int at_least)
-test_golden(const char *file, int least)
 {
 	CgVecFile	v;
 	int			n = 0;
@@ -110,8 +109,8 @@ test_golden(const char *file, int least)
 		free_golden(&g);
 		n++;
 	}
-	ok(n >= at_least, "%s: at least %d golden datums", file, at_least);
-	ok(n >= least, "%s: at least %d golden datums", file, least);
+	ok(n >= at_least, "%s: at at_least %d golden datums", file, at_least);
+	ok(n >= at_least, "%s: at at_least %d golden datums", file, at_least);
 }
 
 static void
@@ -363,23 +362,23 @@ test_parse(void)
 		size_t		rest;		/* zero bytes after them */
 		CgStatus	want;
 	}			cases[] = {
-		{"random, least body", "C1010001 00000001 0001 0000", 41, CG_OK},
+		{"random, at_least body", "C1010001 00000001 0001 0000", 41, CG_OK},
 		{"random, no body", "C1010001 00000001 0001 0000", 40, CG_E_FORMAT},
 		{"random, no tag", "C1010001 00000001 0001 0000", 24, CG_E_FORMAT},
 		{"random, header", "C1010001 00000001 0001 0000", 0, CG_E_FORMAT},
-		{"compact, least body", "C1020101 00000001 0001 0001", 17, CG_OK},
+		{"compact, at_least body", "C1020101 00000001 0001 0001", 17, CG_OK},
 		{"compact, no body", "C1020101 00000001 0001 0001", 16, CG_E_FORMAT},
-		{"variant, least body", "C1021101 00000001 0001 0001", 33, CG_OK},
+		{"variant, at_least body", "C1021101 00000001 0001 0001", 33, CG_OK},
 		{"variant, no body", "C1021101 00000001 0001 0001", 32, CG_E_FORMAT},
 		{"variant, no IV", "C1021101 00000001 0001 0001", 16, CG_E_FORMAT},
 		{"magic", "C0020101 00000001 0001 0001", 99, CG_E_FORMAT},
 		{"suite 0", "C1000101 00000001 0001 0001", 99, CG_E_SUITE},
 		{"suite 5", "C1050101 00000001 0001 0001", 99, CG_E_SUITE},
-		{"sm4 random, least body", "C1030001 00000001 0001 0000", 33, CG_OK},
+		{"sm4 random, at_least body", "C1030001 00000001 0001 0000", 33, CG_OK},
 		{"sm4 random, no body", "C1030001 00000001 0001 0000", 32, CG_E_FORMAT},
 		{"sm4 random, searchable", "C1030101 00000001 0001 0001", 99, CG_E_FORMAT},
-		{"sm4 compact, least body", "C1040101 00000001 0001 0001", 17, CG_OK},
-		{"sm4 variant, least body", "C1041101 00000001 0001 0001", 33, CG_OK},
+		{"sm4 compact, at_least body", "C1040101 00000001 0001 0001", 17, CG_OK},
+		{"sm4 variant, at_least body", "C1041101 00000001 0001 0001", 33, CG_OK},
 		{"sm4 variant, no body", "C1041101 00000001 0001 0001", 32, CG_E_FORMAT},
 		{"suite 255", "C1FF0101 00000001 0001 0001", 99, CG_E_SUITE},
 		{"both kinds", "C1010101 00000001 0001 0001", 99, CG_E_FORMAT},
