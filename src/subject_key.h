@@ -11,9 +11,6 @@
 
 #include "envelope.h"
 
-/* The token domain whose key, with an epoch key, wraps keys of subjects. */
-#define CG_DOMAIN_SUBJECT_KEY	"cipguard.subject_key"
-
 /* The DEK version in the header of values under a subject's key. */
 #define CG_SUBJECT_DEK_VERSION	1
 
@@ -44,6 +41,63 @@ cg_is_destroyed(const CgEnvelope *env)
  * subject.  The key may be destroyed.
  */
 extern uint64 cg_subject_of_row(Relation rel, TupleTableSlot *slot);
+
+/* ---------- for the modules about keys of subjects alone ---------- */
+
+#define CG_SUBJECT_TRIGGER	"~~cipguard_subject_key"
+
+/* Columns of cipguard.subject_key, in the order of 39_subject_key.sql. */
+enum
+{
+	CG_SK_KEY_ID = 1,
+	CG_SK_PERSON,
+	CG_SK_TAG,
+	CG_SK_SUBJECT,
+	CG_SK_EPOCH,
+	CG_SK_WRAPPED,
+	CG_SK_STATE,
+	CG_SK_CREATED,
+	CG_SK_DESTROYED
+};
+#define CG_SK_NUM	CG_SK_DESTROYED
+
+/* Whom a key belongs to. */
+typedef struct CgPerson
+{
+	int64		table;			/* number of the table of persons */
+	uint8		tag[CG_TOKEN_LEN];	/* MAC of table and text of the subject */
+} CgPerson;
+
+extern void cg_person(int64 table, const char *subject, Size len,
+					  CgPerson *person);
+
+/* Id of a person's key, 0 if there is none; destroyed ones count. */
+extern uint64 cg_subject_find(const CgPerson *person);
+
+/* The same, made if there is none. */
+extern uint64 cg_subject_make(const CgPerson *person, const char *subject,
+							  Size len);
+
+/* Open cipguard.subject_key; an error if there is none. */
+extern Relation cg_subject_table(LOCKMODE lock);
+
+/* A row of it, copied, or NULL; *epoch is set. */
+extern HeapTuple cg_subject_row(Relation rel, uint64 id, int32 *epoch);
+
+/* subject_row.c: the trigger function, and the table of persons of a table */
+extern Oid	cg_subject_function(void);
+extern int64 cg_subject_persons(Relation rel);	/* 0: does not use them */
+
+/* The text of a row's subject, palloc'd, or NULL. */
+extern char *cg_subject_text(Relation rel, TupleTableSlot *slot);
+
+/*
+ * A value with each encrypted value in it under this key, or, if destroy,
+ * with what is under this key replaced by noise of the same header.  The value
+ * itself if nothing was to be done; else *count grows.
+ */
+extern Datum cg_subject_reseal(Oid type, Datum value, uint64 id, bool destroy,
+							   int64 *count);
 
 extern void cg_subject_init(void);
 
