@@ -255,8 +255,8 @@ cg_image_add(StringInfo buf, const CgImageColumn *column,
 			return;
 		case CG_MODE_SEALED:
 			string = OutputFunctionCall(convert, value);
-			v = cg_encrypt(cg_category_by_id(column->category, false),
-						   CG_TYPE_TEXT, string, strlen(string));
+			v = cg_encrypt_text(cg_category_by_id(column->category, false),
+								string, strlen(string));
 			add_entry(buf, column, VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
 			explicit_bzero(string, strlen(string));
 			return;

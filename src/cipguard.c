@@ -13,6 +13,7 @@
 #include "catalog.h"
 #include "category.h"
 #include "cipguard.h"
+#include "enc_type.h"
 #include "event.h"
 #include "gate.h"
 #include "guard.h"
@@ -40,6 +41,7 @@ _PG_init(void)
 	cg_preloaded = process_shared_preload_libraries_in_progress;
 	cg_guc_init();
 	cg_catalog_init();
+	cg_enc_type_init();
 	cg_category_init();
 	cg_keyring_init();
 	cg_access_init();

@@ -63,6 +63,62 @@ cg_soft_errors(Node *escontext)
 #endif
 }
 
+static inline bool
+cg_soft_error_occurred(Node *escontext)
+{
+#if PG_VERSION_NUM >= 160000
+	return SOFT_ERROR_OCCURRED(escontext);
+#else
+	(void) escontext;
+	return false;
+#endif
+}
+
+/*
+ * Call an input function of core: 0 or the error code.  Before 16, which
+ * brought soft errors, only errors of the value itself are caught, by an
+ * input function that holds nothing; the caller raises another in their place.
+ */
+static inline int
+cg_try_input(PGFunction function, const char *text, int32 typmod,
+			 Datum *result)
+{
+#if PG_VERSION_NUM >= 160000
+	ErrorSaveContext escontext = {T_ErrorSaveContext};
+
+	escontext.details_wanted = true;
+	if (DirectInputFunctionCallSafe(function, unconstify(char *, text),
+									InvalidOid, typmod, (Node *) &escontext,
+									result))
+		return 0;
+	return escontext.error_data->sqlerrcode;
+#else
+	MemoryContext context = CurrentMemoryContext;
+	volatile int code = 0;
+
+	PG_TRY();
+	{
+		*result = DirectFunctionCall3(function, CStringGetDatum(text),
+									  ObjectIdGetDatum(InvalidOid),
+									  Int32GetDatum(typmod));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		code = error->sqlerrcode;
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	return code;
+#endif
+}
+
 /* 16 replaced pg_class_ownercheck and its kin by object_ownercheck. */
 static inline bool
 cg_owns_relation(Oid relid, Oid roleid)

@@ -2,8 +2,9 @@
  * crypt.c
  *		Values to ciphertext and back, with the keys of their category.
  *
- * Text is encrypted as UTF-8 whatever the encoding of the database, so that a
- * dump may be restored into a database of another encoding.
+ * What is encrypted is the stored form of a value (enc_stored.h): UTF-8 for
+ * text whatever the encoding of the database, so that a dump may be restored
+ * into a database of another encoding.
  *
  * Nonces: XAES-256-GCM takes 24 random bytes and derives a key from the first
  * 12.  A process draws those 12 afresh every NONCE_BATCH values and the other
@@ -22,6 +23,7 @@
 #include "crypt.h"
 #include "encoding.h"
 #include "keyring.h"
+#include "subject_key.h"
 
 #define NONCE_BATCH		256
 #define NONCE_PREFIX	12
@@ -36,7 +38,7 @@ typedef struct CgHot
 	uint16		dek_version;
 	uint16		token_version;
 	int			suite;
-	CgCipher   *cipher;
+	CgCipher   *cipher;			/* NULL with a subject's key */
 	CgToken    *token;			/* NULL: random suite */
 } CgHot;
 
@@ -44,8 +46,11 @@ typedef struct CgHot
 
 static void hot_keys(CgHot *hot, int32 category, uint16 dek_version,
 					 uint16 token_version, int suite);
-static const CgHot *hot_for_open(const CgEnvelope *env);
+static const CgHot *hot_for_open(const CgEnvelope *env, CgCipher **cipher);
 static const CgHot *hot_for_seal(const CgCategory *c);
+static const char *canonical(const CgCategory *c, uint8 type,
+							 const char *stored, Size len, char *stack,
+							 size_t *canon_len);
 static void next_nonce(uint8 *nonce, int len);
 static void not_authentic(void);
 
@@ -58,6 +63,7 @@ TimestampTz cg_plain_at = 0;
  */
 static CgHot sealing[NUM_HOT];
 static CgHot opening[NUM_HOT];
+static CgHot opening_subjects[NUM_HOT];
 
 static bool
 is_hot(const CgHot *hot, int32 category, uint64 keyring)
@@ -81,21 +87,35 @@ hot_keys(CgHot *hot, int32 category, uint16 dek_version,
 	if (token_version != 0)
 		filled.token = cg_keyring_token(cg_category_domain(category),
 										token_version, suite, false);
-	filled.cipher = cg_keyring_cipher(category, dek_version, suite, false);
+	if (dek_version != 0)
+		filled.cipher = cg_keyring_cipher(category, dek_version, suite,
+										  false);
 	*hot = filled;
 }
 
+/*
+ * The key of a subject is looked up first, as that may take a while in which
+ * the others change; the version of the category's data key is then none.
+ */
 static const CgHot *
-hot_for_open(const CgEnvelope *env)
+hot_for_open(const CgEnvelope *env, CgCipher **cipher)
 {
 	int32		category = (int32) env->category;
 	CgHot	   *hot = &opening[env->category % NUM_HOT];	/* not trusted */
+	uint16		dek_version = env->dek_version;
 
+	if (env->subject != 0)
+	{
+		*cipher = cg_subject_cipher(env->subject, env->suite, false);
+		hot = &opening_subjects[env->category % NUM_HOT];
+		dek_version = 0;
+	}
 	if (!is_hot(hot, category, cg_keyring_refresh()) ||
-		hot->dek_version != env->dek_version ||
+		hot->dek_version != dek_version ||
 		hot->token_version != env->token_version || hot->suite != env->suite)
-		hot_keys(hot, category, env->dek_version, env->token_version,
-				 env->suite);
+		hot_keys(hot, category, dek_version, env->token_version, env->suite);
+	if (env->subject == 0)
+		*cipher = hot->cipher;
 	return hot;
 }
 
@@ -113,13 +133,51 @@ hot_for_seal(const CgCategory *c)
 }
 
 struct varlena *
-cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
-		   Size len)
+cg_encrypt(const CgCategory *category, const CgPlain *plain)
+{
+	return cg_seal_stored(category, plain->type, plain->stored, plain->len, 0);
+}
+
+struct varlena *
+cg_encrypt_text(const CgCategory *category, const char *text, Size len)
+{
+	const char *utf8 = cg_to_utf8(text, &len);
+
+	return cg_seal_stored(category, CG_TYPE_TEXT, utf8, len, 0);
+}
+
+/*
+ * Canonical form of a stored value, in the buffer of the caller or palloc'd,
+ * or the stored bytes themselves if they are canonical for their type.
+ */
+static const char *
+canonical(const CgCategory *c, uint8 type, const char *stored, Size len,
+		  char *stack, size_t *canon_len)
+{
+	char	   *canon;
+
+	*canon_len = len;
+	if (type != CG_TYPE_TEXT && type != CG_TYPE_NUMERIC &&
+		type != CG_TYPE_JSONB)
+		return stored;
+	canon = len <= STACK_TEXT ? stack : palloc(len);
+	if (type == CG_TYPE_TEXT)
+		*canon_len = cg_normalize(c->normalizer, stored, len, canon);
+	else
+		*canon_len = cg_stored_canon(type, (const uint8 *) stored, len,
+									 (uint8 *) canon);
+	return canon;
+}
+
+struct varlena *
+cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
+			   Size len, uint64 subject)
 {
 	CgCategory	c = *category;	/* look-ups below may reload the cache */
 	const CgHot *hot;
+	CgCipher   *cipher = NULL;
 	char		stack[STACK_TEXT];
-	char	   *canon = NULL;
+	const char *canon = NULL;
 	size_t		canon_len = 0;
 	uint8		nonce[CG_MAX_NONCE_LEN];
 	CgSealSpec	spec;
@@ -129,8 +187,6 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 	CgStatus	status;
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
-	if (type == CG_TYPE_TEXT)
-		plain = cg_to_utf8(plain, &len);
 	if (len > CG_MAX_PLAIN_LEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -139,30 +195,62 @@ cg_encrypt(const CgCategory *category, uint8 type, const char *plain,
 				 errhint("Store it in pieces.")));
 
 	if (c.searchable)
-	{
-		canon = len <= STACK_TEXT ? stack : palloc(len);
-		canon_len = cg_normalize(c.normalizer, plain, len, canon);
-	}
+		canon = canonical(&c, type, stored, len, stack, &canon_len);
 	else
 		next_nonce(nonce, cg_suite_by_id(c.suite)->nonce_len);
 
+	if (subject != 0)
+		cipher = cg_subject_cipher(subject, c.suite, false);
 	hot = hot_for_seal(&c);
+	if (subject == 0)
+		cipher = hot->cipher;
 	spec.type = type;
 	spec.category = (uint32) c.id;
-	spec.dek_version = hot->dek_version;
+	spec.dek_version = subject == 0 ? hot->dek_version :
+		CG_SUBJECT_DEK_VERSION;
 	spec.token_version = hot->token_version;
-	spec.pad = c.pad;
-	spec.subject = 0;
-	bound = cg_envelope_bound(c.suite, len, c.pad);
+	spec.pad = cg_enc_type(type)->fixed ? 1 : c.pad;
+	spec.subject = subject;
+	bound = cg_envelope_bound(c.suite, len, spec.pad);
 	result = palloc(VARHDRSZ + bound);
-	status = cg_envelope_seal(hot->cipher, hot->token, &spec,
-							  (const uint8 *) plain, len,
+	status = cg_envelope_seal(cipher, hot->token, &spec,
+							  (const uint8 *) stored, len,
 							  (const uint8 *) canon, canon_len, nonce,
 							  (uint8 *) VARDATA(result), bound, &out_len);
 	if (status != CG_OK)
 		elog(ERROR, "could not encrypt a value: status %d", status);
 	SET_VARSIZE(result, VARHDRSZ + out_len);
 	return result;
+}
+
+char *
+cg_open_stored(const CgEnvelope *env, Size *len)
+{
+	CgCipher   *cipher;
+	const CgHot *hot = hot_for_open(env, &cipher);
+	char	   *result = palloc(env->body_len + 1);
+	size_t		out_len = 0;
+
+	cg_plain_at = GetCurrentTransactionStartTimestamp();
+	if (cg_envelope_open(cipher, hot->token, env, (uint8 *) result,
+						 env->body_len, &out_len) != CG_OK)
+		not_authentic();
+	result[out_len] = '\0';
+	*len = out_len;
+	return result;
+}
+
+char *
+cg_open(const CgEnvelope *env, Size *len)
+{
+	char	   *stored = cg_open_stored(env, len);
+	char	   *text;
+
+	if (env->type == CG_TYPE_TEXT)
+		return cg_from_utf8(stored, len);
+	text = cg_plain_iso(env->type, cg_plain_load(env->type, stored, *len));
+	*len = strlen(text);
+	return text;
 }
 
 char *
@@ -174,20 +262,23 @@ cg_decrypt(struct varlena *datum, Size *len)
 	return cg_open(&env, len);
 }
 
-char *
-cg_open(const CgEnvelope *env, Size *len)
+Datum
+cg_plain_value(const CgEnvelope *env)
 {
-	const CgHot *hot = hot_for_open(env);
-	char	   *result = palloc(env->body_len + 1);
-	size_t		out_len = 0;
+	Size		len;
+	char	   *stored = cg_open_stored(env, &len);
 
-	cg_plain_at = GetCurrentTransactionStartTimestamp();
-	if (cg_envelope_open(hot->cipher, hot->token, env, (uint8 *) result,
-						 env->body_len, &out_len) != CG_OK)
-		not_authentic();
-	result[out_len] = '\0';
-	*len = out_len;
-	return env->type == CG_TYPE_TEXT ? cg_from_utf8(result, len) : result;
+	return cg_plain_load(env->type, stored, len);
+}
+
+void
+cg_require_type(const CgEnvelope *env, uint8 type)
+{
+	if (env->type != type)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_NOT_AUTHENTIC),
+				 errmsg("encrypted value is not of the type of its column"),
+				 errhint("Restore the row from a backup.")));
 }
 
 void
@@ -202,6 +293,7 @@ bool
 cg_authentic(const CgEnvelope *env)
 {
 	const CgCategory *c = cg_category_by_id((int32) env->category, true);
+	CgCipher   *cipher;
 	const CgHot *hot;
 	uint8	   *plain;
 	size_t		len = 0;
@@ -209,9 +301,9 @@ cg_authentic(const CgEnvelope *env)
 
 	if (env->token != NULL && (c == NULL || !c->searchable))
 		return false;
-	hot = hot_for_open(env);
+	hot = hot_for_open(env, &cipher);
 	plain = palloc(env->body_len + 1);
-	authentic = cg_envelope_open(hot->cipher, hot->token, env, plain,
+	authentic = cg_envelope_open(cipher, hot->token, env, plain,
 								 env->body_len, &len) == CG_OK;
 	explicit_bzero(plain, len);
 	pfree(plain);
@@ -230,21 +322,20 @@ cg_armor(struct varlena *datum)
 }
 
 void
-cg_text_token(const CgCategory *category, uint16 version, const char *plain,
-			  Size len, uint8 *token)
+cg_plain_token(const CgCategory *category, uint16 version,
+			   const CgPlain *plain, uint8 *token)
 {
 	CgCategory	c = *category;
-	const char *utf8 = cg_to_utf8(plain, &len);
 	char		stack[STACK_TEXT];
-	char	   *canon;
+	const char *canon;
 	size_t		canon_len;
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
 	cg_keyring_refresh();
-	canon = len <= STACK_TEXT ? stack : palloc(len);
-	canon_len = cg_normalize(c.normalizer, utf8, len, canon);
+	canon = canonical(&c, plain->type, plain->stored, plain->len, stack,
+					  &canon_len);
 	if (cg_token_make(cg_keyring_token(c.domain, version, c.suite, false),
-					  CG_TYPE_TEXT, (const uint8 *) canon, canon_len,
+					  plain->type, (const uint8 *) canon, canon_len,
 					  token) != CG_OK)
 		elog(ERROR, "could not make an equality token");
 }

@@ -10,23 +10,51 @@
 #include "datatype/timestamp.h"
 
 #include "category.h"
-#include "envelope.h"
+#include "enc_type.h"
 
 /*
- * Encrypt text under a category: normalise for the token, pad, seal.  The
- * value is not validated.  Returns a palloc'd varlena.
+ * Encrypt a value under a category: canonical form for the token, pad, seal.
+ * The value is not validated.  Returns a palloc'd varlena.
  */
-extern struct varlena *cg_encrypt(const CgCategory *category, uint8 type,
-								  const char *plain, Size len);
+extern struct varlena *cg_encrypt(const CgCategory *category,
+								  const CgPlain *plain);
+
+/* The same of text in the encoding of the server. */
+extern struct varlena *cg_encrypt_text(const CgCategory *category,
+									   const char *text, Size len);
 
 /*
- * Decrypt a detoasted datum.  Returns palloc'd memory of *len bytes and a
- * terminating zero.  Errors: CG_ERRCODE_NOT_AUTHENTIC, CG_ERRCODE_KEY_MISSING.
+ * The same of bytes in their stored form.  subject is that of a per-subject
+ * key, 0 if there is none.
  */
+extern struct varlena *cg_seal_stored(const CgCategory *category, uint8 type,
+									  const char *stored, Size len,
+									  uint64 subject);
+
+/*
+ * Decrypt a datum whose header is parsed already, to its stored form.
+ * Returns palloc'd memory of *len bytes and a terminating zero.  Errors:
+ * CG_ERRCODE_NOT_AUTHENTIC, CG_ERRCODE_KEY_MISSING.
+ */
+extern char *cg_open_stored(const CgEnvelope *env, Size *len);
+
+/*
+ * The same as text in the encoding of the server, whatever the type: what is
+ * masked, and names a subject.
+ */
+extern char *cg_open(const CgEnvelope *env, Size *len);
+
+/* The same of a detoasted datum. */
 extern char *cg_decrypt(struct varlena *datum, Size *len);
 
-/* The same of a datum whose header is parsed already. */
-extern char *cg_open(const CgEnvelope *env, Size *len);
+/* Decrypt to a datum of the plain type. */
+extern Datum cg_plain_value(const CgEnvelope *env);
+
+/*
+ * Raise unless the header says that type: a value that got into a column of
+ * another is not taken for what it is not.
+ */
+extern void cg_require_type(const CgEnvelope *env, uint8 type);
 
 /* Parse the header of a detoasted datum; raises if it is none. */
 extern void cg_parse(struct varlena *datum, CgEnvelope *env);
@@ -38,11 +66,11 @@ extern bool cg_authentic(const CgEnvelope *env);
 extern char *cg_armor(struct varlena *datum);
 
 /*
- * Equality token of text under a version of the token key of the category's
+ * Equality token of a value under a version of the token key of the category's
  * domain; CG_TOKEN_LEN bytes.
  */
-extern void cg_text_token(const CgCategory *category, uint16 version,
-						  const char *plain, Size len, uint8 *token);
+extern void cg_plain_token(const CgCategory *category, uint16 version,
+						   const CgPlain *plain, uint8 *token);
 
 /*
  * While the depth is above zero, output functions give armor whatever the

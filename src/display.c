@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "storage/proc.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -21,15 +22,17 @@
 #include "crypt.h"
 #include "display.h"
 #include "label.h"
+#include "subject_key.h"
 
 #define KIND_PLAIN	1
 #define STAMP_LEN	12
 #define SHOWN_AT	(CG_HEADER_LEN + STAMP_LEN)
 
 static void put_stamp(uint8 *p);
+static bool of_transaction(const struct varlena *datum);
 
 struct varlena *
-cg_display_make(uint8 type, int32 category, const char *text, Size len)
+cg_display_make(uint8 type, int32 category, const char *body, Size len)
 {
 	Size		size = add_size(VARHDRSZ + CG_HEADER_LEN, len);
 	struct varlena *result = palloc0(size);
@@ -40,7 +43,7 @@ cg_display_make(uint8 type, int32 category, const char *text, Size len)
 	p[2] = CG_FLAG_DISPLAY;
 	p[3] = type;
 	cg_put_u32(p + 4, (uint32) category);
-	memcpy(p + CG_HEADER_LEN, text, len);
+	memcpy(p + CG_HEADER_LEN, body, len);
 	return result;
 }
 
@@ -89,22 +92,68 @@ cg_display_value(const struct varlena *datum)
 const char *
 cg_display_text(const struct varlena *datum, Size *len)
 {
-	const uint8 *p = (const uint8 *) VARDATA_ANY(datum);
+	uint8		type = ((const uint8 *) VARDATA_ANY(datum))[3];
 	struct varlena *value = cg_display_value(datum);
-	uint8		stamp[STAMP_LEN];
-	char	   *armor;
+	Datum		plain;
+	char	   *text;
 
-	if (value == NULL)
+	if (value == NULL && type == CG_TYPE_TEXT)
 	{
 		*len = VARSIZE_ANY_EXHDR(datum) - CG_HEADER_LEN;
 		return VARDATA_ANY(datum) + CG_HEADER_LEN;
 	}
+	if (value != NULL && type == CG_TYPE_TEXT && of_transaction(datum))
+	{
+		CgEnvelope	env;
+
+		cg_parse(value, &env);
+		if (!cg_is_destroyed(&env))
+			return cg_open(&env, len);
+	}
+	if (cg_display_datum(datum, &plain))
+		text = cg_plain_print(type, plain);
+	else
+		text = cg_armor(value);
+	*len = strlen(text);
+	return text;
+}
+
+bool
+cg_display_datum(const struct varlena *datum, Datum *plain)
+{
+	const char *p = VARDATA_ANY(datum);
+	Size		len = VARSIZE_ANY_EXHDR(datum) - CG_HEADER_LEN;
+	uint8		type = (uint8) p[3];
+	struct varlena *value = cg_display_value(datum);
+	CgEnvelope	env;
+
+	if (value == NULL)
+	{
+		if (type == CG_TYPE_TEXT)
+			*plain = PointerGetDatum(cstring_to_text_with_len(p + CG_HEADER_LEN,
+															  len));
+		else
+			*plain = cg_plain_load(type, p + CG_HEADER_LEN, len);
+		return true;
+	}
+	if (!of_transaction(datum))
+		return false;
+	cg_parse(value, &env);
+	cg_require_type(&env, type);
+	if (cg_is_destroyed(&env))
+		return false;
+	*plain = cg_plain_value(&env);
+	return true;
+}
+
+/* Was one that prints as plaintext made in this transaction? */
+static bool
+of_transaction(const struct varlena *datum)
+{
+	uint8		stamp[STAMP_LEN];
+
 	put_stamp(stamp);
-	if (memcmp(p + CG_HEADER_LEN, stamp, STAMP_LEN) == 0)
-		return cg_decrypt(value, len);
-	armor = cg_armor(value);
-	*len = strlen(armor);
-	return armor;
+	return memcmp(VARDATA_ANY(datum) + CG_HEADER_LEN, stamp, STAMP_LEN) == 0;
 }
 
 void

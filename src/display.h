@@ -6,7 +6,8 @@
  * A display datum has the header of an encrypted value with CG_FLAG_DISPLAY
  * and no key versions; the byte of the suite is its kind:
  *
- *	0	the text of a mask follows, in the encoding of the server
+ *	0	a mask follows: for text in the encoding of the server, for any other
+ *		type the stored form (enc_stored.h) of a value of it
  *	1	eight bytes of transaction start, four of process, and the encrypted
  *		value follow; it prints as plaintext, in that transaction only
  *
@@ -32,14 +33,21 @@ cg_is_display(const struct varlena *datum)
 		p[0] == CG_MAGIC && (p[2] & CG_FLAG_DISPLAY) != 0;
 }
 
+/* body is text in the encoding of the server, or a stored form: see above. */
 extern struct varlena *cg_display_make(uint8 type, int32 category,
-									   const char *text, Size len);
+									   const char *body, Size len);
 
 /* One that prints as the plaintext of an encrypted value. */
 extern struct varlena *cg_display_plain(const struct varlena *datum);
 
 /* The text that a display datum prints as, *len bytes. */
 extern const char *cg_display_text(const struct varlena *datum, Size *len);
+
+/*
+ * What it shows as a datum of the plain type; false if it shows ciphertext,
+ * because its transaction is over.
+ */
+extern bool cg_display_datum(const struct varlena *datum, Datum *plain);
 
 /* The encrypted value in one that prints as plaintext, or NULL. */
 extern struct varlena *cg_display_value(const struct varlena *datum);

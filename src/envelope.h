@@ -63,7 +63,18 @@
 							 CG_FLAG_VARIANT)
 #define CG_SUBJECT_LEN		8	/* bytes of a subject key id */
 
+/* Types of plaintext, see enc_stored.h. */
 #define CG_TYPE_TEXT		1
+#define CG_TYPE_INT8		2
+#define CG_TYPE_NUMERIC		3
+#define CG_TYPE_BOOL		4
+#define CG_TYPE_DATE		5
+#define CG_TYPE_TIMESTAMPTZ	6
+#define CG_TYPE_UUID		7
+#define CG_TYPE_INET		8
+#define CG_TYPE_JSONB		9
+#define CG_TYPE_BYTEA		10
+#define CG_NUM_TYPES		10
 #define CG_TYPE_PSEUDONYM	0xFF	/* of no datum: what is MAC'd is the
 									 * pseudonym of a value */
 

@@ -44,6 +44,7 @@
 #include "access.h"
 #include "catalog.h"
 #include "cipguard.h"
+#include "enc_type.h"
 #include "event.h"
 #include "guc.h"
 #include "label.h"
@@ -261,23 +262,9 @@ is_subject_label(const char *label)
 bool
 cg_is_encrypted_type(Oid typid)
 {
-	HeapTuple	tuple;
-	Form_pg_type type;
-	Oid			base;
-	bool		result;
-
 	/* PostgreSQL's own types, of OIDs given by hand, are asked for most. */
-	if (typid < FirstGenbkiObjectId)
-		return false;
-	base = getBaseType(typid);
-	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(base));
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	type = (Form_pg_type) GETSTRUCT(tuple);
-	result = strncmp(NameStr(type->typname), "enc_", 4) == 0 &&
-		type->typnamespace == cg_schema_oid();
-	ReleaseSysCache(tuple);
-	return result;
+	return typid >= FirstGenbkiObjectId &&
+		cg_enc_type_of(getBaseType(typid)) != NULL;
 }
 
 int32

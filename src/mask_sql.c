@@ -42,6 +42,7 @@
 #include "journal.h"
 #include "label.h"
 #include "mask_datum.h"
+#include "subject_key.h"
 #include "value.h"
 
 /* What a call site keeps in fn_extra. */
@@ -109,6 +110,8 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 		return cstring_to_text_with_len(shown, len);
 	}
 	cg_parse(datum, &env);
+	if (cg_is_destroyed(&env))
+		return NULL;
 	plain = cg_open(&env, &len);
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ &&
 		record(fcinfo, stated))
@@ -233,6 +236,8 @@ cipguard_mask_enc_text(PG_FUNCTION_ARGS)
 		PG_RETURN_TEXT_P(cstring_to_text_with_len(shown, len));
 	}
 	cg_parse(datum, &env);
+	if (cg_is_destroyed(&env))
+		PG_RETURN_NULL();
 	plain = cg_open(&env, &len);
 	result = cg_mask_text(cg_category_by_id((int32) env.category, false),
 						  plain, len);

@@ -45,6 +45,7 @@
 #include "mask_datum.h"
 #include "plan_mask.h"
 #include "protect.h"
+#include "subject_key.h"
 #include "value.h"
 
 /* How to mask values of one type under one category; in fn_extra. */
@@ -167,6 +168,8 @@ mask_encrypted(Datum value)
 		datum = inner;
 	}
 	cg_parse(datum, &env);
+	if (cg_is_destroyed(&env))
+		return NULL;
 	plain = cg_open(&env, &len);
 	shown = cg_mask_text(cg_category_by_id((int32) env.category, false), plain,
 						 len);
@@ -541,6 +544,8 @@ same_text(Datum value, const char *text, Size len)
 		return plain_len == len && memcmp(shown, text, len) == 0;
 	}
 	cg_parse(datum, &env);
+	if (cg_is_destroyed(&env))
+		return false;
 	plain = cg_open(&env, &plain_len);
 	result = plain_len == len && memcmp(plain, text, len) == 0;
 	explicit_bzero(plain, plain_len);

@@ -23,7 +23,6 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_func.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -35,10 +34,10 @@
 #include "access.h"
 #include "catalog.h"
 #include "cipguard.h"
+#include "crypt.h"
 #include "label.h"
 #include "plan.h"
 #include "plan_search.h"
-#include "value.h"
 
 /* An encrypted type, its operators and functions; all by OID. */
 typedef struct CgComparable
@@ -339,120 +338,4 @@ key_of(Oid func, Oid result, Node *arg, int32 typmod)
 	return (Node *) makeFuncExpr(func, result, list_make2(arg, category),
 								 InvalidOid, InvalidOid,
 								 COERCE_EXPLICIT_CALL);
-}
-
-/*
- * The keys themselves.  In a filter they are computed for each row, so the
- * last one is kept.
- */
-typedef struct CgLastKey
-{
-	int32		typmod;
-	Oid			user;
-	struct varlena *result;
-	Size		len;
-	char		value[FLEXIBLE_ARRAY_MEMBER];
-} CgLastKey;
-
-static struct varlena *
-make_key(bool encrypted, struct varlena *value, int32 typmod)
-{
-	if (encrypted)
-		return cg_search_key(value, typmod);
-	return cg_search_text(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value),
-						  typmod);
-}
-
-static Datum
-cached_key(FunctionCallInfo fcinfo, bool encrypted)
-{
-	struct varlena *value = PG_GETARG_VARLENA_PP(0);
-	int32		typmod = PG_GETARG_INT32(1);
-	Size		len = VARSIZE_ANY_EXHDR(value);
-	CgLastKey  *last = fcinfo->flinfo->fn_extra;
-	struct varlena *result;
-	MemoryContext context;
-
-	if (last != NULL && last->typmod == typmod && last->len == len &&
-		last->user == GetUserId() &&
-		memcmp(last->value, VARDATA_ANY(value), len) == 0)
-		PG_RETURN_POINTER(last->result);
-
-	result = make_key(encrypted, value, typmod);
-	if (last != NULL)
-	{
-		fcinfo->flinfo->fn_extra = NULL;
-		pfree(last->result);
-		pfree(last);
-	}
-	context = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-	last = palloc(add_size(offsetof(CgLastKey, value), len));
-	last->typmod = typmod;
-	last->user = GetUserId();
-	last->result = palloc(VARSIZE_ANY(result));
-	memcpy(last->result, result, VARSIZE_ANY(result));
-	last->len = len;
-	memcpy(last->value, VARDATA_ANY(value), len);
-	fcinfo->flinfo->fn_extra = last;
-	MemoryContextSwitchTo(context);
-	PG_RETURN_POINTER(result);
-}
-
-/* search_key(enc_text, int4) RETURNS enc_text */
-PG_FUNCTION_INFO_V1(cipguard_search_key);
-Datum
-cipguard_search_key(PG_FUNCTION_ARGS)
-{
-	return cached_key(fcinfo, true);
-}
-
-/* search_key(text, int4) RETURNS enc_text */
-PG_FUNCTION_INFO_V1(cipguard_search_key_text);
-Datum
-cipguard_search_key_text(PG_FUNCTION_ARGS)
-{
-	return cached_key(fcinfo, false);
-}
-
-static Datum
-make_keys(FunctionCallInfo fcinfo, bool encrypted)
-{
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
-	int32		typmod = PG_GETARG_INT32(1);
-	Oid			result_type = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
-	Datum	   *elems;
-	bool	   *nulls;
-	int			n;
-	int			i;
-
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
-					  &elems, &nulls, &n);
-	for (i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			continue;
-		elems[i] = PointerGetDatum(make_key(encrypted,
-											PG_DETOAST_DATUM_PACKED(elems[i]),
-											typmod));
-	}
-	PG_RETURN_ARRAYTYPE_P(construct_md_array(elems, nulls, ARR_NDIM(array),
-											 ARR_DIMS(array),
-											 ARR_LBOUND(array), result_type,
-											 -1, false, TYPALIGN_INT));
-}
-
-/* search_keys(enc_text[], int4) RETURNS enc_text[] */
-PG_FUNCTION_INFO_V1(cipguard_search_keys);
-Datum
-cipguard_search_keys(PG_FUNCTION_ARGS)
-{
-	return make_keys(fcinfo, true);
-}
-
-/* search_keys(text[], int4) RETURNS enc_text[] */
-PG_FUNCTION_INFO_V1(cipguard_search_keys_text);
-Datum
-cipguard_search_keys_text(PG_FUNCTION_ARGS)
-{
-	return make_keys(fcinfo, false);
 }

@@ -29,6 +29,7 @@
 #include "envelope.h"
 #include "keyring.h"
 #include "normal.h"
+#include "subject_key.h"
 
 #define PREFIX		"p_"
 #define CODED_LEN	(CG_ARMOR_LEN(CG_TOKEN_LEN) - CG_ARMOR_PREFIX_LEN)
@@ -112,6 +113,8 @@ cipguard_pseudonym_enc_text(PG_FUNCTION_ARGS)
 
 	cg_parse(datum, &env);
 	cg_require_search((int32) env.category);
+	if (cg_is_destroyed(&env))
+		PG_RETURN_NULL();
 	plain = cg_open(&env, &len);
 	result = pseudonym((int32) env.category, plain, len);
 	explicit_bzero(plain, len);

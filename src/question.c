@@ -29,6 +29,7 @@
 #include "crypt.h"
 #include "journal.h"
 #include "mask_datum.h"
+#include "subject_key.h"
 #include "value.h"
 
 typedef bool (*CgImageTest) (const bytea * image, const bytea * part);
@@ -320,6 +321,8 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 	datum = cg_take_text(CG_TYPE_TEXT, VARDATA_ANY(armor),
 						 VARSIZE_ANY_EXHDR(armor), -1, NULL);
 	cg_parse(datum, &env);
+	if (cg_is_destroyed(&env))
+		PG_RETURN_NULL();
 	plain = cg_open(&env, &len);
 	if (cg_access_level((int32) env.category, InvalidOid) == CG_LEVEL_READ)
 	{

@@ -60,6 +60,7 @@ typedef struct CgEpoch
 } CgEpoch;
 
 static CgEpoch *find_epoch(int32 epoch);
+static CgEpochStatus status_of(int32 epoch);
 static void load_epochs(void);
 static const uint8 *wrap_key(CgEpoch *e);
 static void set_state(Relation rel, HeapTuple tuple, const char *state,
@@ -196,24 +197,37 @@ cg_epochs_current(void)
 	return newest;
 }
 
-bool
-cg_epochs_destroyed(int32 epoch)
+static CgEpochStatus
+status_of(int32 epoch)
 {
 	CgEpoch    *e = find_epoch(epoch);
+	CgEpochStatus status;
 	uint8		key[CG_KEK_LEN];
 	int			i;
 
 	if (e == NULL)
-		return false;
+		return CG_EPOCH_ABSENT;
 	if (e->destroyed)
-		return true;
+		return CG_EPOCH_DESTROYED;
 	for (i = 0; i < NUM_WRAPS; i++)
 		if (wraps[i].epoch == epoch)
-			return false;
-	e->destroyed = cg_epoch_get(epoch, e->name, key,
-								false) == CG_EPOCH_DESTROYED;
+			return CG_EPOCH_FOUND;
+	status = cg_epoch_get(epoch, e->name, key, false);
 	cg_wipe(key, sizeof(key));
-	return e->destroyed;
+	e->destroyed = status == CG_EPOCH_DESTROYED;
+	return status;
+}
+
+bool
+cg_epochs_destroyed(int32 epoch)
+{
+	return status_of(epoch) == CG_EPOCH_DESTROYED;
+}
+
+bool
+cg_epochs_usable(int32 epoch)
+{
+	return status_of(epoch) == CG_EPOCH_FOUND;
 }
 
 /* NULL if the epoch's key was destroyed. */

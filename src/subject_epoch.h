@@ -39,6 +39,9 @@ extern int32 cg_epochs_current(void);
 /* Is its key known to be destroyed?  Does not raise. */
 extern bool cg_epochs_destroyed(int32 epoch);
 
+/* Can its key be had?  Does not raise. */
+extern bool cg_epochs_usable(int32 epoch);
+
 /* wrapped holds CG_SUBJECT_WRAPPED_LEN bytes.  Errors: CG_ERRCODE_KEK_*. */
 extern void cg_epochs_wrap(int32 epoch, uint64 id,
 						   const uint8 key[CG_KEY_LEN], uint8 *wrapped);

@@ -338,6 +338,14 @@ cg_subject_destroyed(uint64 id)
 	return key != NULL && key->destroyed;
 }
 
+bool
+cg_subject_usable(uint64 id)
+{
+	CgSubjectKey *key = find_key(id);
+
+	return key != NULL && !key->destroyed && cg_epochs_usable(key->epoch);
+}
+
 /* ---------- rows ---------- */
 
 Relation

@@ -35,6 +35,9 @@ cg_is_destroyed(const CgEnvelope *env)
 	return env->subject != 0 && cg_subject_destroyed(env->subject);
 }
 
+/* Can what is sealed under the key be opened?  Does not raise. */
+extern bool cg_subject_usable(uint64 id);
+
 /*
  * The id of the key of the person whom a row is about, which is made if there
  * is none; 0 if the table does not use keys of subjects or the row has no

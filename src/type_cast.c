@@ -12,9 +12,14 @@
  */
 #include "postgres.h"
 
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
 
 #include "compat.h"
 
@@ -22,29 +27,53 @@
 #include "cipguard.h"
 #include "display.h"
 #include "event.h"
+#include "subject_key.h"
 #include "value.h"
 
-static char *read_plain(struct varlena *datum, Size *len);
-static char *shown(struct varlena *datum);
+/* How a value becomes one of the plain type; in fn_extra. */
+typedef struct CgAssigning
+{
+	const CgEncType *type;
+	CoercionPathType path;
+	FmgrInfo	function;		/* the cast, or the output function */
+} CgAssigning;
+
+static CgAssigning *prepare_assigning(FunctionCallInfo fcinfo);
+static Datum assigned(CgAssigning *a, Datum value);
+static bool read_plain(const CgEncType *type, struct varlena *datum,
+					   Datum *plain);
+static char *printed(const CgEncType *type, Datum plain);
+static char *json_of(const CgEncType *type, struct varlena *datum);
 
 /*
- * enc_text(enc_text, int4, boolean) RETURNS enc_text
+ * enc(enc, int4, boolean) RETURNS enc
  *
  * The length-coercion cast.  It is STABLE, not IMMUTABLE: or else a literal
  * would be encrypted once for many rows.
  */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_coerce);
+PG_FUNCTION_INFO_V1(cipguard_enc_coerce);
 Datum
-cipguard_enc_text_coerce(PG_FUNCTION_ARGS)
+cipguard_enc_coerce(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_POINTER(cg_recode(PG_GETARG_VARLENA_PP(0),
 								PG_GETARG_INT32(1)));
 }
 
-/* enc_text(text, int4, boolean) RETURNS enc_text; also for varchar */
-PG_FUNCTION_INFO_V1(cipguard_text_to_enc_text);
+/* enc(plain, int4, boolean) RETURNS enc */
+PG_FUNCTION_INFO_V1(cipguard_plain_to_enc);
 Datum
-cipguard_text_to_enc_text(PG_FUNCTION_ARGS)
+cipguard_plain_to_enc(PG_FUNCTION_ARGS)
+{
+	const CgEncType *type = cg_called_type(fcinfo, -1);
+
+	PG_RETURN_POINTER(cg_take_value(type->tag, PG_GETARG_DATUM(0),
+									PG_GETARG_INT32(1), NULL));
+}
+
+/* enc_text(text, int4, boolean) RETURNS enc_text; also for varchar */
+PG_FUNCTION_INFO_V1(cipguard_text_to_enc);
+Datum
+cipguard_text_to_enc(PG_FUNCTION_ARGS)
 {
 	text	   *value = PG_GETARG_TEXT_PP(0);
 
@@ -54,9 +83,9 @@ cipguard_text_to_enc_text(PG_FUNCTION_ARGS)
 }
 
 /* enc_text(bpchar, int4, boolean) RETURNS enc_text; drops the padding */
-PG_FUNCTION_INFO_V1(cipguard_bpchar_to_enc_text);
+PG_FUNCTION_INFO_V1(cipguard_bpchar_to_enc);
 Datum
-cipguard_bpchar_to_enc_text(PG_FUNCTION_ARGS)
+cipguard_bpchar_to_enc(PG_FUNCTION_ARGS)
 {
 	BpChar	   *value = PG_GETARG_BPCHAR_PP(0);
 	char	   *text = VARDATA_ANY(value);
@@ -67,65 +96,154 @@ cipguard_bpchar_to_enc_text(PG_FUNCTION_ARGS)
 								   PG_GETARG_INT32(1), NULL));
 }
 
-/* text(enc_text) RETURNS text; also for varchar and bpchar */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_to_text);
+/*
+ * enc(other, int4, boolean) RETURNS enc
+ *
+ * Of a type that is assigned to the plain type: int4 to enc_int8.  The
+ * assignment is made first.
+ */
+PG_FUNCTION_INFO_V1(cipguard_other_to_enc);
 Datum
-cipguard_enc_text_to_text(PG_FUNCTION_ARGS)
+cipguard_other_to_enc(PG_FUNCTION_ARGS)
 {
-	Size		len;
-	char	   *plain = read_plain(PG_GETARG_VARLENA_PP(0), &len);
+	CgAssigning *a = fcinfo->flinfo->fn_extra;
 
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(plain, len));
+	if (a == NULL)
+		a = prepare_assigning(fcinfo);
+	PG_RETURN_POINTER(cg_take_value(a->type->tag,
+									assigned(a, PG_GETARG_DATUM(0)),
+									PG_GETARG_INT32(1), NULL));
 }
 
-/* name(enc_text) RETURNS name */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_to_name);
-Datum
-cipguard_enc_text_to_name(PG_FUNCTION_ARGS)
+static CgAssigning *
+prepare_assigning(FunctionCallInfo fcinfo)
 {
-	Size		len;
-	char	   *plain = read_plain(PG_GETARG_VARLENA_PP(0), &len);
+	MemoryContext context = fcinfo->flinfo->fn_mcxt;
+	CgAssigning *a = MemoryContextAllocZero(context, sizeof(CgAssigning));
+	Oid		   *argtypes;
+	int			nargs;
+	Oid			function;
+	bool		isvarlena;
 
-	PG_RETURN_DATUM(DirectFunctionCall1(namein, CStringGetDatum(plain)));
+	a->type = cg_called_type(fcinfo, -1);
+	fcinfo->flinfo->fn_extra = NULL;
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &argtypes, &nargs);
+	a->path = find_coercion_pathway(a->type->plain, argtypes[0],
+									COERCION_ASSIGNMENT, &function);
+	if (a->path == COERCION_PATH_COERCEVIAIO)
+		getTypeOutputInfo(argtypes[0], &function, &isvarlena);
+	else if (a->path != COERCION_PATH_FUNC &&
+			 a->path != COERCION_PATH_RELABELTYPE)
+		ereport(ERROR,
+				(errcode(ERRCODE_CANNOT_COERCE),
+				 errmsg("type %s is not assigned to type %s",
+						format_type_be(argtypes[0]),
+						format_type_be(a->type->plain)),
+				 errhint("Somebody dropped a cast of PostgreSQL.")));
+	if (a->path != COERCION_PATH_RELABELTYPE)
+		fmgr_info_cxt(function, &a->function, context);
+	fcinfo->flinfo->fn_extra = a;
+	return a;
 }
 
-/* json(enc_text) RETURNS json: a string */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_to_json);
-Datum
-cipguard_enc_text_to_json(PG_FUNCTION_ARGS)
+static Datum
+assigned(CgAssigning *a, Datum value)
 {
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	escape_json(&buf, shown(PG_GETARG_VARLENA_PP(0)));
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(buf.data, buf.len));
+	if (a->path == COERCION_PATH_FUNC)
+		return FunctionCall1(&a->function, value);
+	if (a->path == COERCION_PATH_COERCEVIAIO)
+		return cg_plain_parse(a->type->tag,
+							  OutputFunctionCall(&a->function, value), -1,
+							  NULL);
+	return value;
 }
 
-/* jsonb(enc_text) RETURNS jsonb: a string */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_to_jsonb);
+/* to_plain(enc) RETURNS plain */
+PG_FUNCTION_INFO_V1(cipguard_enc_to_plain);
 Datum
-cipguard_enc_text_to_jsonb(PG_FUNCTION_ARGS)
+cipguard_enc_to_plain(PG_FUNCTION_ARGS)
 {
-	JsonbValue	value;
+	Datum		plain;
 
-	value.type = jbvString;
-	value.val.string.val = shown(PG_GETARG_VARLENA_PP(0));
-	value.val.string.len = strlen(value.val.string.val);
-	PG_RETURN_JSONB_P(JsonbValueToJsonb(&value));
+	if (!read_plain(cg_called_type(fcinfo, 0), PG_GETARG_VARLENA_PP(0),
+					&plain))
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(plain);
 }
 
+/* to_text(enc) RETURNS text; also for varchar and bpchar */
+PG_FUNCTION_INFO_V1(cipguard_enc_to_text);
+Datum
+cipguard_enc_to_text(PG_FUNCTION_ARGS)
+{
+	const CgEncType *type = cg_called_type(fcinfo, 0);
+	Datum		plain;
+
+	if (!read_plain(type, PG_GETARG_VARLENA_PP(0), &plain))
+		PG_RETURN_NULL();
+	if (type->tag == CG_TYPE_TEXT)
+		PG_RETURN_DATUM(plain);
+	PG_RETURN_TEXT_P(cstring_to_text(printed(type, plain)));
+}
+
+/* to_name(enc) RETURNS name */
+PG_FUNCTION_INFO_V1(cipguard_enc_to_name);
+Datum
+cipguard_enc_to_name(PG_FUNCTION_ARGS)
+{
+	const CgEncType *type = cg_called_type(fcinfo, 0);
+	Datum		plain;
+
+	if (!read_plain(type, PG_GETARG_VARLENA_PP(0), &plain))
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(DirectFunctionCall1(namein,
+										CStringGetDatum(printed(type,
+																plain))));
+}
+
+/* to_json(enc) RETURNS json */
+PG_FUNCTION_INFO_V1(cipguard_enc_to_json);
+Datum
+cipguard_enc_to_json(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(json_of(cg_called_type(fcinfo, 0),
+											 PG_GETARG_VARLENA_PP(0))));
+}
+
+/* to_jsonb(enc) RETURNS jsonb */
+PG_FUNCTION_INFO_V1(cipguard_enc_to_jsonb);
+Datum
+cipguard_enc_to_jsonb(PG_FUNCTION_ARGS)
+{
+	char	   *text = json_of(cg_called_type(fcinfo, 0),
+							   PG_GETARG_VARLENA_PP(0));
+
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
+
+/* What a value prints as; text that is a cast of bool spells it out. */
 static char *
-read_plain(struct varlena *datum, Size *len)
+printed(const CgEncType *type, Datum plain)
+{
+	if (type->tag == CG_TYPE_BOOL)
+		return pstrdup(DatumGetBool(plain) ? "true" : "false");
+	return cg_plain_print(type->tag, plain);
+}
+
+/* False if there is nothing left to read: the key was destroyed. */
+static bool
+read_plain(const CgEncType *type, struct varlena *datum, Datum *plain)
 {
 	CgEnvelope	env;
 
 	if (cg_is_display(datum))
 	{
-		const char *text = cg_display_text(datum, len);
-
-		return pnstrdup(text, *len);
+		if (cg_display_datum(datum, plain))
+			return true;
+		datum = cg_display_value(datum);
 	}
 	cg_parse(datum, &env);
+	cg_require_type(&env, type->tag);
 	if (cg_access_level((int32) env.category, InvalidOid) < CG_LEVEL_READ)
 	{
 		const CgCategory *c = cg_category_by_id((int32) env.category, true);
@@ -140,22 +258,63 @@ read_plain(struct varlena *datum, Size *len)
 						 "cipguard.mask()",
 						 "cipguard.grant_access(..., 'read')")));
 	}
-	return cg_open(&env, len);
+	if (cg_is_destroyed(&env))
+		return false;
+	*plain = cg_plain_value(&env);
+	return true;
 }
 
+/* What to_json() makes of the plain type, or a string of the armor. */
 static char *
-shown(struct varlena *datum)
+json_of(const CgEncType *type, struct varlena *datum)
 {
 	CgEnvelope	env;
-	Size		len;
+	StringInfoData buf;
+	Datum		plain;
 
+	initStringInfo(&buf);
 	if (cg_is_display(datum))
 	{
-		const char *text = cg_display_text(datum, &len);
+		if (!cg_display_datum(datum, &plain))
+		{
+			Size		len;
 
-		return pnstrdup(text, len);
+			escape_json(&buf, cg_display_text(datum, &len));
+			return buf.data;
+		}
 	}
-	cg_parse(datum, &env);
-	return cg_shows_plain((int32) env.category) ? cg_open(&env, &len) :
-		cg_armor(datum);
+	else
+	{
+		cg_parse(datum, &env);
+		cg_require_type(&env, type->tag);
+		if (!cg_shows_value(&env))
+		{
+			escape_json(&buf, cg_armor(datum));
+			return buf.data;
+		}
+		plain = cg_plain_value(&env);
+	}
+	switch (type->tag)
+	{
+		case CG_TYPE_BOOL:
+			return printed(type, plain);
+		case CG_TYPE_INT8:
+		case CG_TYPE_JSONB:
+			return cg_plain_print(type->tag, plain);
+		case CG_TYPE_NUMERIC:
+			if (!numeric_is_nan(DatumGetNumeric(plain)) &&
+				!numeric_is_inf(DatumGetNumeric(plain)))
+				return cg_plain_print(type->tag, plain);
+			break;
+		case CG_TYPE_DATE:
+		case CG_TYPE_TIMESTAMPTZ:
+			appendStringInfoChar(&buf, '"');
+			enlargeStringInfo(&buf, MAXDATELEN + 1);
+			(void) JsonEncodeDateTime(buf.data + 1, plain, type->plain, NULL);
+			buf.len += strlen(buf.data + 1);
+			appendStringInfoChar(&buf, '"');
+			return buf.data;
+	}
+	escape_json(&buf, cg_plain_print(type->tag, plain));
+	return buf.data;
 }

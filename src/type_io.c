@@ -31,27 +31,29 @@
 
 static int32 typmod_from_text(const char *text);
 
-/* enc_text_in(cstring, oid, int4) RETURNS enc_text */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_in);
+/* enc_in(cstring, oid, int4) RETURNS enc */
+PG_FUNCTION_INFO_V1(cipguard_enc_in);
 Datum
-cipguard_enc_text_in(PG_FUNCTION_ARGS)
+cipguard_enc_in(PG_FUNCTION_ARGS)
 {
+	const CgEncType *type = cg_called_type(fcinfo, -1);
 	char	   *text = PG_GETARG_CSTRING(0);
 	int32		typmod = PG_GETARG_INT32(2);
 	struct varlena *result;
 
-	result = cg_take_text(CG_TYPE_TEXT, text, strlen(text), typmod,
+	result = cg_take_text(type->tag, text, strlen(text), typmod,
 						  fcinfo->context);
 	if (result == NULL)
 		PG_RETURN_NULL();		/* a soft error */
 	PG_RETURN_POINTER(result);
 }
 
-/* enc_text_out(enc_text) RETURNS cstring */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_out);
+/* enc_out(enc) RETURNS cstring */
+PG_FUNCTION_INFO_V1(cipguard_enc_out);
 Datum
-cipguard_enc_text_out(PG_FUNCTION_ARGS)
+cipguard_enc_out(PG_FUNCTION_ARGS)
 {
+	const CgEncType *type = cg_called_type(fcinfo, 0);
 	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
 	CgEnvelope	env;
 	Size		len;
@@ -67,76 +69,91 @@ cipguard_enc_text_out(PG_FUNCTION_ARGS)
 		PG_RETURN_CSTRING(pnstrdup(text, len));
 	}
 	cg_parse(datum, &env);
-	if (cg_shows_plain((int32) env.category))
+	cg_require_type(&env, type->tag);
+	if (!cg_shows_value(&env))
+		PG_RETURN_CSTRING(cg_armor(datum));
+	if (type->tag == CG_TYPE_TEXT)
 		PG_RETURN_CSTRING(cg_open(&env, &len));
-	PG_RETURN_CSTRING(cg_armor(datum));
+	PG_RETURN_CSTRING(cg_plain_print(type->tag, cg_plain_value(&env)));
 }
 
 /*
- * enc_text_recv(internal, oid, int4) RETURNS enc_text
+ * enc_recv(internal, oid, int4) RETURNS enc
  *
- * A raw datum begins with 0xC1, which no UTF-8 text does.  In other server
- * encodings a text may, so there the rest of the header decides.
+ * A raw datum begins with 0xC1, as no binary form of a plain type does that is
+ * as long as one: no UTF-8 text has that byte, and a numeric would have more
+ * digits than numeric_recv() takes.  A text of another server encoding may,
+ * and bytea may: there the rest of the header decides (cg_is_datum()).
  */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_recv);
+PG_FUNCTION_INFO_V1(cipguard_enc_recv);
 Datum
-cipguard_enc_text_recv(PG_FUNCTION_ARGS)
+cipguard_enc_recv(PG_FUNCTION_ARGS)
 {
+	const CgEncType *type = cg_called_type(fcinfo, -1);
 	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
 	int32		typmod = PG_GETARG_INT32(2);
 	const uint8 *data = (const uint8 *) buf->data + buf->cursor;
 	int			len = buf->len - buf->cursor;
-	CgEnvelope	env;
 	struct varlena *result;
 	char	   *text;
 	int			text_len;
 
-	if (cg_envelope_parse(data, len, &env) == CG_OK)
+	if (cg_is_datum(data, len))
 	{
 		buf->cursor = buf->len;
-		result = cg_take_datum(CG_TYPE_TEXT, data, len, typmod,
-							   fcinfo->context);
+		result = cg_take_datum(type->tag, data, len, typmod, fcinfo->context);
 	}
-	else
+	else if (type->tag == CG_TYPE_TEXT)
 	{
 		text = pq_getmsgtext(buf, len, &text_len);
 		result = cg_take_text(CG_TYPE_TEXT, text, text_len, typmod,
 							  fcinfo->context);
 	}
+	else
+		result = cg_take_value(type->tag, cg_plain_receive(type->tag, buf),
+							   typmod, fcinfo->context);
 	if (result == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_POINTER(result);
 }
 
-/* enc_text_send(enc_text) RETURNS bytea */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_send);
+/* enc_send(enc) RETURNS bytea */
+PG_FUNCTION_INFO_V1(cipguard_enc_send);
 Datum
-cipguard_enc_text_send(PG_FUNCTION_ARGS)
+cipguard_enc_send(PG_FUNCTION_ARGS)
 {
+	const CgEncType *type = cg_called_type(fcinfo, 0);
 	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
 	CgEnvelope	env;
 	StringInfoData buf;
+	Size		len;
 
-	pq_begintypsend(&buf);
 	if (cg_is_display(datum))
 	{
-		Size		len;
-		const char *text = cg_display_text(datum, &len);
+		Datum		plain;
 
-		pq_sendtext(&buf, text, len);
-		PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+		if (cg_display_datum(datum, &plain))
+			PG_RETURN_DATUM(cg_plain_send(type->tag, plain));
+		datum = cg_display_value(datum);
 	}
 	cg_parse(datum, &env);
-	if (cg_shows_plain((int32) env.category))
+	cg_require_type(&env, type->tag);
+	if (cg_is_display(PG_GETARG_VARLENA_PP(0)) ||
+		!cg_shows_value(&env))
 	{
-		Size		len;
+		pq_begintypsend(&buf);
+		pq_sendbytes(&buf, VARDATA_ANY(datum), VARSIZE_ANY_EXHDR(datum));
+		PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+	}
+	if (type->tag == CG_TYPE_TEXT)
+	{
 		char	   *plain = cg_open(&env, &len);
 
+		pq_begintypsend(&buf);
 		pq_sendtext(&buf, plain, len);
+		PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 	}
-	else
-		pq_sendbytes(&buf, VARDATA_ANY(datum), VARSIZE_ANY_EXHDR(datum));
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+	PG_RETURN_DATUM(cg_plain_send(type->tag, cg_plain_value(&env)));
 }
 
 /* enc_typmod_in(cstring[]) RETURNS int4 */

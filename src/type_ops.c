@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/sortsupport.h"
 
 #include "compat.h"
@@ -49,6 +50,9 @@ typedef struct CgHead
 /* In fn_extra: the last value that had to be converted, and its token. */
 typedef struct CgConverted
 {
+	uint8		type;			/* of comparisons with plain values: */
+	int16		typlen;			/* the encrypted type, and its plain type */
+	bool		byval;
 	int32		category;		/* -1: nothing here yet */
 	uint16		token_version;
 	uint8		token[CG_TOKEN_LEN];
@@ -61,13 +65,15 @@ static void get_head(Datum value, CgHead *head);
 static int	compare(FunctionCallInfo fcinfo, Datum a, Datum b);
 static int	compare_heads(const CgHead *a, const CgHead *b);
 static int	compare_masks(const CgHead *a, const CgHead *b);
-static int	compare_text(FunctionCallInfo fcinfo, Datum a, text * b);
+static int	compare_plain(FunctionCallInfo fcinfo, int argno);
 static void convert(FunctionCallInfo fcinfo, CgHead *head,
 					const CgHead *other);
+static CgConverted *new_converted(FunctionCallInfo fcinfo, Size len);
 static CgConverted *remembered(FunctionCallInfo fcinfo, const CgHead *other,
 							   const char *value, Size len);
 static void require_rights(FunctionCallInfo fcinfo, Datum value);
 static bool undecidable(Datum a, Datum b);
+static void wrong_type(void);
 static void not_searchable(const CgHead *head);
 static Datum abbreviate(Datum original, SortSupport ssup);
 static bool never_abort(int memtupcount, SortSupport ssup);
@@ -121,6 +127,8 @@ compare(FunctionCallInfo fcinfo, Datum a, Datum b)
 		return compare_masks(&ha, &hb);
 	if (ha.token == NULL || hb.token == NULL)
 	{
+		if (ha.type != hb.type)
+			wrong_type();
 		if (ha.token != NULL && hb.category == cg_category_unclassified())
 			convert(fcinfo, &hb, &ha);
 		else if (hb.token != NULL &&
@@ -153,6 +161,8 @@ compare_heads(const CgHead *a, const CgHead *b)
 {
 	int			result;
 
+	if (a->type != b->type)
+		wrong_type();
 	if (a->category != b->category &&
 		cg_category_domain(a->category) != cg_category_domain(b->category))
 		ereport(ERROR,
@@ -165,25 +175,64 @@ compare_heads(const CgHead *a, const CgHead *b)
 	return result;
 }
 
+/* Argument argno, encrypted, with the other one, of its plain type. */
 static int
-compare_text(FunctionCallInfo fcinfo, Datum a, text * b)
+compare_plain(FunctionCallInfo fcinfo, int argno)
 {
-	CgHead		ha;
-	CgConverted *c;
+	CgConverted *c = fcinfo->flinfo->fn_extra;
+	Datum		plain = fcinfo->args[1 - argno].value;
+	const char *value;
+	Size		len;
+	CgHead		head;
 	int			result;
 
-	get_head(a, &ha);
-	if (ha.token == NULL)
-		not_searchable(&ha);
-	c = remembered(fcinfo, &ha, VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b));
+	if (c == NULL)
+	{
+		/* Of the declaration: a value may lie about its type. */
+		const CgEncType *type = cg_called_type(fcinfo, argno);
+
+		fcinfo->flinfo->fn_extra = NULL;
+		c = new_converted(fcinfo, 0);
+		c->type = type->tag;
+		get_typlenbyval(type->plain, &c->typlen, &c->byval);
+	}
+	get_head(fcinfo->args[argno].value, &head);
+	if (head.type != c->type)
+		wrong_type();
+	if (head.token == NULL)
+		not_searchable(&head);
+
+	if (c->byval)
+	{
+		value = (const char *) &plain;
+		len = sizeof(plain);
+	}
+	else if (c->typlen > 0)
+	{
+		value = DatumGetPointer(plain);
+		len = c->typlen;
+	}
+	else
+	{
+		struct varlena *v = PG_DETOAST_DATUM_PACKED(plain);
+
+		plain = PointerGetDatum(v);
+		value = VARDATA_ANY(v);
+		len = VARSIZE_ANY_EXHDR(v);
+	}
+
+	c = remembered(fcinfo, &head, value, len);
 	if (c->category < 0)
 	{
-		cg_text_token(cg_category_by_id(ha.category, false),
-					  ha.token_version, c->value, c->len, c->token);
-		c->category = ha.category;
+		CgPlain		stored;
+
+		cg_plain_store(c->type, plain, &stored);
+		cg_plain_token(cg_category_by_id(head.category, false),
+					   head.token_version, &stored, c->token);
+		c->category = head.category;
 	}
-	result = memcmp(ha.token, c->token, CG_TOKEN_LEN);
-	free_head(&ha);
+	result = memcmp(head.token, c->token, CG_TOKEN_LEN);
+	free_head(&head);
 	return result;
 }
 
@@ -198,13 +247,16 @@ convert(FunctionCallInfo fcinfo, CgHead *head, const CgHead *other)
 				   VARSIZE_ANY_EXHDR(whole));
 	if (c->category < 0)
 	{
-		Size		len;
-		char	   *plain = cg_decrypt(whole, &len);
+		CgEnvelope	env;
+		CgPlain		plain;
 
-		cg_text_token(cg_category_by_id(other->category, false),
-					  other->token_version, plain, len, c->token);
-		explicit_bzero(plain, len);
-		pfree(plain);
+		cg_parse(whole, &env);
+		plain.type = env.type;
+		plain.stored = cg_open_stored(&env, &plain.len);
+		cg_plain_token(cg_category_by_id(other->category, false),
+					   other->token_version, &plain, c->token);
+		explicit_bzero(unconstify(char *, plain.stored), plain.len);
+		pfree(unconstify(char *, plain.stored));
 		c->category = other->category;
 	}
 	if ((Pointer) whole != DatumGetPointer(head->whole))
@@ -212,6 +264,21 @@ convert(FunctionCallInfo fcinfo, CgHead *head, const CgHead *other)
 	head->category = other->category;
 	head->token_version = other->token_version;
 	head->token = c->token;
+}
+
+static CgConverted *
+new_converted(FunctionCallInfo fcinfo, Size len)
+{
+	Size		allocated = Max(len, 64);
+	CgConverted *c;
+
+	c = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
+							   add_size(offsetof(CgConverted, value),
+										allocated));
+	c->category = -1;
+	c->allocated = allocated;
+	fcinfo->flinfo->fn_extra = c;
+	return c;
 }
 
 /*
@@ -231,24 +298,33 @@ remembered(FunctionCallInfo fcinfo, const CgHead *other, const char *value,
 		return c;
 
 	cg_require_search(other->category);
-	if (c == NULL || c->allocated < len)
+	if (c == NULL)
+		c = new_converted(fcinfo, len);
+	else if (c->allocated < len)
 	{
-		Size		allocated = Max(len, 64);
+		CgConverted *old = c;
 
 		fcinfo->flinfo->fn_extra = NULL;
-		if (c != NULL)
-			pfree(c);
-		c = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt,
-							   add_size(offsetof(CgConverted, value),
-										allocated));
-		c->allocated = allocated;
-		fcinfo->flinfo->fn_extra = c;
+		c = new_converted(fcinfo, len);
+		c->type = old->type;
+		c->typlen = old->typlen;
+		c->byval = old->byval;
+		pfree(old);
 	}
 	c->category = -1;
 	c->token_version = other->token_version;
 	c->len = len;
 	memcpy(c->value, value, len);
 	return c;
+}
+
+static void
+wrong_type(void)
+{
+	ereport(ERROR,
+			(errcode(CG_ERRCODE_NOT_AUTHENTIC),
+			 errmsg("encrypted value is not of the type of its column"),
+			 errhint("Restore the row from a backup.")));
 }
 
 /*
@@ -337,10 +413,10 @@ not_searchable(const CgHead *head)
 					 "cipguard.category")));
 }
 
-/* enc_text_eq(enc_text, enc_text) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_eq);
+/* enc_eq(enc, enc) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_eq);
 Datum
-cipguard_enc_text_eq(PG_FUNCTION_ARGS)
+cipguard_enc_eq(PG_FUNCTION_ARGS)
 {
 	Datum		a = PG_GETARG_DATUM(0);
 	Datum		b = PG_GETARG_DATUM(1);
@@ -352,10 +428,10 @@ cipguard_enc_text_eq(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(compare(fcinfo, a, b) == 0);
 }
 
-/* enc_text_ne(enc_text, enc_text) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_ne);
+/* enc_ne(enc, enc) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_ne);
 Datum
-cipguard_enc_text_ne(PG_FUNCTION_ARGS)
+cipguard_enc_ne(PG_FUNCTION_ARGS)
 {
 	Datum		a = PG_GETARG_DATUM(0);
 	Datum		b = PG_GETARG_DATUM(1);
@@ -367,101 +443,97 @@ cipguard_enc_text_ne(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(compare(fcinfo, a, b) != 0);
 }
 
-/* enc_text_eq(enc_text, text) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_eq_text);
+/* enc_eq(enc, plain) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_eq_plain);
 Datum
-cipguard_enc_text_eq_text(PG_FUNCTION_ARGS)
+cipguard_enc_eq_plain(PG_FUNCTION_ARGS)
 {
 	require_rights(fcinfo, PG_GETARG_DATUM(0));
-	PG_RETURN_BOOL(compare_text(fcinfo, PG_GETARG_DATUM(0),
-								PG_GETARG_TEXT_PP(1)) == 0);
+	PG_RETURN_BOOL(compare_plain(fcinfo, 0) == 0);
 }
 
-/* enc_text_ne(enc_text, text) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_ne_text);
+/* enc_ne(enc, plain) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_ne_plain);
 Datum
-cipguard_enc_text_ne_text(PG_FUNCTION_ARGS)
+cipguard_enc_ne_plain(PG_FUNCTION_ARGS)
 {
 	require_rights(fcinfo, PG_GETARG_DATUM(0));
-	PG_RETURN_BOOL(compare_text(fcinfo, PG_GETARG_DATUM(0),
-								PG_GETARG_TEXT_PP(1)) != 0);
+	PG_RETURN_BOOL(compare_plain(fcinfo, 0) != 0);
 }
 
-/* enc_text_eq(text, enc_text) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_text_eq_enc_text);
+/* enc_eq(plain, enc) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_plain_eq_enc);
 Datum
-cipguard_text_eq_enc_text(PG_FUNCTION_ARGS)
+cipguard_plain_eq_enc(PG_FUNCTION_ARGS)
 {
 	require_rights(fcinfo, PG_GETARG_DATUM(1));
-	PG_RETURN_BOOL(compare_text(fcinfo, PG_GETARG_DATUM(1),
-								PG_GETARG_TEXT_PP(0)) == 0);
+	PG_RETURN_BOOL(compare_plain(fcinfo, 1) == 0);
 }
 
-/* enc_text_ne(text, enc_text) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_text_ne_enc_text);
+/* enc_ne(plain, enc) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_plain_ne_enc);
 Datum
-cipguard_text_ne_enc_text(PG_FUNCTION_ARGS)
+cipguard_plain_ne_enc(PG_FUNCTION_ARGS)
 {
 	require_rights(fcinfo, PG_GETARG_DATUM(1));
-	PG_RETURN_BOOL(compare_text(fcinfo, PG_GETARG_DATUM(1),
-								PG_GETARG_TEXT_PP(0)) != 0);
+	PG_RETURN_BOOL(compare_plain(fcinfo, 1) != 0);
 }
 
 /* The four operators that a btree needs, in token order: #<# #<=# #>=# #># */
 
-/* enc_text_lt(enc_text, enc_text) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_lt);
+/* enc_lt(enc, enc) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_lt);
 Datum
-cipguard_enc_text_lt(PG_FUNCTION_ARGS)
+cipguard_enc_lt(PG_FUNCTION_ARGS)
 {
 	require_rights(fcinfo, PG_GETARG_DATUM(0));
 	PG_RETURN_BOOL(compare(fcinfo, PG_GETARG_DATUM(0),
 						   PG_GETARG_DATUM(1)) < 0);
 }
 
-/* enc_text_le(enc_text, enc_text) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_le);
+/* enc_le(enc, enc) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_le);
 Datum
-cipguard_enc_text_le(PG_FUNCTION_ARGS)
+cipguard_enc_le(PG_FUNCTION_ARGS)
 {
 	require_rights(fcinfo, PG_GETARG_DATUM(0));
 	PG_RETURN_BOOL(compare(fcinfo, PG_GETARG_DATUM(0),
 						   PG_GETARG_DATUM(1)) <= 0);
 }
 
-/* enc_text_ge(enc_text, enc_text) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_ge);
+/* enc_ge(enc, enc) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_ge);
 Datum
-cipguard_enc_text_ge(PG_FUNCTION_ARGS)
+cipguard_enc_ge(PG_FUNCTION_ARGS)
 {
 	require_rights(fcinfo, PG_GETARG_DATUM(0));
 	PG_RETURN_BOOL(compare(fcinfo, PG_GETARG_DATUM(0),
 						   PG_GETARG_DATUM(1)) >= 0);
 }
 
-/* enc_text_gt(enc_text, enc_text) RETURNS boolean */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_gt);
+/* enc_gt(enc, enc) RETURNS boolean */
+PG_FUNCTION_INFO_V1(cipguard_enc_gt);
 Datum
-cipguard_enc_text_gt(PG_FUNCTION_ARGS)
+cipguard_enc_gt(PG_FUNCTION_ARGS)
 {
 	require_rights(fcinfo, PG_GETARG_DATUM(0));
 	PG_RETURN_BOOL(compare(fcinfo, PG_GETARG_DATUM(0),
 						   PG_GETARG_DATUM(1)) > 0);
 }
 
-/* enc_text_cmp(enc_text, enc_text) RETURNS int4; btree support 1 */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_cmp);
+/* enc_cmp(enc, enc) RETURNS int4; btree support 1 */
+PG_FUNCTION_INFO_V1(cipguard_enc_cmp);
 Datum
-cipguard_enc_text_cmp(PG_FUNCTION_ARGS)
+cipguard_enc_cmp(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(compare(fcinfo, PG_GETARG_DATUM(0),
 							PG_GETARG_DATUM(1)));
 }
 
-/* enc_text_hash(enc_text) RETURNS int4; hash support 1 */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_hash);
+/* enc_hash(enc) RETURNS int4; hash support 1 */
+PG_FUNCTION_INFO_V1(cipguard_enc_hash);
 Datum
-cipguard_enc_text_hash(PG_FUNCTION_ARGS)
+cipguard_enc_hash(PG_FUNCTION_ARGS)
 {
 	CgHead		head;
 
@@ -478,10 +550,10 @@ cipguard_enc_text_hash(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(hash_any(head.token, CG_TOKEN_LEN));
 }
 
-/* enc_text_hash_extended(enc_text, int8) RETURNS int8; hash support 2 */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_hash_extended);
+/* enc_hash_extended(enc, int8) RETURNS int8; hash support 2 */
+PG_FUNCTION_INFO_V1(cipguard_enc_hash_extended);
 Datum
-cipguard_enc_text_hash_extended(PG_FUNCTION_ARGS)
+cipguard_enc_hash_extended(PG_FUNCTION_ARGS)
 {
 	CgHead		head;
 
@@ -501,9 +573,9 @@ cipguard_enc_text_hash_extended(PG_FUNCTION_ARGS)
 }
 
 /* enc_text_sortsupport(internal) RETURNS void; btree support 2 */
-PG_FUNCTION_INFO_V1(cipguard_enc_text_sortsupport);
+PG_FUNCTION_INFO_V1(cipguard_enc_sortsupport);
 Datum
-cipguard_enc_text_sortsupport(PG_FUNCTION_ARGS)
+cipguard_enc_sortsupport(PG_FUNCTION_ARGS)
 {
 	SortSupport ssup = (SortSupport) PG_GETARG_POINTER(0);
 

@@ -27,10 +27,17 @@
 #include "guc.h"
 #include "keyring.h"
 #include "key_provider.h"
+#include "subject_key.h"
 #include "value.h"
 
 static struct varlena *take_armor(uint8 type, const char *armor, Size len,
 								  int32 typmod, Node *escontext);
+static bool judged(const CgCategory *c, const char *text, Size len,
+				   Node *escontext);
+static struct varlena *take_plain_text(const char *plain, Size len,
+									   int32 typmod, Node *escontext);
+static struct varlena *take_stored(uint8 type, char *stored, Size len,
+								   int32 typmod);
 static void hide_copy_line(void);
 static void copy_place(void *arg);
 static bool is_pg_dump(void);
@@ -42,9 +49,32 @@ category_of_typmod(int32 typmod)
 	return typmod < 0 ? cg_category_unclassified() : typmod;
 }
 
-struct varlena *
-cg_take_plain(uint8 type, const char *plain, Size len, int32 typmod,
-			  Node *escontext)
+/*
+ * Judge a value by its text.  After a soft error, false.  c stays valid: no
+ * category is looked up.
+ */
+static bool
+judged(const CgCategory *c, const char *text, Size len, Node *escontext)
+{
+	CgVerdict	verdict;
+
+	if (c->validator == CG_VALID_NONE)
+		return true;
+	verdict = cg_judge_text(c, text, len);
+	if (cg_verdict_ok(verdict))
+		return true;
+	if (!cg_soft_errors(escontext))
+		hide_copy_line();
+	ereturn(escontext, false,
+			(errcode(CG_ERRCODE_INVALID_VALUE),
+			 errmsg("invalid value for category \"%s\": %s",
+					NameStr(c->name), cg_verdict_word(verdict)),
+			 errhint("%s tells the verdict on a value without storing it.",
+					 "cipguard.validate(value, category)")));
+}
+
+static struct varlena *
+take_plain_text(const char *plain, Size len, int32 typmod, Node *escontext)
 {
 	const CgCategory *c = cg_category_by_id(category_of_typmod(typmod),
 											false);
@@ -53,40 +83,78 @@ cg_take_plain(uint8 type, const char *plain, Size len, int32 typmod,
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
 
 	/* Ciphertext that lost its way would be encrypted once more. */
-	if (type == CG_TYPE_TEXT && cg_is_armor(plain, len))
+	if (cg_is_armor(plain, len))
 		ereturn(escontext, NULL,
 				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
 				 errmsg("text that begins with \"%s\" cannot be encrypted",
 						CG_ARMOR_PREFIX),
 				 errdetail("The prefix marks values that are encrypted already."),
 				 errhint("Insert the whole armor, as it was shown, or store such text in a column that is not encrypted.")));
+	if (!judged(c, plain, len, escontext))
+		return NULL;
+	return cg_encrypt_text(c, plain, len);
+}
 
+struct varlena *
+cg_take_value(uint8 type, Datum plain, int32 typmod, Node *escontext)
+{
+	const CgCategory *c;
+	CgPlain		stored;
+
+	if (type == CG_TYPE_TEXT)
+	{
+		struct varlena *text = PG_DETOAST_DATUM_PACKED(plain);
+
+		return take_plain_text(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text),
+							   typmod, escontext);
+	}
+
+	cg_plain_at = GetCurrentTransactionStartTimestamp();
+	cg_plain_store(type, plain, &stored);
+	if (type == CG_TYPE_BYTEA &&
+		cg_is_datum((const uint8 *) stored.stored, stored.len))
+		return cg_take_datum(type, (const uint8 *) stored.stored, stored.len,
+							 typmod, escontext);
+	c = cg_category_by_id(category_of_typmod(typmod), false);
 	if (c->validator != CG_VALID_NONE)
 	{
-		CgVerdict	verdict = cg_judge_text(c, plain, len);
+		char	   *text = cg_plain_iso(type, plain);
 
-		if (!cg_verdict_ok(verdict))
-		{
-			if (!cg_soft_errors(escontext))
-				hide_copy_line();
-			ereturn(escontext, NULL,
-					(errcode(CG_ERRCODE_INVALID_VALUE),
-					 errmsg("invalid value for category \"%s\": %s",
-							NameStr(c->name), cg_verdict_word(verdict)),
-					 errhint("%s tells the verdict on a value without storing it.",
-							 "cipguard.validate(value, category)")));
-		}
+		if (!judged(c, text, strlen(text), escontext))
+			return NULL;
 	}
-	return cg_encrypt(c, type, plain, len);
+	return cg_encrypt(c, &stored);
 }
 
 struct varlena *
 cg_take_text(uint8 type, const char *text, Size len, int32 typmod,
 			 Node *escontext)
 {
+	ErrorContextCallback *callers = error_context_stack;
+	Datum		plain;
+
 	if (cg_is_armor(text, len))
 		return take_armor(type, text, len, typmod, escontext);
-	return cg_take_plain(type, text, len, typmod, escontext);
+	if (type == CG_TYPE_TEXT)
+		return take_plain_text(text, len, typmod, escontext);
+
+	cg_plain_at = GetCurrentTransactionStartTimestamp();
+	if (!cg_soft_errors(escontext))
+		hide_copy_line();
+	plain = cg_plain_parse(type, pnstrdup(text, len), -1, escontext);
+	error_context_stack = callers;
+	if (cg_soft_error_occurred(escontext))
+		return NULL;
+	return cg_take_value(type, plain, typmod, escontext);
+}
+
+bool
+cg_is_datum(const uint8 *data, Size len)
+{
+	CgEnvelope	env;
+
+	return cg_envelope_parse(data, len, &env) == CG_OK &&
+		cg_enc_type(env.type) != NULL && env.category <= PG_INT32_MAX;
 }
 
 static struct varlena *
@@ -146,8 +214,12 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 	unknown = !check_function_bodies && superuser() &&
 		(cg_category_by_id((int32) env.category, true) == NULL ||
 		 !cg_kek_reachable() ||
-		 cg_keyring_cipher((int32) env.category, env.dek_version,
-						   env.suite, true) == NULL);
+		 (env.subject != 0 ? !cg_subject_usable(env.subject) :
+		  cg_keyring_cipher((int32) env.category, env.dek_version,
+							env.suite, true) == NULL));
+
+	/* Nobody can tell any more, and nobody can read it. */
+	unknown = unknown || cg_is_destroyed(&env);
 	c = cg_category_by_id((int32) env.category, true);
 	if ((!unknown && !cg_authentic(&env)) ||
 		(c != NULL && c->searchable != (env.token != NULL)))
@@ -189,11 +261,35 @@ cg_recode(struct varlena *datum, int32 typmod)
 				 errhint("An officer can allow it with %s.",
 						 "cipguard.grant_access(..., 'read')")));
 	}
-	plain = cg_open(&env, &len);
-	result = cg_take_plain(env.type, plain, len, typmod, NULL);
+	plain = cg_open_stored(&env, &len);
+	result = take_stored(env.type, plain, len, typmod);
 	explicit_bzero(plain, len);
 	pfree(plain);
 	return result;
+}
+
+/* A value in its stored form, which is validated but need not be parsed. */
+static struct varlena *
+take_stored(uint8 type, char *stored, Size len, int32 typmod)
+{
+	const CgCategory *c = cg_category_by_id(category_of_typmod(typmod),
+											false);
+
+	if (c->validator != CG_VALID_NONE)
+	{
+		Size		text_len = len;
+		char	   *text;
+
+		if (type == CG_TYPE_TEXT)
+			text = cg_from_utf8(stored, &text_len);
+		else
+		{
+			text = cg_plain_iso(type, cg_plain_load(type, stored, len));
+			text_len = strlen(text);
+		}
+		(void) judged(c, text, text_len, NULL);
+	}
+	return cg_seal_stored(c, type, stored, len, 0);
 }
 
 struct varlena *
@@ -226,23 +322,36 @@ cg_search_key(struct varlena *datum, int32 typmod)
 	}
 
 	/* Not validated: what no column can hold simply is not found. */
-	plain = cg_open(&env, &len);
-	result = cg_encrypt(cg_category_by_id(typmod, false), env.type, plain,
-						len);
+	plain = cg_open_stored(&env, &len);
+	result = cg_seal_stored(cg_category_by_id(typmod, false), env.type, plain,
+							len, 0);
 	explicit_bzero(plain, len);
 	pfree(plain);
 	return result;
 }
 
 struct varlena *
-cg_search_text(const char *text, Size len, int32 typmod)
+cg_search_value(uint8 type, Datum plain, int32 typmod)
 {
-	if (cg_is_armor(text, len))
-		return cg_search_key(take_armor(CG_TYPE_TEXT, text, len, -1, NULL),
-							 typmod);
+	CgPlain		stored;
+
+	if (type == CG_TYPE_TEXT)
+	{
+		struct varlena *text = PG_DETOAST_DATUM_PACKED(plain);
+
+		if (cg_is_armor(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text)))
+			return cg_search_key(take_armor(type, VARDATA_ANY(text),
+											VARSIZE_ANY_EXHDR(text), -1,
+											NULL), typmod);
+	}
 	cg_require_search(typmod);
-	return cg_encrypt(cg_category_by_id(typmod, false), CG_TYPE_TEXT, text,
-					  len);
+	cg_plain_store(type, plain, &stored);
+	if (type == CG_TYPE_BYTEA &&
+		cg_is_datum((const uint8 *) stored.stored, stored.len))
+		return cg_search_key(cg_take_datum(type,
+										   (const uint8 *) stored.stored,
+										   stored.len, -1, NULL), typmod);
+	return cg_encrypt(cg_category_by_id(typmod, false), &stored);
 }
 
 /*
@@ -258,6 +367,12 @@ cg_shows_plain(int32 category)
 		row_security && !am_walsender && !is_pg_dump() &&
 		!HistoricSnapshotActive() &&
 		cg_access_level(category, InvalidOid) == CG_LEVEL_READ;
+}
+
+bool
+cg_shows_value(const CgEnvelope *env)
+{
+	return cg_shows_plain((int32) env->category) && !cg_is_destroyed(env);
 }
 
 /*

@@ -8,16 +8,27 @@
 #include "crypt.h"
 
 /*
- * Validate and encrypt text under the category that typmod names; -1 means
- * unclassified.  Returns NULL after a soft error.  Errors:
- * CG_ERRCODE_INVALID_VALUE, and what cg_encrypt() raises.
+ * Validate and encrypt a plain datum under the category that typmod names; -1
+ * means unclassified.  Validators judge the text that cg_plain_iso() gives.
+ * Returns NULL after a soft error.  Errors: CG_ERRCODE_INVALID_VALUE, and what
+ * cg_encrypt() raises.
  */
-extern struct varlena *cg_take_plain(uint8 type, const char *plain, Size len,
-									 int32 typmod, Node *escontext);
+extern struct varlena *cg_take_value(uint8 type, Datum plain, int32 typmod,
+									 Node *escontext);
 
-/* The same of text that may be armor, which is then kept as it is. */
+/*
+ * The same of what the input function of the plain type takes, or of armor,
+ * which is kept as it is.
+ */
 extern struct varlena *cg_take_text(uint8 type, const char *text, Size len,
 									int32 typmod, Node *escontext);
+
+/*
+ * Do the bytes that a client sent look like those of an encrypted value?  No
+ * plain form of a type but bytea does.  Bytes that do are never encrypted
+ * once more: they are a value, or refused.
+ */
+extern bool cg_is_datum(const uint8 *data, Size len);
 
 /*
  * Accept ciphertext as it is: structure, type, category and authenticity are
@@ -40,12 +51,14 @@ extern struct varlena *cg_recode(struct varlena *datum, int32 typmod);
  */
 extern struct varlena *cg_search_key(struct varlena *datum, int32 typmod);
 
-/* The same of text, which may be armor. */
-extern struct varlena *cg_search_text(const char *text, Size len,
-									  int32 typmod);
+/* The same of a plain datum; text may be armor. */
+extern struct varlena *cg_search_value(uint8 type, Datum plain, int32 typmod);
 
 /* May the current user see plaintext of the category here and now? */
 extern bool cg_shows_plain(int32 category);
+
+/* The same of a value, which nobody may if the key it is under is destroyed. */
+extern bool cg_shows_value(const CgEnvelope *env);
 
 /* Verdict of a category's validator on text in the server's encoding. */
 extern CgVerdict cg_judge_text(const CgCategory *category, const char *plain,

@@ -2,22 +2,22 @@
 CREATE TYPE cipguard.enc_text;
 
 CREATE FUNCTION cipguard.enc_text_in(cstring, oid, integer) RETURNS cipguard.enc_text
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_in'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_in'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_in(cstring, oid, integer) IS 'input: encrypts plaintext, keeps armor';
 
 CREATE FUNCTION cipguard.enc_text_out(cipguard.enc_text) RETURNS cstring
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_out'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_out'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_out(cipguard.enc_text) IS 'output: plaintext for roles that may read, armor for others';
 
 CREATE FUNCTION cipguard.enc_text_recv(internal, oid, integer) RETURNS cipguard.enc_text
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_recv'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_recv'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_recv(internal, oid, integer) IS 'binary input: text or encrypted bytes';
 
 CREATE FUNCTION cipguard.enc_text_send(cipguard.enc_text) RETURNS bytea
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_send'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_send'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_send(cipguard.enc_text) IS 'binary output: text for roles that may read, encrypted bytes for others';
 
@@ -57,52 +57,52 @@ COMMENT ON FUNCTION cipguard.holds_encrypted(oid) IS 'whether values of a type a
 -- Casts.  From plain types implicit, since drivers send text and varchar; to
 -- plain types explicit, so that no assignment stores plaintext unawares.
 CREATE FUNCTION cipguard.enc_text(cipguard.enc_text, integer, boolean) RETURNS cipguard.enc_text
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_coerce'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_coerce'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text(cipguard.enc_text, integer, boolean) IS 'brings a value under the category of a column';
 
 CREATE FUNCTION cipguard.enc_text(text, integer, boolean) RETURNS cipguard.enc_text
-	AS 'MODULE_PATHNAME', 'cipguard_text_to_enc_text'
+	AS 'MODULE_PATHNAME', 'cipguard_text_to_enc'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text(text, integer, boolean) IS 'encrypts text';
 
 CREATE FUNCTION cipguard.enc_text(varchar, integer, boolean) RETURNS cipguard.enc_text
-	AS 'MODULE_PATHNAME', 'cipguard_text_to_enc_text'
+	AS 'MODULE_PATHNAME', 'cipguard_text_to_enc'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text(varchar, integer, boolean) IS 'encrypts text';
 
 CREATE FUNCTION cipguard.enc_text(bpchar, integer, boolean) RETURNS cipguard.enc_text
-	AS 'MODULE_PATHNAME', 'cipguard_bpchar_to_enc_text'
+	AS 'MODULE_PATHNAME', 'cipguard_bpchar_to_enc'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text(bpchar, integer, boolean) IS 'encrypts text, without the padding of char(n)';
 
 CREATE FUNCTION cipguard.to_text(cipguard.enc_text) RETURNS text
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_to_text'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_to_text'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.to_text(cipguard.enc_text) IS 'decrypts, for roles that may read';
 
 CREATE FUNCTION cipguard.to_varchar(cipguard.enc_text) RETURNS varchar
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_to_text'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_to_text'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.to_varchar(cipguard.enc_text) IS 'decrypts, for roles that may read';
 
 CREATE FUNCTION cipguard.to_bpchar(cipguard.enc_text) RETURNS bpchar
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_to_text'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_to_text'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.to_bpchar(cipguard.enc_text) IS 'decrypts, for roles that may read';
 
 CREATE FUNCTION cipguard.to_name(cipguard.enc_text) RETURNS name
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_to_name'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_to_name'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.to_name(cipguard.enc_text) IS 'decrypts, for roles that may read';
 
 CREATE FUNCTION cipguard.to_json(cipguard.enc_text) RETURNS json
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_to_json'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_to_json'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.to_json(cipguard.enc_text) IS 'plaintext for roles that may read, armor for others, as a JSON string';
 
 CREATE FUNCTION cipguard.to_jsonb(cipguard.enc_text) RETURNS jsonb
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_to_jsonb'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_to_jsonb'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.to_jsonb(cipguard.enc_text) IS 'plaintext for roles that may read, armor for others, as a JSON string';
 
@@ -155,7 +155,7 @@ CREATE FUNCTION cipguard.search_key(cipguard.enc_text, integer) RETURNS cipguard
 COMMENT ON FUNCTION cipguard.search_key(cipguard.enc_text, integer) IS 'value made comparable with a column of that category, for roles that may search';
 
 CREATE FUNCTION cipguard.search_key(text, integer) RETURNS cipguard.enc_text
-	AS 'MODULE_PATHNAME', 'cipguard_search_key_text'
+	AS 'MODULE_PATHNAME', 'cipguard_search_key_plain'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.search_key(text, integer) IS 'text made comparable with a column of that category, for roles that may search';
 
@@ -165,59 +165,59 @@ CREATE FUNCTION cipguard.search_keys(cipguard.enc_text[], integer) RETURNS cipgu
 COMMENT ON FUNCTION cipguard.search_keys(cipguard.enc_text[], integer) IS 'values made comparable with a column of that category, for roles that may search';
 
 CREATE FUNCTION cipguard.search_keys(text[], integer) RETURNS cipguard.enc_text[]
-	AS 'MODULE_PATHNAME', 'cipguard_search_keys_text'
+	AS 'MODULE_PATHNAME', 'cipguard_search_keys_plain'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.search_keys(text[], integer) IS 'texts made comparable with a column of that category, for roles that may search';
 
 -- Operators.  Those that queries write are in pg_catalog, or else they would
 -- be found only by sessions that have cipguard in their search_path.
 CREATE FUNCTION cipguard.enc_text_eq(cipguard.enc_text, cipguard.enc_text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_eq'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_eq'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_eq(cipguard.enc_text, cipguard.enc_text) IS 'equal, by equality token';
 
 CREATE FUNCTION cipguard.enc_text_ne(cipguard.enc_text, cipguard.enc_text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_ne'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_ne'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_ne(cipguard.enc_text, cipguard.enc_text) IS 'not equal, by equality token';
 
 CREATE FUNCTION cipguard.enc_text_eq(cipguard.enc_text, text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_eq_text'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_eq_plain'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_eq(cipguard.enc_text, text) IS 'equal, by equality token';
 
 CREATE FUNCTION cipguard.enc_text_ne(cipguard.enc_text, text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_ne_text'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_ne_plain'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_ne(cipguard.enc_text, text) IS 'not equal, by equality token';
 
 CREATE FUNCTION cipguard.enc_text_eq(text, cipguard.enc_text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'cipguard_text_eq_enc_text'
+	AS 'MODULE_PATHNAME', 'cipguard_plain_eq_enc'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_eq(text, cipguard.enc_text) IS 'equal, by equality token';
 
 CREATE FUNCTION cipguard.enc_text_ne(text, cipguard.enc_text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'cipguard_text_ne_enc_text'
+	AS 'MODULE_PATHNAME', 'cipguard_plain_ne_enc'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_ne(text, cipguard.enc_text) IS 'not equal, by equality token';
 
 CREATE FUNCTION cipguard.enc_text_lt(cipguard.enc_text, cipguard.enc_text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_lt'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_lt'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_lt(cipguard.enc_text, cipguard.enc_text) IS 'before in token order';
 
 CREATE FUNCTION cipguard.enc_text_le(cipguard.enc_text, cipguard.enc_text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_le'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_le'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_le(cipguard.enc_text, cipguard.enc_text) IS 'not after in token order';
 
 CREATE FUNCTION cipguard.enc_text_ge(cipguard.enc_text, cipguard.enc_text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_ge'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_ge'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_ge(cipguard.enc_text, cipguard.enc_text) IS 'not before in token order';
 
 CREATE FUNCTION cipguard.enc_text_gt(cipguard.enc_text, cipguard.enc_text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_gt'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_gt'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_gt(cipguard.enc_text, cipguard.enc_text) IS 'after in token order';
 
@@ -291,22 +291,22 @@ COMMENT ON OPERATOR cipguard.#># (cipguard.enc_text, cipguard.enc_text) IS 'toke
 
 -- Operator classes.
 CREATE FUNCTION cipguard.enc_text_cmp(cipguard.enc_text, cipguard.enc_text) RETURNS integer
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_cmp'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_cmp'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_cmp(cipguard.enc_text, cipguard.enc_text) IS 'btree support: token order';
 
 CREATE FUNCTION cipguard.enc_text_sortsupport(internal) RETURNS void
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_sortsupport'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_sortsupport'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_sortsupport(internal) IS 'btree support: fast sorting';
 
 CREATE FUNCTION cipguard.enc_text_hash(cipguard.enc_text) RETURNS integer
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_hash'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_hash'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_hash(cipguard.enc_text) IS 'hash support: hash of the token';
 
 CREATE FUNCTION cipguard.enc_text_hash_extended(cipguard.enc_text, bigint) RETURNS bigint
-	AS 'MODULE_PATHNAME', 'cipguard_enc_text_hash_extended'
+	AS 'MODULE_PATHNAME', 'cipguard_enc_hash_extended'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_hash_extended(cipguard.enc_text, bigint) IS 'hash support: seeded hash of the token';
 
