@@ -104,6 +104,7 @@ cg_subject_init(void)
 {
 	cg_watch(&watch);
 	cg_epochs_init();
+	cg_subject_row_init();
 	RegisterXactCallback(transaction_ended, NULL);
 	RegisterSubXactCallback(part_ended, NULL);
 }

@@ -7,6 +7,7 @@
 #define CG_SUBJECT_KEY_H
 
 #include "executor/tuptable.h"
+#include "storage/lockdefs.h"
 #include "utils/relcache.h"
 
 #include "envelope.h"
@@ -87,20 +88,37 @@ extern Relation cg_subject_table(LOCKMODE lock);
 /* A row of it, copied, or NULL; *epoch is set. */
 extern HeapTuple cg_subject_row(Relation rel, uint64 id, int32 *epoch);
 
-/* subject_row.c: the trigger function, and the table of persons of a table */
-extern Oid	cg_subject_function(void);
-extern int64 cg_subject_persons(Relation rel);	/* 0: does not use them */
+/* ---------- subject_row.c: rows of tables that use them ---------- */
+
+extern Oid	cg_subject_function(void);	/* the trigger function */
+
+/* Number of the table of persons of a table; 0: it does not use their keys. */
+extern int64 cg_subject_persons(Relation rel);
 
 /* The text of a row's subject, palloc'd, or NULL. */
 extern char *cg_subject_text(Relation rel, TupleTableSlot *slot);
 
+/* Number of columns that hold encrypted values, and these, by number. */
+extern int	cg_subject_columns(Relation rel, const AttrNumber **columns);
+
 /*
- * A value with each encrypted value in it under this key, or, if destroy,
- * with what is under this key replaced by noise of the same header.  The value
- * itself if nothing was to be done; else *count grows.
+ * The same value with whatever is encrypted in it under the key id, and not
+ * destroyed.  *count grows with each that was not before.
  */
-extern Datum cg_subject_reseal(Oid type, Datum value, uint64 id, bool destroy,
+extern Datum cg_subject_reseal(Oid type, Datum value, uint64 id,
 							   int64 *count);
+
+/*
+ * The same value with what is under the key id replaced by noise, which noise
+ * makes of tokens: equal ones stay equal.
+ */
+extern Datum cg_subject_scrub(Oid type, Datum value, uint64 id,
+							  CgToken *noise, int64 *count);
+
+/* Number of values that are under keys of their categories. */
+extern int64 cg_subject_unsealed(Oid type, Datum value);
+
+extern void cg_subject_row_init(void);
 
 extern void cg_subject_init(void);
 
