@@ -43,6 +43,7 @@
 #include "inval.h"
 #include "keyring.h"
 #include "label.h"
+#include "subject_key.h"
 
 static void relation_changed(Datum arg, Oid relid);
 static void syscache_changed(Datum arg, SysCacheIdentifier cacheid,
@@ -349,7 +350,14 @@ cg_audit_subject(CgAuditRelation *table, Datum value, bool isnull, int64 *tag)
 	if (isnull)
 		return false;
 	if (table->subject_encrypted)
-		string = cg_decrypt(PG_DETOAST_DATUM(value), &len);
+	{
+		CgEnvelope	env;
+
+		cg_parse(PG_DETOAST_DATUM_PACKED(value), &env);
+		if (cg_is_destroyed(&env))
+			return false;
+		string = cg_open(&env, &len);
+	}
 	else
 	{
 		string = OutputFunctionCall(&table->subject_output, value);

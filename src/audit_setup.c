@@ -49,6 +49,7 @@
 #include "event.h"
 #include "guard.h"
 #include "label.h"
+#include "subject_sql.h"
 
 #define MONTHS_AHEAD	2
 
@@ -482,6 +483,8 @@ cover_tree(Oid relid)
 			LockRelationOid(lfirst_oid(above), AccessShareLock);
 			audited |= has_trigger(lfirst_oid(above), &row_trigger);
 		}
+		if (get_rel_relkind(member) != RELKIND_FOREIGN_TABLE)
+			(void) cg_subject_cover(member, cg_ancestors(member));
 		if (!audited)
 			continue;
 		if (!has_trigger(member, &row_trigger))

@@ -26,6 +26,7 @@
 #include "plan.h"
 #include "plan_search.h"
 #include "protect.h"
+#include "subject_key.h"
 #include "view_write.h"
 #include "worker.h"
 
@@ -44,6 +45,7 @@ _PG_init(void)
 	cg_enc_type_init();
 	cg_category_init();
 	cg_keyring_init();
+	cg_subject_init();
 	cg_access_init();
 	cg_app_token_init();
 	cg_label_init();

@@ -39,7 +39,7 @@ typedef struct CgHot
 	uint16		dek_version;
 	uint16		token_version;
 	int			suite;
-	CgCipher   *cipher;
+	CgCipher   *cipher;			/* NULL with a subject's key */
 	CgToken    *token;			/* NULL: random suite */
 	uint64		noted;			/* cg_token_transaction when last noted */
 } CgHot;
@@ -59,7 +59,7 @@ typedef struct CgAge
 
 static void hot_keys(CgHot *hot, int32 category, uint16 dek_version,
 					 uint16 token_version, int suite);
-static const CgHot *hot_for_open(const CgEnvelope *env);
+static const CgHot *hot_for_open(const CgEnvelope *env, CgCipher **cipher);
 static CgHot *hot_for_seal(const CgCategory *c);
 static const char *canonical(const CgCategory *c, uint8 type,
 							 const char *stored, Size len, char *stack,
@@ -77,6 +77,7 @@ TimestampTz cg_plain_at = 0;
  */
 static CgHot sealing[NUM_HOT];
 static CgHot opening[NUM_HOT];
+static CgHot opening_subjects[NUM_HOT];
 
 static bool
 is_hot(const CgHot *hot, int32 category, uint64 keyring)
@@ -100,21 +101,35 @@ hot_keys(CgHot *hot, int32 category, uint16 dek_version,
 	if (token_version != 0)
 		filled.token = cg_keyring_token(cg_category_domain(category),
 										token_version, suite, false);
-	filled.cipher = cg_keyring_cipher(category, dek_version, suite, false);
+	if (dek_version != 0)
+		filled.cipher = cg_keyring_cipher(category, dek_version, suite,
+										  false);
 	*hot = filled;
 }
 
+/*
+ * The key of a subject is looked up first, as that may take a while in which
+ * the others change; the version of the category's data key is then none.
+ */
 static const CgHot *
-hot_for_open(const CgEnvelope *env)
+hot_for_open(const CgEnvelope *env, CgCipher **cipher)
 {
 	int32		category = (int32) env->category;
 	CgHot	   *hot = &opening[env->category % NUM_HOT];	/* not trusted */
+	uint16		dek_version = env->dek_version;
 
+	if (env->subject != 0)
+	{
+		*cipher = cg_subject_cipher(env->subject, env->suite, false);
+		hot = &opening_subjects[env->category % NUM_HOT];
+		dek_version = 0;
+	}
 	if (!is_hot(hot, category, cg_keyring_refresh()) ||
-		hot->dek_version != env->dek_version ||
+		hot->dek_version != dek_version ||
 		hot->token_version != env->token_version || hot->suite != env->suite)
-		hot_keys(hot, category, env->dek_version, env->token_version,
-				 env->suite);
+		hot_keys(hot, category, dek_version, env->token_version, env->suite);
+	if (env->subject == 0)
+		*cipher = hot->cipher;
 	return hot;
 }
 
@@ -174,6 +189,7 @@ cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 {
 	CgCategory	c = *category;	/* look-ups below may reload the cache */
 	CgHot	   *hot;
+	CgCipher   *cipher = NULL;
 	char		stack[STACK_TEXT];
 	const char *canon = NULL;
 	size_t		canon_len = 0;
@@ -184,7 +200,6 @@ cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 	size_t		out_len = 0;
 	CgStatus	status;
 
-	Assert(subject == 0);
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
 	if (len > CG_MAX_PLAIN_LEN)
 		ereport(ERROR,
@@ -198,21 +213,26 @@ cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 	else
 		next_nonce(nonce, cg_suite_by_id(c.suite)->nonce_len);
 
+	if (subject != 0)
+		cipher = cg_subject_cipher(subject, c.suite, false);
 	hot = hot_for_seal(&c);
 	if (hot->token_version != 0 && hot->noted != cg_token_transaction)
 	{
 		cg_token_used(c.domain, hot->token_version);
 		hot->noted = cg_token_transaction;
 	}
+	if (subject == 0)
+		cipher = hot->cipher;
 	spec.type = type;
 	spec.category = (uint32) c.id;
-	spec.dek_version = hot->dek_version;
+	spec.dek_version = subject == 0 ? hot->dek_version :
+		CG_SUBJECT_DEK_VERSION;
 	spec.token_version = hot->token_version;
 	spec.pad = cg_enc_type(type)->fixed ? 1 : c.pad;
 	spec.subject = subject;
 	bound = cg_envelope_bound(c.suite, len, spec.pad);
 	result = palloc(VARHDRSZ + bound);
-	status = cg_envelope_seal(hot->cipher, hot->token, &spec,
+	status = cg_envelope_seal(cipher, hot->token, &spec,
 							  (const uint8 *) stored, len,
 							  (const uint8 *) canon, canon_len, nonce,
 							  (uint8 *) VARDATA(result), bound, &out_len);
@@ -225,12 +245,13 @@ cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 char *
 cg_open_stored(const CgEnvelope *env, Size *len)
 {
-	const CgHot *hot = hot_for_open(env);
+	CgCipher   *cipher;
+	const CgHot *hot = hot_for_open(env, &cipher);
 	char	   *result = palloc(env->body_len + 1);
 	size_t		out_len = 0;
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
-	if (cg_envelope_open(hot->cipher, hot->token, env, (uint8 *) result,
+	if (cg_envelope_open(cipher, hot->token, env, (uint8 *) result,
 						 env->body_len, &out_len) != CG_OK)
 		not_authentic();
 	result[out_len] = '\0';
@@ -291,6 +312,7 @@ bool
 cg_authentic(const CgEnvelope *env)
 {
 	const CgCategory *c = cg_category_by_id((int32) env->category, true);
+	CgCipher   *cipher;
 	const CgHot *hot;
 	uint8	   *plain;
 	size_t		len = 0;
@@ -298,9 +320,9 @@ cg_authentic(const CgEnvelope *env)
 
 	if (env->token != NULL && (c == NULL || !c->searchable))
 		return false;
-	hot = hot_for_open(env);
+	hot = hot_for_open(env, &cipher);
 	plain = palloc(env->body_len + 1);
-	authentic = cg_envelope_open(hot->cipher, hot->token, env, plain,
+	authentic = cg_envelope_open(cipher, hot->token, env, plain,
 								 env->body_len, &len) == CG_OK;
 	explicit_bzero(plain, len);
 	pfree(plain);

@@ -22,6 +22,7 @@
 #include "crypt.h"
 #include "display.h"
 #include "label.h"
+#include "subject_key.h"
 
 #define KIND_PLAIN	1
 #define STAMP_LEN	12
@@ -102,7 +103,13 @@ cg_display_text(const struct varlena *datum, Size *len)
 		return VARDATA_ANY(datum) + CG_HEADER_LEN;
 	}
 	if (value != NULL && type == CG_TYPE_TEXT && of_transaction(datum))
-		return cg_decrypt(value, len);
+	{
+		CgEnvelope	env;
+
+		cg_parse(value, &env);
+		if (!cg_is_destroyed(&env))
+			return cg_open(&env, len);
+	}
 	if (cg_display_datum(datum, &plain))
 		text = cg_plain_print(type, plain);
 	else
@@ -133,6 +140,8 @@ cg_display_datum(const struct varlena *datum, Datum *plain)
 		return false;
 	cg_parse(value, &env);
 	cg_require_type(&env, type);
+	if (cg_is_destroyed(&env))
+		return false;
 	*plain = cg_plain_value(&env);
 	return true;
 }

@@ -49,6 +49,7 @@
 #include "cipguard.h"
 #include "guard.h"
 #include "label.h"
+#include "subject_key.h"
 
 static HeapTuple fetch(Oid class_id, Oid object_id, Snapshot snapshot);
 static Oid	relation_of(Oid class_id, Oid object_id, Snapshot snapshot);
@@ -172,7 +173,8 @@ cg_guard_is_trigger_function(Oid func)
 	name = get_func_name(func);
 	return name != NULL && (strcmp(name, "audit_row") == 0 ||
 							strcmp(name, "audit_truncate") == 0 ||
-							strcmp(name, "audit_protect") == 0);
+							strcmp(name, "audit_protect") == 0 ||
+							strcmp(name, "seal_subject") == 0);
 }
 
 static bool
@@ -337,7 +339,8 @@ any_row(Oid catalog_id, Oid index, AttrNumber column, Oid value)
 bool
 cg_guard_any(void)
 {
-	static const char *const functions[] = {"audit_row", "audit_truncate"};
+	static const char *const functions[] = {"audit_row", "audit_truncate",
+	"seal_subject"};
 	Oid			nspoid = cg_schema_oid();
 	oidvector  *no_args = buildoidvector(NULL, 0);
 	Relation	catalog;
@@ -458,6 +461,14 @@ is_sound_trigger(Form_pg_trigger trigger, HeapTuple tuple)
 {
 	bool		row = strcmp(NameStr(trigger->tgname), CG_ROW_TRIGGER) == 0;
 
+	if (trigger->tgfoid == cg_subject_function())
+		return OidIsValid(trigger->tgparentid) ||
+			(strcmp(NameStr(trigger->tgname), CG_SUBJECT_TRIGGER) == 0 &&
+			 trigger->tgtype == (TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE |
+								 TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE) &&
+			 trigger->tgnargs == 1 && trigger->tgattr.dim1 == 0 &&
+			 heap_attisnull(tuple, Anum_pg_trigger_tgqual, NULL) &&
+			 superuser());
 	if (!cg_guard_is_trigger_function(trigger->tgfoid) ||
 		OidIsValid(trigger->tgparentid))
 		return true;

@@ -28,6 +28,7 @@ static void assign_spool_directory(const char *newval, void *extra);
 static void assign_app_user(const char *newval, void *extra);
 static void assign_purpose(const char *newval, void *extra);
 static bool check_kek(char **newval, void **extra, GucSource source);
+static void assign_epoch(const char *newval, void *extra);
 static void assign_kek_command(const char *newval, void *extra);
 static void assign_kek_file(const char *newval, void *extra);
 static void assign_previous_kek_command(const char *newval, void *extra);
@@ -59,10 +60,14 @@ int			cg_seal_heartbeat = 60;
 char	   *cg_seal_origin_name = NULL;
 char	   *cg_app_token = NULL;
 char	   *cg_app_user = NULL;
+char	   *cg_epoch_command = NULL;
+char	   *cg_epoch_directory = NULL;
 char	   *cg_forward_conninfo = NULL;
+int			cg_subject_key_cache = 1000;
 int			cg_worker_interval = 5;
 uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
+uint64		cg_epoch_generation = 1;
 uint64		cg_kek_generation = 1;
 uint64		cg_spool_generation = 1;
 
@@ -161,6 +166,21 @@ cg_guc_init(void)
 							 suite_options,
 							 PGC_SUSET, 0,
 							 NULL, NULL, NULL);
+	DefineCustomStringVariable(CG_SCHEMA ".epoch_command",
+							   "Shell command that makes, prints and destroys epoch keys.",
+							   "%o is create, get or destroy, %e the number and %n the name of the epoch. Takes precedence over cipguard.epoch_directory.",
+							   &cg_epoch_command,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, assign_epoch, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".epoch_directory",
+							   "Directory of epoch keys, which wrap the keys of subjects.",
+							   "Outside of the data directory, mode 0700, and part of no backup.",
+							   &cg_epoch_directory,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, assign_epoch, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".forward_conninfo",
 							   "Connection by which a standby sends its disclosure journal to the primary.",
@@ -321,6 +341,14 @@ cg_guc_init(void)
 							 PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
 
+	DefineCustomIntVariable(CG_SCHEMA ".subject_key_cache",
+							"Keys of subjects that a session keeps ready.",
+							NULL,
+							&cg_subject_key_cache,
+							1000, 16, 1000000,
+							PGC_SUSET, 0,
+							NULL, NULL, NULL);
+
 	/* One that is fixed at start can only be made at start. */
 	if (cg_preloaded)
 		DefineCustomBoolVariable(CG_SCHEMA ".transparent_masking",
@@ -449,6 +477,13 @@ assign_purpose(const char *newval, void *extra)
 	cg_guc_generation++;
 	ResetPlanCache();
 	cg_claim_generation++;
+}
+
+/* Keys that were out of reach may not be any longer. */
+static void
+assign_epoch(const char *newval, void *extra)
+{
+	cg_epoch_generation++;
 }
 
 bool

@@ -47,6 +47,8 @@ extern int	cg_anchor_interval; /* seconds */
 extern bool cg_anchor_log;
 extern int	cg_anchor_timeout;	/* seconds */
 extern int	cg_default_suite;	/* CgFamily */
+extern char *cg_epoch_command;
+extern char *cg_epoch_directory;
 extern char *cg_kek_command;
 extern char *cg_kek_file;
 extern int	cg_kek_timeout;		/* seconds */
@@ -69,6 +71,7 @@ extern char *cg_seal_origin_name;	/* empty: made of the number of the log */
 extern char *cg_app_token;
 extern char *cg_app_user;
 extern char *cg_forward_conninfo;
+extern int	cg_subject_key_cache;	/* entries */
 extern int	cg_worker_interval; /* seconds, 0: no workers */
 
 /*
@@ -85,6 +88,9 @@ extern uint64 cg_guc_generation;
 
 /* Counts changes of what the session claims: purpose, application user. */
 extern uint64 cg_claim_generation;
+
+/* Counts changes of where epoch keys are. */
+extern uint64 cg_epoch_generation;
 
 /* Counts changes of where the KEK comes from. */
 extern uint64 cg_kek_generation;

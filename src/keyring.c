@@ -96,7 +96,7 @@ static void missing_key(char kind, int32 owner, int version);
 
 /* Token keys that are not of categories. */
 static const char *const domains[] = {
-	CG_DOMAIN_SUBJECT, CG_DOMAIN_JOURNAL, CG_DOMAIN_NGRAM
+	CG_DOMAIN_SUBJECT, CG_DOMAIN_JOURNAL, CG_DOMAIN_NGRAM, CG_DOMAIN_SUBJECT_KEY
 };
 
 static CgWatch watch = {.relname = "data_key",.natts = NUM_COLS};

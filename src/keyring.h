@@ -16,6 +16,9 @@
 /* The token domain whose key makes subject tags of the audit log. */
 #define CG_DOMAIN_SUBJECT	"cipguard.subject"
 
+/* That whose key, with an epoch key, wraps the keys of subjects. */
+#define CG_DOMAIN_SUBJECT_KEY	"cipguard.subject_key"
+
 /* The key that signs seals of the audit log. */
 #define CG_SEAL_KEY_NAME	"cipguard.seal"
 

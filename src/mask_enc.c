@@ -23,6 +23,7 @@
 #include "enc_type.h"
 #include "mask_datum.h"
 #include "mask_enc.h"
+#include "subject_key.h"
 #include "value.h"
 
 struct CgEncMask
@@ -54,6 +55,11 @@ cg_enc_mask(CgEncMask *m, const CgEnvelope *env, bool *isnull)
 	Datum		result;
 
 	cg_require_type(env, m->type->tag);
+	if (cg_is_destroyed(env))
+	{
+		*isnull = true;
+		return (Datum) 0;
+	}
 	plain = cg_plain_value(env);
 	result = cg_enc_mask_plain(m, (int32) env->category, plain, isnull);
 	cg_wipe_plain(m->type->tag, plain);

@@ -44,6 +44,7 @@
 #include "label.h"
 #include "mask_datum.h"
 #include "mask_enc.h"
+#include "subject_key.h"
 #include "value.h"
 
 /* What a call site keeps in fn_extra. */
@@ -112,6 +113,8 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 		PG_RETURN_DATUM(cg_displayed(call->tag, datum));
 	cg_parse(datum, &env);
 	cg_require_type(&env, call->tag);
+	if (cg_is_destroyed(&env))
+		PG_RETURN_NULL();
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ &&
 		record(fcinfo, stated))
 		result = cg_plain_value(&env);

@@ -49,6 +49,7 @@
 #include "mask_enc.h"
 #include "plan_mask.h"
 #include "protect.h"
+#include "subject_key.h"
 #include "value.h"
 
 /* How to mask values of one type under one category; in fn_extra. */
@@ -528,6 +529,8 @@ is_mask_of(CgMasking *m, Oid type, Datum value, bool isnull, Datum old)
 	cg_parse(datum, &env);
 	if (env.type != m->tag)
 		return false;			/* and not authentic, as will turn out */
+	if (cg_is_destroyed(&env))
+		return false;
 	plain = cg_plain_value(&env);
 	result = cg_same_plain(m->tag, plain, shown);
 	cg_wipe_plain(m->tag, plain);

@@ -33,6 +33,7 @@
 #include "keyring.h"
 #include "mask_enc.h"
 #include "normal.h"
+#include "subject_key.h"
 #include "value.h"
 
 #define PREFIX		"p_"
@@ -148,6 +149,8 @@ cipguard_pseudonym_enc(PG_FUNCTION_ARGS)
 	}
 	cg_parse(datum, &env);
 	cg_require_search((int32) env.category);
+	if (cg_is_destroyed(&env))
+		PG_RETURN_NULL();
 	value = cg_plain_value(&env);
 	if (env.type == CG_TYPE_TEXT)
 		result = pseudonym_text((int32) env.category,

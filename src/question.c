@@ -30,6 +30,7 @@
 #include "enc_type.h"
 #include "journal.h"
 #include "mask_enc.h"
+#include "subject_key.h"
 #include "value.h"
 
 typedef bool (*CgImageTest) (const bytea * image, const bytea * part);
@@ -321,6 +322,8 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 	datum = cg_take_text(armored_type(armor), VARDATA_ANY(armor),
 						 VARSIZE_ANY_EXHDR(armor), -1, NULL);
 	cg_parse(datum, &env);
+	if (cg_is_destroyed(&env))
+		PG_RETURN_NULL();
 	plain = cg_plain_value(&env);
 	if (cg_access_level((int32) env.category, InvalidOid) == CG_LEVEL_READ)
 	{

@@ -27,6 +27,7 @@
 #include "cipguard.h"
 #include "display.h"
 #include "event.h"
+#include "subject_key.h"
 #include "value.h"
 
 /* How a value becomes one of the plain type; in fn_extra. */
@@ -39,7 +40,8 @@ typedef struct CgAssigning
 
 static CgAssigning *prepare_assigning(FunctionCallInfo fcinfo);
 static Datum assigned(CgAssigning *a, Datum value);
-static Datum read_plain(const CgEncType *type, struct varlena *datum);
+static bool read_plain(const CgEncType *type, struct varlena *datum,
+					   Datum *plain);
 static char *printed(const CgEncType *type, Datum plain);
 static char *json_of(const CgEncType *type, struct varlena *datum);
 
@@ -170,8 +172,12 @@ PG_FUNCTION_INFO_V1(cipguard_enc_to_plain);
 Datum
 cipguard_enc_to_plain(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_DATUM(read_plain(cg_called_type(fcinfo, 0),
-							   PG_GETARG_VARLENA_PP(0)));
+	Datum		plain;
+
+	if (!read_plain(cg_called_type(fcinfo, 0), PG_GETARG_VARLENA_PP(0),
+					&plain))
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(plain);
 }
 
 /* to_text(enc) RETURNS text; also for varchar and bpchar */
@@ -180,8 +186,10 @@ Datum
 cipguard_enc_to_text(PG_FUNCTION_ARGS)
 {
 	const CgEncType *type = cg_called_type(fcinfo, 0);
-	Datum		plain = read_plain(type, PG_GETARG_VARLENA_PP(0));
+	Datum		plain;
 
+	if (!read_plain(type, PG_GETARG_VARLENA_PP(0), &plain))
+		PG_RETURN_NULL();
 	if (type->tag == CG_TYPE_TEXT)
 		PG_RETURN_DATUM(plain);
 	PG_RETURN_TEXT_P(cstring_to_text(printed(type, plain)));
@@ -193,9 +201,13 @@ Datum
 cipguard_enc_to_name(PG_FUNCTION_ARGS)
 {
 	const CgEncType *type = cg_called_type(fcinfo, 0);
-	char	   *text = printed(type, read_plain(type, PG_GETARG_VARLENA_PP(0)));
+	Datum		plain;
 
-	PG_RETURN_DATUM(DirectFunctionCall1(namein, CStringGetDatum(text)));
+	if (!read_plain(type, PG_GETARG_VARLENA_PP(0), &plain))
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(DirectFunctionCall1(namein,
+										CStringGetDatum(printed(type,
+																plain))));
 }
 
 /* to_json(enc) RETURNS json */
@@ -229,16 +241,16 @@ printed(const CgEncType *type, Datum plain)
 	return cg_plain_print(type->tag, plain);
 }
 
-static Datum
-read_plain(const CgEncType *type, struct varlena *datum)
+/* False if there is nothing left to read: the key was destroyed. */
+static bool
+read_plain(const CgEncType *type, struct varlena *datum, Datum *plain)
 {
 	CgEnvelope	env;
-	Datum		plain;
 
 	if (cg_is_display(datum))
 	{
-		if (cg_display_datum(datum, &plain))
-			return plain;
+		if (cg_display_datum(datum, plain))
+			return true;
 		datum = cg_display_value(datum);
 	}
 	cg_parse(datum, &env);
@@ -257,7 +269,10 @@ read_plain(const CgEncType *type, struct varlena *datum)
 						 "cipguard.mask()",
 						 "cipguard.grant_access(..., 'read')")));
 	}
-	return cg_plain_value(&env);
+	if (cg_is_destroyed(&env))
+		return false;
+	*plain = cg_plain_value(&env);
+	return true;
 }
 
 /* What to_json() makes of the plain type, or a string of the armor. */
@@ -283,7 +298,7 @@ json_of(const CgEncType *type, struct varlena *datum)
 	{
 		cg_parse(datum, &env);
 		cg_require_type(&env, type->tag);
-		if (!cg_shows_plain((int32) env.category))
+		if (!cg_shows_value(&env))
 		{
 			escape_json(&buf, cg_armor(datum));
 			return buf.data;

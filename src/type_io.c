@@ -70,7 +70,7 @@ cipguard_enc_out(PG_FUNCTION_ARGS)
 	}
 	cg_parse(datum, &env);
 	cg_require_type(&env, type->tag);
-	if (!cg_shows_plain((int32) env.category))
+	if (!cg_shows_value(&env))
 		PG_RETURN_CSTRING(cg_armor(datum));
 	if (type->tag == CG_TYPE_TEXT)
 		PG_RETURN_CSTRING(cg_open(&env, &len));
@@ -139,7 +139,7 @@ cipguard_enc_send(PG_FUNCTION_ARGS)
 	cg_parse(datum, &env);
 	cg_require_type(&env, type->tag);
 	if (cg_is_display(PG_GETARG_VARLENA_PP(0)) ||
-		!cg_shows_plain((int32) env.category))
+		!cg_shows_value(&env))
 	{
 		pq_begintypsend(&buf);
 		pq_sendbytes(&buf, VARDATA_ANY(datum), VARSIZE_ANY_EXHDR(datum));

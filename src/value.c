@@ -28,6 +28,7 @@
 #include "guc.h"
 #include "keyring.h"
 #include "key_provider.h"
+#include "subject_key.h"
 #include "value.h"
 
 static struct varlena *take_armor(uint8 type, const char *armor, Size len,
@@ -208,8 +209,12 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 	unknown = !check_function_bodies && superuser() &&
 		(cg_category_by_id((int32) env.category, true) == NULL ||
 		 !cg_kek_reachable() ||
-		 cg_keyring_cipher((int32) env.category, env.dek_version,
-						   env.suite, true) == NULL);
+		 (env.subject != 0 ? !cg_subject_usable(env.subject) :
+		  cg_keyring_cipher((int32) env.category, env.dek_version,
+							env.suite, true) == NULL));
+
+	/* Nobody can tell any more, and nobody can read it. */
+	unknown = unknown || cg_is_destroyed(&env);
 	c = cg_category_by_id((int32) env.category, true);
 	if ((!unknown && !cg_authentic(&env)) ||
 		(c != NULL && c->searchable != (env.token != NULL)))
@@ -386,6 +391,12 @@ cg_shows_plain(int32 category)
 		row_security && !am_walsender && !is_pg_dump() &&
 		!HistoricSnapshotActive() &&
 		cg_access_level(category, InvalidOid) == CG_LEVEL_READ;
+}
+
+bool
+cg_shows_value(const CgEnvelope *env)
+{
+	return cg_shows_plain((int32) env->category) && !cg_is_destroyed(env);
 }
 
 /*

@@ -56,6 +56,9 @@ extern struct varlena *cg_search_value(uint8 type, Datum plain, int32 typmod);
 /* May the current user see plaintext of the category here and now? */
 extern bool cg_shows_plain(int32 category);
 
+/* The same of a value, which nobody may if the key it is under is destroyed. */
+extern bool cg_shows_value(const CgEnvelope *env);
+
 /* Verdict of a category's validator on text in the server's encoding. */
 extern CgVerdict cg_judge_text(const CgCategory *category, const char *plain,
 							   Size len);

@@ -163,6 +163,17 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.export_keys(text)
 	TO cipguard_officer;
 GRANT EXECUTE ON FUNCTION cipguard.selftest(), cipguard.key_rows() TO cipguard_officer, cipguard_auditor;
+-- Keys of subjects.  Whoever adds a partition makes the trigger of its parent.
+GRANT SELECT ON TABLE cipguard.subject_key_status, cipguard.destruction_certificate TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.seal_subject() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+	cipguard.use_subject_keys(regclass),
+	cipguard.destroy_subject_key(text, regclass, text),
+	cipguard.finish_epochs(),
+	cipguard.export_subject_keys(),
+	cipguard.import_subject_keys(jsonb)
+	TO cipguard_officer;
+GRANT EXECUTE ON PROCEDURE cipguard.close_epoch(integer, bigint, bigint) TO cipguard_officer;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
