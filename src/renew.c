@@ -25,6 +25,7 @@
 #include "keyring.h"
 #include "label.h"
 #include "renew.h"
+#include "subject_key.h"
 
 #define NO_DOMAIN	(-1)		/* domains are not negative */
 
@@ -359,6 +360,8 @@ renew_value(Datum value)
 	Size		len;
 
 	cg_parse(old, &env);
+	if (cg_is_destroyed(&env))
+		return value;
 	stored = cg_open_stored(&env, &len);
 	result = cg_seal_stored(cg_category_by_id((int32) env.category, false),
 							env.type, stored, len, env.subject);

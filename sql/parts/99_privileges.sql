@@ -194,3 +194,11 @@ EXCEPTION WHEN SQLSTATE 'ZC001' OR SQLSTATE 'ZC002' OR SQLSTATE 'ZC003' THEN
 		USING ERRCODE = state, HINT = advice || ' Then call cipguard.init().';
 END
 $$;
+
+-- Suites and token keys.
+GRANT EXECUTE ON FUNCTION
+	cipguard.choose_suite(text, boolean),
+	cipguard.alter_category_suite(text, text),
+	cipguard.token_domain_tables(text),
+	cipguard.rotate_token_key(text, text)
+	TO cipguard_officer;
