@@ -483,11 +483,11 @@ cg_keyring_destroy(char kind, int32 owner, uint16 version)
 			DatumGetInt32(values[COL_VERSION - 1]) != version)
 			continue;
 		values[COL_STATE - 1] = CStringGetTextDatum("destroyed");
-		nulls[COL_WRAPPED - 1] = true;
+		nulls[COL_KEK_ID - 1] = nulls[COL_WRAPPED - 1] = true;
 		values[COL_RETIRED - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 		nulls[COL_RETIRED - 1] = false;
-		replace[COL_STATE - 1] = replace[COL_WRAPPED - 1] =
-			replace[COL_RETIRED - 1] = true;
+		replace[COL_STATE - 1] = replace[COL_KEK_ID - 1] =
+			replace[COL_WRAPPED - 1] = replace[COL_RETIRED - 1] = true;
 		CatalogTupleUpdate(rel, &tuple->t_self,
 						   heap_modify_tuple(tuple, desc, values, nulls,
 											 replace));
