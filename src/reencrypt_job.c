@@ -349,7 +349,9 @@ take_batch(CgJob *job)
 		job->total = 0;
 		foreach(lc, leaves(job->relation))
 		{
-			rel = try_relation_open(lfirst_oid(lc), AccessShareLock);
+			if (!ConditionalLockRelationOid(lfirst_oid(lc), AccessShareLock))
+				continue;
+			rel = try_relation_open(lfirst_oid(lc), NoLock);
 			if (rel == NULL)
 				continue;
 			job->total += RelationGetNumberOfBlocks(rel);
@@ -359,7 +361,7 @@ take_batch(CgJob *job)
 	if ((!OidIsValid(job->leaf) || job->next >= job->end) && !begin_leaf(job))
 		return finish_pass(job) ? NOTHING : WAIT;
 
-	/* Waiting could take long, and a lock like ours is no reason to. */
+	/* The worker has more to do than to wait. */
 	if (!ConditionalLockRelationOid(job->leaf, RowExclusiveLock))
 		return WAIT;
 	rel = try_relation_open(job->leaf, NoLock);

@@ -140,7 +140,7 @@ static bool
 read_head(Datum value, CgHead *head)
 {
 	struct varlena *v = (struct varlena *) DatumGetPointer(value);
-	bool		sliced = VARATT_IS_EXTENDED(v) && !VARATT_IS_SHORT(v);
+	bool		sliced = VARATT_IS_EXTERNAL(v) || VARATT_IS_COMPRESSED(v);
 	bool		good;
 
 	if (sliced)
