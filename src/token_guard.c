@@ -96,14 +96,15 @@ transaction_ends(XactEvent event, void *arg)
 	}
 }
 
+/* A version that is too new was made in a subtransaction that failed. */
 static void
 check_used(void)
 {
 	int			i;
 
 	for (i = 0; i < Min(num_used, MAX_USED); i++)
-		if (cg_keyring_newest(CG_KEY_KIND_TOKEN,
-							  used[i].domain) != used[i].version)
+		if (used[i].version < cg_keyring_newest(CG_KEY_KIND_TOKEN,
+												used[i].domain))
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("a token key was rotated while this transaction ran"),

@@ -269,7 +269,7 @@ rewrite_table(Oid relid, int32 domain)
 		relation_close(rel, NoLock);
 		return 0;
 	}
-	CheckTableNotInUse(rel, "cipguard.rotate_token_key()");
+	CheckTableNotInUse(rel, "rotate tokens of");
 	rotation.holders = palloc0(sizeof(CgHolder *) * (desc->natts + 1));
 	for (i = 0; i < desc->natts; i++)
 		if (!TupleDescAttr(desc, i)->attisdropped)
@@ -441,8 +441,8 @@ cipguard_rotate_token_key(PG_FUNCTION_ARGS)
 	}
 	cg_act_end(&acting);
 	cg_token_replaced(domain);
-	cg_event_done("token_key", InvalidOid, name,
-				  psprintf("token domain %s: version %u, suite %s, "
+	cg_event_done("token_key", InvalidOid, NULL,
+				  psprintf("of token domain %s: version %u, suite %s, "
 						   INT64_FORMAT " values in %d tables", name, version,
 						   cg_suite_by_id(category_of_domain(name,
 															 domain)->suite)->name,
