@@ -14,7 +14,6 @@
 
 #include "compat.h"
 
-#include "bytes.h"
 #include "cipguard.h"
 #include "display.h"
 #include "reading.h"
@@ -54,14 +53,13 @@ take_document(FunctionCallInfo fcinfo)
 	{
 		struct varlena *real = cg_display_value(datum);
 
+		/* Of a mask, parts of the mask. */
 		if (real == NULL)
 		{
-			cg_require_read((int32)
-							cg_get_u32((const uint8 *) VARDATA_ANY(datum) + 4));
-			ereport(ERROR,
-					(errcode(CG_ERRCODE_NOT_COMPARABLE),
-					 errmsg("a mask has no parts"),
-					 errhint("Use the column itself, not an expression of it.")));
+			Datum		shown;
+
+			(void) cg_display_datum(datum, &shown);
+			return shown;
 		}
 		datum = real;
 	}

@@ -117,7 +117,7 @@ cipguard_pseudonym_text(PG_FUNCTION_ARGS)
 				 errhint("Pass the encrypted value itself to %s.",
 						 "cipguard.pseudonym(value)")));
 	PG_RETURN_TEXT_P(pseudonym_text(c->id, VARDATA_ANY(value),
-							   VARSIZE_ANY_EXHDR(value)));
+									VARSIZE_ANY_EXHDR(value)));
 }
 
 /*

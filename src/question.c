@@ -362,7 +362,7 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 
 /* The type that the value behind an armor says it is of; else text. */
 static uint8
-armored_type(text *armor)
+armored_type(text * armor)
 {
 	Size		len = VARSIZE_ANY_EXHDR(armor);
 	uint8	   *data = palloc(len);
