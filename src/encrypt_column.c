@@ -34,6 +34,9 @@
 #include "row_batch.h"
 #include "value.h"
 
+/* For rows that others have locked, in milliseconds. */
+#define PATIENCE	20
+
 /* Rows named of those whose value is refused. */
 #define MAX_NAMED	10
 
@@ -262,7 +265,7 @@ cipguard_encrypt_column_fill(PG_FUNCTION_ARGS)
 	work.wanted = is_empty;
 	work.change = fill_twin;
 	cg_row_batch(rel, &work, (BlockNumber) start, (BlockNumber) finish, rows,
-				 &batch);
+				 PATIENCE, &batch);
 	relation_close(rel, NoLock);
 
 	values[0] = Int64GetDatum((int64) batch.next);

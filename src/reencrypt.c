@@ -79,7 +79,7 @@ renew_values(TupleTableSlot *row, void *arg)
 
 void
 cg_reencrypt_batch(Relation rel, BlockNumber start, BlockNumber end, int rows,
-				   CgBatch *batch)
+				   int patience, CgBatch *batch)
 {
 	CgColumns	columns;
 	CgRowWork	work = {0};
@@ -93,7 +93,7 @@ cg_reencrypt_batch(Relation rel, BlockNumber start, BlockNumber end, int rows,
 	work.arg = &columns;
 	work.wanted = stale_values;
 	work.change = renew_values;
-	cg_row_batch(rel, &work, start, end, rows, batch);
+	cg_row_batch(rel, &work, start, end, rows, patience, batch);
 }
 
 int64

@@ -11,7 +11,8 @@
 
 /* Renew what is stale in some blocks: see cg_row_batch(). */
 extern void cg_reencrypt_batch(Relation rel, BlockNumber start,
-							   BlockNumber end, int rows, CgBatch *batch);
+							   BlockNumber end, int rows, int patience,
+							   CgBatch *batch);
 
 /* Number of stale values that a snapshot shows. */
 extern int64 cg_reencrypt_left(Relation rel, Snapshot snapshot);

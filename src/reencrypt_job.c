@@ -43,6 +43,9 @@
 #include "reencrypt.h"
 
 #define NAP			100			/* milliseconds until others may be done */
+#define PATIENCE	20			/* for locked rows, in milliseconds */
+#define LATE_PATIENCE	1000	/* when few values are left */
+#define FEW				1000
 #define MAX_FAILURES	5		/* one after the other */
 
 /* What a batch of a job left to do. */
@@ -69,6 +72,7 @@ typedef struct CgJob
 	int64		values;
 	int64		skipped;		/* this pass */
 	int64		moved;			/* rows of this pass */
+	int64		left;			/* values, when the last pass had ended */
 	int			pass;
 	TransactionId begun;		/* every later transaction knows the key */
 	CgOutcome	outcome;
@@ -238,7 +242,7 @@ load(Oid relation, bool background, CgJob *job)
 	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
 	cg_act_execute("SELECT relation, relname, role, batch, background, leaf,"
 				   " next_block, end_block, blocks_done, blocks_total,"
-				   " rows, renewed, skipped, moved, pass, begun"
+				   " rows, renewed, skipped, moved, leftover, pass, begun"
 				   " FROM cipguard.reencrypt_job"
 				   " WHERE state IN ('queued', 'running', 'waiting') AND %s"
 				   " ORDER BY updated LIMIT 1 FOR UPDATE SKIP LOCKED", which);
@@ -267,6 +271,7 @@ load(Oid relation, bool background, CgJob *job)
 		job->values = DatumGetInt64(NEXT_FIELD);
 		job->skipped = DatumGetInt64(NEXT_FIELD);
 		job->moved = DatumGetInt64(NEXT_FIELD);
+		job->left = DatumGetInt64(NEXT_FIELD);
 		job->pass = DatumGetInt32(NEXT_FIELD);
 		job->begun = (TransactionId) DatumGetInt64(NEXT_FIELD);
 #undef NEXT_FIELD
@@ -286,7 +291,8 @@ store(const CgJob *job)
 				   " blocks_done = " INT64_FORMAT ","
 				   " blocks_total = " INT64_FORMAT ", rows = " INT64_FORMAT ","
 				   " renewed = " INT64_FORMAT ", skipped = " INT64_FORMAT ","
-				   " moved = " INT64_FORMAT ", pass = %d, begun = %u,"
+				   " moved = " INT64_FORMAT ", leftover = " INT64_FORMAT ","
+				   " pass = %d, begun = %u,"
 				   " failures = 0, updated = clock_timestamp(),"
 				   " started = coalesce(started, clock_timestamp()),"
 				   " not_before = clock_timestamp() + interval '%d ms',"
@@ -294,7 +300,7 @@ store(const CgJob *job)
 				   " WHERE relation = %u",
 				   job->state, job->leaf, job->next, job->end, job->done,
 				   job->total, job->rows, job->values, job->skipped,
-				   job->moved, job->pass, job->begun,
+				   job->moved, job->left, job->pass, job->begun,
 				   job->outcome == WAIT ? NAP : 0,
 				   job->outcome == NOTHING ? "true" : "false",
 				   job->relation);
@@ -339,6 +345,7 @@ take_batch(CgJob *job)
 {
 	Relation	rel;
 	CgBatch		batch;
+	bool		few;
 
 	if (job->pass == 0)
 	{
@@ -373,7 +380,15 @@ take_batch(CgJob *job)
 	}
 	if (job->end == InvalidBlockNumber)
 		job->end = RelationGetNumberOfBlocks(rel);
-	cg_reencrypt_batch(rel, job->next, job->end, job->batch, &batch);
+
+
+	/*
+	 * A few that are left are perhaps such as everybody updates all the time:
+	 * one at a time, so that no other is locked meanwhile.
+	 */
+	few = job->pass > 1 && job->left <= FEW;
+	cg_reencrypt_batch(rel, job->next, job->end, few ? 1 : job->batch,
+					   few ? LATE_PATIENCE : PATIENCE, &batch);
 	relation_close(rel, NoLock);
 	job->done += batch.next - job->next;
 	job->next = batch.next;
@@ -419,6 +434,7 @@ finish_pass(CgJob *job)
 		return true;
 	}
 	job->moved = job->skipped = 0;
+	job->left = left;
 	if (left > 0)
 	{
 		job->pass++;

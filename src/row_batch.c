@@ -10,9 +10,9 @@
  * logical replication, and transactions in a mode that allows no concurrent
  * change (repeatable read, serializable) that update the same row.
  *
- * Nobody is waited for while a row is locked, so there can be no deadlock:
- * a row that somebody else has locked is left for the next pass.  Those who
- * wait for us wait for one batch.
+ * No lock is waited for while a row is locked, so there can be no deadlock:
+ * a row that somebody else has locked is tried again for some milliseconds,
+ * and then left for the next pass.  Those who wait for us wait for one batch.
  *
  * Expressions of indexes are code of the table's owner, and run as such.
  */
@@ -39,10 +39,14 @@
 #define MAX_BLOCKS	4096
 
 static LockTupleMode lock_mode(Relation rel, const CgRowWork *work);
-static bool replace_row(const CgRowWork *work, LockTupleMode mode,
-						ResultRelInfo *table, EState *estate,
-						TupleTableSlot *old, TupleTableSlot *locked,
-						TupleTableSlot *new, Snapshot snapshot);
+static bool lock_row(Relation rel, LockTupleMode mode, ItemPointer tid,
+					 TupleTableSlot *locked, Snapshot snapshot,
+					 int *patience);
+static int64 replace_row(const CgRowWork *work, LockTupleMode mode,
+						 ResultRelInfo *table, EState *estate,
+						 TupleTableSlot *old, TupleTableSlot *locked,
+						 TupleTableSlot *new, Snapshot snapshot,
+						 int *patience);
 
 /* What the server takes when these columns are updated. */
 static LockTupleMode
@@ -59,7 +63,7 @@ lock_mode(Relation rel, const CgRowWork *work)
 
 void
 cg_row_batch(Relation rel, const CgRowWork *work, BlockNumber start,
-			 BlockNumber end, int rows, CgBatch *batch)
+			 BlockNumber end, int rows, int patience, CgBatch *batch)
 {
 	EState	   *estate;
 	ResultRelInfo *table;
@@ -126,13 +130,14 @@ cg_row_batch(Relation rel, const CgRowWork *work, BlockNumber start,
 		n = work->wanted(slot, work->arg);
 		if (n > 0)
 		{
-			if (replace_row(work, mode, table, estate, slot, locked, new,
-							snapshot))
+			n = replace_row(work, mode, table, estate, slot, locked, new,
+							snapshot, &patience);
+			if (n > 0)
 			{
 				batch->rows++;
 				batch->values += n;
 			}
-			else
+			else if (n < 0)
 				batch->skipped++;
 		}
 		MemoryContextSwitchTo(old);
@@ -152,34 +157,77 @@ cg_row_batch(Relation rel, const CgRowWork *work, BlockNumber start,
 	SetUserIdAndSecContext(user, context);
 }
 
-/* False if somebody else changes the row. */
+/*
+ * Lock the newest version of a row; false if it is gone or somebody else has
+ * it.  Versions newer than the snapshot stay as long as that does, so the
+ * chain can be followed.
+ */
 static bool
+lock_row(Relation rel, LockTupleMode mode, ItemPointer tid,
+		 TupleTableSlot *locked, Snapshot snapshot, int *patience)
+{
+	for (;;)
+	{
+		TM_FailureData failure;
+
+		CHECK_FOR_INTERRUPTS();
+		switch (table_tuple_lock(rel, tid, snapshot, locked,
+								 GetCurrentCommandId(false), mode,
+								 LockWaitSkip, 0, &failure))
+		{
+			case TM_Ok:
+				return true;
+			case TM_Updated:
+				if (ItemPointerIndicatesMovedPartitions(&failure.ctid) ||
+					ItemPointerEquals(&failure.ctid, tid))
+					return false;
+				*tid = failure.ctid;
+				break;
+			case TM_WouldBlock:
+				if (--*patience < 0)
+					return false;
+				pg_usleep(1000);
+				break;
+			default:
+				return false;
+		}
+	}
+}
+
+/*
+ * Returns the number of values that were changed, -1 if somebody else has the
+ * row.
+ */
+static int64
 replace_row(const CgRowWork *work, LockTupleMode mode, ResultRelInfo *table,
 			EState *estate, TupleTableSlot *old, TupleTableSlot *locked,
-			TupleTableSlot *new, Snapshot snapshot)
+			TupleTableSlot *new, Snapshot snapshot, int *patience)
 {
 	TupleDesc	desc = RelationGetDescr(table->ri_RelationDesc);
 	ItemPointerData tid = old->tts_tid;
-	TM_FailureData failure;
+	int64		n;
 	int			i;
 
-	if (table_tuple_lock(table->ri_RelationDesc, &tid, snapshot, locked,
-						 GetCurrentCommandId(false), mode, LockWaitSkip, 0,
-						 &failure) != TM_Ok)
-		return false;
+	if (!lock_row(table->ri_RelationDesc, mode, &tid, locked, snapshot,
+				  patience))
+		return -1;
 
 	slot_getallattrs(locked);
-	ExecClearTuple(new);
-	for (i = 0; i < desc->natts; i++)
+	n = work->wanted(locked, work->arg);
+	if (n > 0)
 	{
-		new->tts_values[i] = locked->tts_values[i];
-		new->tts_isnull[i] = locked->tts_isnull[i] ||
-			TupleDescAttr(desc, i)->attisdropped;
+		ExecClearTuple(new);
+		for (i = 0; i < desc->natts; i++)
+		{
+			new->tts_values[i] = locked->tts_values[i];
+			new->tts_isnull[i] = locked->tts_isnull[i] ||
+				TupleDescAttr(desc, i)->attisdropped;
+		}
+		work->change(new, work->arg);
+		ExecStoreVirtualTuple(new);
+		cg_replace_row(table, estate, &tid, new, snapshot);
+		ExecClearTuple(new);
 	}
-	work->change(new, work->arg);
-	ExecStoreVirtualTuple(new);
-	cg_replace_row(table, estate, &tid, new, snapshot);
-	ExecClearTuple(new);
 	ExecClearTuple(locked);
-	return true;
+	return n;
 }

@@ -36,11 +36,11 @@ typedef struct CgBatch
 /*
  * Do so in blocks from start to before end, until so many rows have been
  * replaced or some megabytes looked at.  The table is locked for writing
- * rows.  Waits for nobody: rows that others have locked are skipped.  Memory
- * of the calls is freed after each row.
+ * rows.  Rows that others have locked are tried again, in all for patience
+ * milliseconds, and then skipped.  Memory of the calls is freed after each row.
  */
 extern void cg_row_batch(Relation rel, const CgRowWork *work,
 						 BlockNumber start, BlockNumber end, int rows,
-						 CgBatch *batch);
+						 int patience, CgBatch *batch);
 
 #endif							/* CG_ROW_BATCH_H */

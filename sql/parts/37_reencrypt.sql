@@ -35,6 +35,7 @@ CREATE TABLE cipguard.reencrypt_job (
 	renewed bigint NOT NULL DEFAULT 0,
 	skipped bigint NOT NULL DEFAULT 0,
 	moved bigint NOT NULL DEFAULT 0,
+	leftover bigint NOT NULL DEFAULT 0,
 	pass integer NOT NULL DEFAULT 0,
 	begun bigint NOT NULL DEFAULT 0,
 	failures integer NOT NULL DEFAULT 0,
@@ -52,6 +53,7 @@ COMMENT ON COLUMN cipguard.reencrypt_job.leaf IS 'the table below it that is at 
 COMMENT ON COLUMN cipguard.reencrypt_job.next_block IS 'block of that with which the next batch begins';
 COMMENT ON COLUMN cipguard.reencrypt_job.skipped IS 'rows that this pass left because others had locked them';
 COMMENT ON COLUMN cipguard.reencrypt_job.moved IS 'rows that this pass replaced';
+COMMENT ON COLUMN cipguard.reencrypt_job.leftover IS 'values that had to be renewed when the last pass had ended';
 COMMENT ON COLUMN cipguard.reencrypt_job.begun IS 'transactions from this number on write under the current key';
 COMMENT ON COLUMN cipguard.reencrypt_job.failures IS 'failed batches since the last good one; the worker gives up after five';
 

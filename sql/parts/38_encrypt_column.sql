@@ -54,6 +54,71 @@ $$;
 REVOKE ALL ON FUNCTION cipguard.encrypted_form(regtype) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.encrypted_form(regtype) IS 'encrypted type for values of a plain one, null if there is none that keeps them as they are';
 
+-- Views are kept by making them again, if nothing hangs on them but views.
+CREATE FUNCTION cipguard.views_on(rel oid, number smallint) RETURNS TABLE (view oid, depth integer, problem text)
+	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH RECURSIVE v (view, depth) AS (
+		SELECT r.ev_class, 1
+		FROM pg_depend d, pg_rewrite r
+		WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+			AND d.refobjid = rel AND d.refobjsubid = number AND r.oid = d.objid AND r.ev_class <> rel
+		UNION
+		SELECT r.ev_class, v.depth + 1
+		FROM v, pg_depend d, pg_rewrite r
+		WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+			AND d.refobjid = v.view AND r.oid = d.objid AND r.ev_class <> v.view
+	)
+	SELECT w.view, w.depth,
+		CASE
+			WHEN c.relkind <> 'v' THEN 'not a view'
+			WHEN c.relpersistence <> 'p' THEN 'temporary'
+			WHEN pg_get_userbyid(c.relowner) = 'cipguard_masker' THEN 'a masking view: drop it, and call cipguard.create_masking_view() again'
+			WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid) THEN 'it has triggers'
+			WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1') THEN 'it has rules'
+			WHEN EXISTS (SELECT FROM pg_attrdef f WHERE f.adrelid = c.oid) THEN 'it has defaults'
+			WHEN EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e') THEN 'it belongs to an extension'
+		END
+	FROM (SELECT v.view, max(v.depth) AS depth FROM v GROUP BY v.view) w, pg_class c
+	WHERE c.oid = w.view
+$$;
+REVOKE ALL ON FUNCTION cipguard.views_on(oid, smallint) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.views_on(oid, smallint) IS 'views that show a column, by how far they are from it, and what keeps them from being made again';
+
+CREATE FUNCTION cipguard.view_statements(view oid) RETURNS text[]
+	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT ARRAY[
+			format('CREATE VIEW %s%s AS %s', c.oid::regclass,
+				CASE WHEN c.reloptions IS NOT NULL THEN format(' WITH (%s)', array_to_string(c.reloptions, ', ')) END, pg_get_viewdef(c.oid)),
+			format('ALTER VIEW %s OWNER TO %I', c.oid::regclass, pg_get_userbyid(c.relowner))
+		] || ARRAY(
+			SELECT format('GRANT %s ON %s TO %s%s', x.privilege_type, c.oid::regclass,
+				CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END, CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' END)
+			FROM aclexplode(c.relacl) x WHERE x.grantee <> c.relowner
+		) || ARRAY(
+			SELECT format('GRANT %s (%I) ON %s TO %s%s', x.privilege_type, a.attname, c.oid::regclass,
+				CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END, CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' END)
+			FROM pg_attribute a, aclexplode(a.attacl) x WHERE a.attrelid = c.oid
+		) || ARRAY(
+			SELECT CASE WHEN d.objsubid = 0 THEN format('COMMENT ON VIEW %s IS %L', c.oid::regclass, d.description)
+				ELSE format('COMMENT ON COLUMN %s.%I IS %L', c.oid::regclass, a.attname, d.description) END
+			FROM pg_description d LEFT JOIN pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid
+			WHERE d.classoid = 'pg_class'::regclass AND d.objoid = c.oid
+		) || ARRAY(
+			SELECT CASE WHEN l.objsubid = 0 THEN format('SECURITY LABEL FOR %I ON VIEW %s IS %L', l.provider, c.oid::regclass, l.label)
+				ELSE format('SECURITY LABEL FOR %I ON COLUMN %s.%I IS %L', l.provider, c.oid::regclass, a.attname, l.label) END
+			FROM pg_seclabel l LEFT JOIN pg_attribute a ON a.attrelid = l.objoid AND a.attnum = l.objsubid
+			WHERE l.classoid = 'pg_class'::regclass AND l.objoid = c.oid
+		)
+	FROM pg_class c
+	WHERE c.oid = view
+$$;
+REVOKE ALL ON FUNCTION cipguard.view_statements(oid) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.view_statements(oid) IS 'how to make a view again, as it is';
+
 CREATE FUNCTION cipguard.encrypt_column_problems(rel oid, attribute name, category text) RETURNS text[]
 	LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
@@ -116,6 +181,12 @@ BEGIN
 					WHERE i.indkey[k] = a.attnum AND o.oid = i.indclass[k] AND (NOT o.opcdefault OR NOT searchable)))
 		ORDER BY 1);
 
+	found := found || ARRAY(
+		SELECT format('view %s: %s', v.view::regclass, v.problem)
+		FROM cipguard.views_on(rel, a.attnum) v
+		WHERE v.problem IS NOT NULL
+		ORDER BY 1);
+
 	-- Whatever else knows the column, but its own default and its keys.
 	found := found || ARRAY(
 		SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)
@@ -125,6 +196,8 @@ BEGIN
 				WHERE f.oid = d.objid AND f.adrelid = rel AND f.adnum = a.attnum))
 			AND NOT (d.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_index i
 				WHERE i.indexrelid = d.objid AND i.indrelid = rel))
+			AND NOT (d.classid = 'pg_rewrite'::regclass AND EXISTS (SELECT FROM pg_rewrite r
+				WHERE r.oid = d.objid AND r.ev_class <> rel))
 			AND NOT (d.classid = 'pg_constraint'::regclass AND EXISTS (SELECT FROM pg_constraint c
 				WHERE c.oid = d.objid AND c.conrelid = rel
 					AND (c.contype = 'p' OR c.contype = 'u' OR c.contype = 'n' OR c.conname = format('cipguard_twin_%s', a.attnum)
@@ -191,6 +264,41 @@ $$;
 REVOKE ALL ON FUNCTION cipguard.twin_indexes(oid, name, name) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.twin_indexes(oid, name, name) IS 'indexes of a column, and how to make those of its twin';
 
+CREATE FUNCTION cipguard.swap_names(rel oid, attribute name, twin name, final boolean) RETURNS void
+	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t text := rel::regclass::text;
+	dropped text[];
+	made text[] := '{}';
+	v record;
+	s text;
+BEGIN
+	dropped := ARRAY(SELECT format('DROP VIEW %s', w.view::regclass)
+		FROM pg_attribute a, cipguard.views_on(rel, a.attnum) w
+		WHERE a.attrelid = rel AND a.attname = attribute ORDER BY w.depth DESC);
+	FOR v IN SELECT w.view FROM pg_attribute a, cipguard.views_on(rel, a.attnum) w
+		WHERE a.attrelid = rel AND a.attname = attribute ORDER BY w.depth LOOP
+		made := made || cipguard.view_statements(v.view);
+	END LOOP;
+	FOREACH s IN ARRAY dropped LOOP
+		EXECUTE s;
+	END LOOP;
+	IF final THEN
+		EXECUTE format('ALTER TABLE ONLY %s DROP COLUMN %I', t, attribute);
+	ELSE
+		EXECUTE format('ALTER TABLE ONLY %s RENAME COLUMN %I TO %I', t, attribute, left('~' || attribute, 63));
+	END IF;
+	EXECUTE format('ALTER TABLE ONLY %s RENAME COLUMN %I TO %I', t, twin, attribute);
+	FOREACH s IN ARRAY made LOOP
+		EXECUTE s;
+	END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION cipguard.swap_names(oid, name, name, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.swap_names(oid, name, name, boolean) IS 'lets the twin of a column take its name, in views too';
+
 -- The steps.  Each is called as a superuser by encrypt_column_step(), which
 -- asks whether the caller owns the table.
 CREATE FUNCTION cipguard.encrypt_column_begin(rel oid, attribute name, category text, batch integer) RETURNS text
@@ -202,6 +310,7 @@ DECLARE
 	twin_name name := format('%s_cipguard', left(attribute, 54));
 	plain_type oid;
 	number smallint;
+	reason text;
 BEGIN
 	SELECT * INTO j FROM cipguard.column_conversion c WHERE c.relation = rel AND c.attribute = encrypt_column_begin.attribute;
 	IF FOUND THEN
@@ -216,6 +325,20 @@ BEGIN
 	SELECT a.atttypid, a.attnum INTO plain_type, number FROM pg_attribute a WHERE a.attrelid = rel AND a.attname = attribute;
 	EXECUTE format('ALTER TABLE %s ADD COLUMN %I cipguard.%I(%L)', rel::regclass, twin_name,
 		cipguard.encrypted_form(plain_type::regtype), category);
+	-- Views can be kept if they can be made: try, and take it back.
+	BEGIN
+		PERFORM cipguard.swap_names(rel, attribute, twin_name, false);
+		RAISE SQLSTATE 'ZC000';
+	EXCEPTION
+		WHEN SQLSTATE 'ZC000' THEN
+			NULL;
+		WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
+			RAISE EXCEPTION 'column "%" of table "%" cannot be encrypted as it is', attribute, rel::regclass
+				USING ERRCODE = 'dependent_objects_still_exist',
+					DETAIL = format('Its views cannot be made again: %s', reason),
+					HINT = 'Drop the view that needs it and make it again afterwards, for the encrypted column.';
+	END;
 	-- Triggers fire in the order of their names: this one last.
 	EXECUTE format('CREATE TRIGGER %I BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION cipguard.keep_in_step(%L, %L)',
 		format('~cipguard_twin_%s', number), rel::regclass, attribute, twin_name);
@@ -421,8 +544,9 @@ BEGIN
 		FROM (SELECT to_jsonb(a) ->> 'attstattarget') x (target)
 		WHERE x.target::integer >= 0
 	) || ARRAY(
-		SELECT format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', t, attribute, array_to_string(a.attoptions, ', '))
-		WHERE a.attoptions IS NOT NULL
+		SELECT format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', t, attribute, o)
+		FROM unnest(a.attoptions) o
+		WHERE o LIKE 'n\_distinct%'
 	);
 
 	IF a.attnotnull THEN
@@ -431,8 +555,7 @@ BEGIN
 	END IF;
 	EXECUTE format('DROP TRIGGER %I ON %s', format('~cipguard_twin_%s', a.attnum), t);
 	EXECUTE format('ALTER TABLE ONLY %s DROP CONSTRAINT %I', t, format('cipguard_twin_%s', a.attnum));
-	EXECUTE format('ALTER TABLE ONLY %s DROP COLUMN %I', t, attribute);
-	EXECUTE format('ALTER TABLE ONLY %s RENAME COLUMN %I TO %I', t, j.twin, attribute);
+	PERFORM cipguard.swap_names(rel, attribute, j.twin, true);
 	FOREACH s IN ARRAY after LOOP
 		EXECUTE s;
 	END LOOP;

@@ -199,7 +199,7 @@ my $stop = "$dir/stop";
 sub writers
 {
 	return map {
-		start([ 'sh', '-c', "while [ ! -e '$stop' ]; do pgbench -n -c 1 -T 600 -f '$script' '" . $node->connstr('postgres') . "' & p=\$!; while kill -0 \$p 2>/dev/null && [ ! -e '$stop' ]; do sleep 0.2; done; kill -INT \$p 2>/dev/null; wait \$p; done" ],
+		start([ 'sh', '-c', "while [ ! -e '$stop' ]; do pgbench -n -c 1 -T 600 -f '$script' '" . $node->connstr('postgres') . "' & p=\$!; while kill -0 \$p 2>/dev/null && [ ! -e '$stop' ]; do sleep 0.2; done; kill \$p 2>/dev/null; wait \$p; done" ],
 			'<', '/dev/null', '>', "$dir/writer$_.log", '2>', "$dir/writer$_.err")
 	} 1 .. 3;
 }
