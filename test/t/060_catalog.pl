@@ -83,7 +83,7 @@ my %public = map { $_ => 1 } qw(
   enc_text_hash_extended enc_text_in enc_text_le enc_text_lt enc_text_ne
   enc_text_out enc_text_recv enc_text_send enc_text_sortsupport
   enc_typanalyze enc_typmod_in enc_typmod_out holds_encrypted
-  undo
+  undo seal_subject
   create_masking_view known_masker known_normalizer known_suite
   known_validator mask mask_options_error pseudonym search_key search_keys
   mask_value mask_value_serial disclose_value keep_value keep_text storable visible_statistics
