@@ -102,12 +102,18 @@ cg_display_text(const struct varlena *datum, Size *len)
 		*len = VARSIZE_ANY_EXHDR(datum) - CG_HEADER_LEN;
 		return VARDATA_ANY(datum) + CG_HEADER_LEN;
 	}
-	if (value != NULL && type == CG_TYPE_TEXT && of_transaction(datum))
+	if (value != NULL && of_transaction(datum))
 	{
 		CgEnvelope	env;
 
 		cg_parse(value, &env);
-		if (!cg_is_destroyed(&env))
+		if (cg_is_destroyed(&env))
+		{
+			text = cg_armor(value);
+			*len = strlen(text);
+			return text;
+		}
+		if (type == CG_TYPE_TEXT)
 			return cg_open(&env, len);
 	}
 	if (cg_display_datum(datum, &plain))
@@ -140,7 +146,7 @@ cg_display_datum(const struct varlena *datum, Datum *plain)
 		return false;
 	cg_parse(value, &env);
 	cg_require_type(&env, type);
-	if (cg_is_destroyed(&env))
+	if (cg_is_destroyed(&env) && !cg_subject_lost(env.subject))
 		return false;
 	*plain = cg_plain_value(&env);
 	return true;

@@ -23,6 +23,7 @@
 #include "postgres.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,8 +86,8 @@ static void
 check_directory(void)
 {
 	struct stat st;
-	char		real[MAXPGPATH];
-	char		data[MAXPGPATH];
+	char		real[PATH_MAX];	/* what realpath() asks for */
+	char		data[PATH_MAX];
 
 	if (!is_absolute_path(cg_epoch_directory) ||
 		realpath(cg_epoch_directory, real) == NULL ||

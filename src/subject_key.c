@@ -60,6 +60,7 @@ typedef struct CgSubjectKey
 	uint64		id;				/* hash key */
 	int32		epoch;
 	bool		destroyed;
+	bool		lost;			/* it is, by the end of its epoch */
 	bool		used;			/* since the clock came by */
 	uint8		wrapped[CG_SUBJECT_WRAPPED_LEN];
 	CgCipher   *ciphers[NUM_SUITES];
@@ -214,7 +215,7 @@ load_key(uint64 id)
 		Datum		wrapped = heap_getattr(tuple, CG_SK_WRAPPED,
 										   RelationGetDescr(rel), &isnull);
 		bytea	   *bytes = isnull ? NULL : DatumGetByteaPP(wrapped);
-		bool		destroyed = isnull || cg_epochs_destroyed(epoch);
+		bool		lost = !isnull && cg_epochs_destroyed(epoch);
 
 		if (!isnull && VARSIZE_ANY_EXHDR(bytes) != CG_SUBJECT_WRAPPED_LEN)
 			ereport(ERROR,
@@ -224,7 +225,8 @@ load_key(uint64 id)
 							 "cipguard.subject_key")));
 		key = add_key(id);
 		key->epoch = epoch;
-		key->destroyed = destroyed;
+		key->destroyed = isnull || lost;
+		key->lost = lost;
 		if (!isnull)
 			memcpy(key->wrapped, VARDATA_ANY(bytes), CG_SUBJECT_WRAPPED_LEN);
 	}
@@ -310,7 +312,7 @@ cg_subject_cipher(uint64 id, int suite, bool missing_ok)
 	{
 		if (!cg_epochs_unwrap(key->epoch, id, key->wrapped,
 							  sizeof(key->wrapped), dek))
-			key->destroyed = true;
+			key->destroyed = key->lost = true;
 		else
 		{
 			key->ciphers[suite] = cg_cipher_new(suite, dek);
@@ -321,6 +323,14 @@ cg_subject_cipher(uint64 id, int suite, bool missing_ok)
 	}
 	if (!key->destroyed)
 		return key->ciphers[suite];
+	if (!missing_ok && key->lost)
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_SUBJECT_DESTROYED),
+				 errmsg("the key of the person whom the value is about ended with its epoch"),
+				 errdetail("This copy of the database is older than the end of epoch %d.",
+						   key->epoch),
+				 errhint("Bring the keys of those who were left from the database that closed it, with %s.",
+						 "cipguard.import_subject_keys()")));
 	if (!missing_ok)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_SUBJECT_DESTROYED),
@@ -337,6 +347,14 @@ cg_subject_destroyed(uint64 id)
 	CgSubjectKey *key = id == 0 ? NULL : find_key(id);
 
 	return key != NULL && key->destroyed;
+}
+
+bool
+cg_subject_lost(uint64 id)
+{
+	CgSubjectKey *key = id == 0 ? NULL : find_key(id);
+
+	return key != NULL && key->lost;
 }
 
 bool

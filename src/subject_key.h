@@ -29,6 +29,13 @@ extern CgCipher *cg_subject_cipher(uint64 id, int suite, bool missing_ok);
  */
 extern bool cg_subject_destroyed(uint64 id);
 
+/*
+ * Of a key that counts as destroyed: is there a wrapped one, whose epoch key
+ * alone is gone?  This copy of the database is then older than the end of the
+ * epoch, and another may have the key.
+ */
+extern bool cg_subject_lost(uint64 id);
+
 /* The same of a parsed value; false for one under the key of its category. */
 static inline bool
 cg_is_destroyed(const CgEnvelope *env)

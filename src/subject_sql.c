@@ -642,7 +642,8 @@ cipguard_destroy_subject_key(PG_FUNCTION_ARGS)
 				 errmsg("that subject has no key"),
 				 errdetail("No value was ever sealed for it in table \"%s\" or those that refer to it.",
 						   get_rel_name(relid)),
-				 errhint("Write the subject as the subject column prints it.")));
+				 errhint("Write the subject as the subject column prints it. Values from before the table used keys of subjects come under them with %s.",
+						 "CALL cipguard.reencrypt(relation)")));
 	return destroy(persons, id, subject, relid, reason);
 }
 

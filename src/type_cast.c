@@ -269,7 +269,7 @@ read_plain(const CgEncType *type, struct varlena *datum, Datum *plain)
 						 "cipguard.mask()",
 						 "cipguard.grant_access(..., 'read')")));
 	}
-	if (cg_is_destroyed(&env))
+	if (cg_is_destroyed(&env) && !cg_subject_lost(env.subject))
 		return false;
 	*plain = cg_plain_value(&env);
 	return true;

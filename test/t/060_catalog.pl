@@ -80,7 +80,7 @@ my %public = map { $_ => 1 } qw(
   audit_row audit_table unaudit_table can_access checked_in checked_out category_id check_attribute disclose disclose_support
   enc_eqjoinsel enc_eqsel enc_neqjoinsel enc_neqsel
   enc_typanalyze enc_typmod_in enc_typmod_out holds_encrypted
-  undo
+  undo seal_subject
   create_masking_view known_masker known_normalizer known_suite
   known_validator mask mask_options_error pseudonym search_key search_keys
   mask_value mask_value_serial disclose_value keep_value keep_text storable visible_statistics

@@ -18,7 +18,9 @@ unlike($readme, qr/@[A-Z]+@/, 'README is filled in');
 my @blocks = $readme =~ /^```sql\n(.*?)^```$/msg;
 cmp_ok(scalar(@blocks), q(>=), 7, 'README has examples');
 
-my $node = new_cluster('readme');
+my $epochs = PostgreSQL::Test::Utils::tempdir() . '/epochs';
+mkdir $epochs, 0700;
+my $node = new_cluster('readme', conf => "cipguard.epoch_directory = '$epochs'\n");
 my ($out, $err, $rc) = run_as($node, undef, join("\n", @blocks));
 is($rc, 0, 'all examples run') or diag($err);
 
@@ -32,6 +34,7 @@ like($out, qr/^138\*{4}8000$/m, 'an owner sees masks');
 like($err, qr/the owner of the table, "developer", will see masks, too/, 'and is told so');
 like($out, qr/^UPDATE\|public\.client\|\w+\|\{mobile\}\|cip1:/m,
 	'the auditor sees the change, with ciphertext');
+like($out, qr/^public\.patient\|3\|t$/m, 'a key is destroyed for good');
 like($out, qr/^ok\|checksum$/m, 'validation gives a verdict');
 like($out, qr/^123000$/m, 'a number is masked by size');
 like($out, qr/^\{"city": "上海", "name": "张\*\*", "contact": \{"mobile": "138\*{4}8000", "wechat": null\}\}$/m, 'a document by paths');
