@@ -9,6 +9,7 @@
 #include "commands/copyfrom_internal.h"
 #include "commands/copy.h"
 #include "commands/trigger.h"
+#include "replication/logicalworker.h"
 #include "replication/walsender.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -202,11 +203,13 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 
 	/*
 	 * While a dump is restored, tables may be filled before the keys are, or
-	 * where the KEK is missing. The value is then taken unseen; reading it
-	 * will tell.  A key that is here judges it even then.
+	 * where the KEK is missing; a subscriber may have no keys on purpose. The
+	 * value is then taken unseen; reading it will tell.  A key that is here
+	 * judges it even then.
 	 */
 	cg_keyring_refresh();
-	unknown = !check_function_bodies && superuser() &&
+	unknown = (IsLogicalWorker() ||
+			   (!check_function_bodies && superuser())) &&
 		(cg_category_by_id((int32) env.category, true) == NULL ||
 		 !cg_kek_reachable() ||
 		 (env.subject != 0 ? !cg_subject_usable(env.subject) :

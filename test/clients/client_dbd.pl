@@ -37,7 +37,7 @@ sub bind_value
 sub steps
 {
 	my ($type, $table, @v) = @_;
-	my $out = $table =~ /^plain/ ? 'v::text' : 'v';
+	my $out = $table =~ /^plain/ ? q(CASE WHEN v IS NOT NULL THEN format('%s', v) END) : 'v';
 	my $run = sub {
 		my ($sql, @args) = @_;
 		return sub {

@@ -36,7 +36,7 @@ const rows = (r) => JSON.stringify(r.rows.map((x) => Object.values(x)));
 
 function steps(type, table, v) {
 	const plain = table.startsWith('plain_');
-	const out = plain ? 'v::text' : 'v';
+	const out = plain ? "CASE WHEN v IS NOT NULL THEN format('%s', v) END AS v" : 'v';
 	// node-postgres sends a JavaScript array as an array, so documents that are
 	// arrays are sent as strings, as its manual says.
 	const sent = (x) => (type === 'jsonb' && Array.isArray(x) ? JSON.stringify(x) : x);
