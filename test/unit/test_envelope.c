@@ -12,7 +12,7 @@
 #include "tap.h"
 #include "vectors.h"
 
-/* A row of golden_text.tsv. */
+/* A row of golden_text.tsv or golden_types.tsv. */
 typedef struct CgGolden
 {
 	const char *name;
@@ -35,7 +35,7 @@ typedef struct CgGolden
 static CgCipher *other_cipher[CG_SUITE_AES_SEARCHABLE + 1];
 static CgToken *other_token;
 
-static void test_golden(void);
+static void test_golden(const char *file, int at_least);
 static void read_golden(CgVecFile *v, CgGolden *g);
 static void free_golden(CgGolden *g);
 static void check_opens(const CgGolden *g);
@@ -64,7 +64,8 @@ main(void)
 		other_cipher[i] = cg_cipher_new(i, key);
 	other_token = cg_token_new(CG_SUITE_AES_SEARCHABLE, key);
 
-	test_golden();
+	test_golden("golden_text.tsv", 30);
+	test_golden("golden_types.tsv", 60);
 	test_parse();
 	test_sizes();
 	test_variants();
@@ -80,12 +81,12 @@ main(void)
 }
 
 static void
-test_golden(void)
+test_golden(const char *file, int at_least)
 {
 	CgVecFile	v;
 	int			n = 0;
 
-	vec_open(&v, "golden_text.tsv");
+	vec_open(&v, file);
 	while (vec_next(&v))
 	{
 		CgGolden	g;
@@ -98,7 +99,7 @@ test_golden(void)
 		free_golden(&g);
 		n++;
 	}
-	ok(n >= 30, "at least 30 golden datums");
+	ok(n >= at_least, "%s: at least %d golden datums", file, at_least);
 }
 
 static void
