@@ -82,7 +82,9 @@ static void create_key(Relation rel, char kind, int32 owner,
 static void missing_key(char kind, int32 owner, int version);
 
 /* Token keys that are not of categories. */
-static const char *const domains[] = {CG_DOMAIN_SUBJECT, CG_DOMAIN_JOURNAL};
+static const char *const domains[] = {
+	CG_DOMAIN_SUBJECT, CG_DOMAIN_JOURNAL, CG_DOMAIN_NGRAM
+};
 
 static CgWatch watch = {.relname = "data_key",.natts = NUM_COLS};
 static uint64 loaded_generation = 0;

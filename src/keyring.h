@@ -22,6 +22,9 @@
 /* That whose key authenticates frames of the disclosure journal. */
 #define CG_DOMAIN_JOURNAL	"cipguard.journal"
 
+/* That whose key makes the keys of substring indexes. */
+#define CG_DOMAIN_NGRAM		"cipguard.ngram"
+
 /*
  * The version with which new values are written.  Errors:
  * CG_ERRCODE_KEY_MISSING.

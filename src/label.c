@@ -391,6 +391,10 @@ own_category(Oid relid, AttrNumber attnum)
 	get_atttypetypmodcoll(relid, attnum, &typid, &typmod, &collid);
 	typid = getBaseTypeAndTypmod(typid, &typmod);
 	elemtype = get_element_type(typid);
+
+	/* The elements may be of a domain, which names the category. */
+	if (OidIsValid(elemtype) && typmod < 0)
+		elemtype = getBaseTypeAndTypmod(elemtype, &typmod);
 	if (cg_is_encrypted_type(OidIsValid(elemtype) ? elemtype : typid))
 		return cg_category_by_id(typmod < 0 ? cg_category_unclassified() :
 								 typmod, false);

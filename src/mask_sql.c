@@ -39,9 +39,11 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "display.h"
+#include "enc_type.h"
 #include "journal.h"
 #include "label.h"
 #include "mask_datum.h"
+#include "mask_enc.h"
 #include "value.h"
 
 /* What a call site keeps in fn_extra. */
@@ -50,6 +52,8 @@ typedef struct CgCall
 	int32		id;				/* category whose name it was given last */
 	Size		len;
 	char		name[NAMEDATALEN];
+	CgEncMask  *enc;			/* mask(enc_X) and disclose(enc_X) */
+	uint8		tag;
 	CgDatumMask *mask;			/* mask(anyelement); NULL: none yet */
 	int32		mask_id;		/* its category, */
 	uint64		mask_generation;	/* as it was at that time */
@@ -59,7 +63,9 @@ typedef struct CgCall
 	CgDisclosed *disclosed;
 } CgCall;
 
-static text * disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated);
+static Datum disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated);
+static CgCall *enc_state(FunctionCallInfo fcinfo);
+static Datum datum_or_null(FunctionCallInfo fcinfo, Datum result, bool isnull);
 static bool record(FunctionCallInfo fcinfo, Oid relation);
 static const CgCategory *named_category(FunctionCallInfo fcinfo, int argno);
 static CgCall *call_state(FunctionCallInfo fcinfo);
@@ -93,34 +99,56 @@ record(FunctionCallInfo fcinfo, Oid relation)
  * Grants limited to a table count if it is relation; stated is the table that
  * the caller says the value is from.
  */
-static text *
+static Datum
 disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 {
 	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
+	CgCall	   *call = enc_state(fcinfo);
 	CgEnvelope	env;
-	char	   *plain;
-	Size		len;
-	text	   *result;
+	bool		isnull = false;
+	Datum		result;
 
 	if (cg_is_display(datum))
-	{
-		const char *shown = cg_display_text(datum, &len);
-
-		return cstring_to_text_with_len(shown, len);
-	}
+		PG_RETURN_DATUM(cg_displayed(call->tag, datum));
 	cg_parse(datum, &env);
-	plain = cg_open(&env, &len);
+	cg_require_type(&env, call->tag);
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ &&
 		record(fcinfo, stated))
-		result = cstring_to_text_with_len(plain, len);
+		result = cg_plain_value(&env);
 	else
+		result = cg_enc_mask(call->enc, &env, &isnull);
+	return datum_or_null(fcinfo, result, isnull);
+}
+
+/* The state of a call whose first argument is of an encrypted type. */
+static CgCall *
+enc_state(FunctionCallInfo fcinfo)
+{
+	CgCall	   *call = call_state(fcinfo);
+
+	if (call->enc == NULL)
 	{
-		result = cg_mask_text(cg_category_by_id((int32) env.category, false),
-							  plain, len);
-		explicit_bzero(plain, len);
+		Oid		   *types;
+		int			n;
+		const CgEncType *enc;
+
+		(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &n);
+		enc = cg_enc_type_of(types[0]);
+		if (enc == NULL)
+			elog(ERROR, "function %u is not declared with an encrypted type",
+				 fcinfo->flinfo->fn_oid);
+		call->tag = enc->tag;
+		call->enc = cg_enc_mask_prepare(enc->tag, fcinfo->flinfo->fn_mcxt);
 	}
-	pfree(plain);
-	return result;
+	return call;
+}
+
+static Datum
+datum_or_null(FunctionCallInfo fcinfo, Datum result, bool isnull)
+{
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(result);
 }
 
 static CgCall *
@@ -215,30 +243,17 @@ cipguard_mask_any(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(result);
 }
 
-/* mask(value enc_text) RETURNS text */
-PG_FUNCTION_INFO_V1(cipguard_mask_enc_text);
+/* mask(value enc_X) RETURNS its plain type */
+PG_FUNCTION_INFO_V1(cipguard_mask_enc);
 Datum
-cipguard_mask_enc_text(PG_FUNCTION_ARGS)
+cipguard_mask_enc(PG_FUNCTION_ARGS)
 {
 	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
-	CgEnvelope	env;
-	char	   *plain;
-	Size		len;
-	text	   *result;
+	CgCall	   *call = enc_state(fcinfo);
+	bool		isnull;
+	Datum		result = cg_enc_mask_datum(call->enc, datum, &isnull);
 
-	if (cg_is_display(datum))
-	{
-		const char *shown = cg_display_text(datum, &len);
-
-		PG_RETURN_TEXT_P(cstring_to_text_with_len(shown, len));
-	}
-	cg_parse(datum, &env);
-	plain = cg_open(&env, &len);
-	result = cg_mask_text(cg_category_by_id((int32) env.category, false),
-						  plain, len);
-	explicit_bzero(plain, len);
-	pfree(plain);
-	return text_or_null(fcinfo, result);
+	return datum_or_null(fcinfo, result, isnull);
 }
 
 /* disclose(value text, category text, relation regclass) RETURNS text */
@@ -258,22 +273,20 @@ cipguard_disclose_text(PG_FUNCTION_ARGS)
 											 VARSIZE_ANY_EXHDR(value)));
 }
 
-/* disclose(value enc_text, relation regclass) RETURNS text */
-PG_FUNCTION_INFO_V1(cipguard_disclose_enc_text);
+/* disclose(value enc_X, relation regclass) RETURNS its plain type */
+PG_FUNCTION_INFO_V1(cipguard_disclose_enc);
 Datum
-cipguard_disclose_enc_text(PG_FUNCTION_ARGS)
+cipguard_disclose_enc(PG_FUNCTION_ARGS)
 {
-	return text_or_null(fcinfo, disclose(fcinfo, InvalidOid,
-										 PG_GETARG_OID(1)));
+	return disclose(fcinfo, InvalidOid, PG_GETARG_OID(1));
 }
 
-/* disclose(value enc_text, relation regclass, checked) RETURNS text */
+/* disclose(value enc_X, relation regclass, checked) RETURNS the same */
 PG_FUNCTION_INFO_V1(cipguard_disclose_trusted);
 Datum
 cipguard_disclose_trusted(PG_FUNCTION_ARGS)
 {
-	return text_or_null(fcinfo, disclose(fcinfo, PG_GETARG_OID(1),
-										 PG_GETARG_OID(1)));
+	return disclose(fcinfo, PG_GETARG_OID(1), PG_GETARG_OID(1));
 }
 
 /* checked_in(cstring) RETURNS checked: never */
@@ -341,7 +354,7 @@ trusted_call(PlannerInfo *root, FuncExpr *call)
 									 makeString("disclose")), 3, types, true);
 	if (!OidIsValid(func))
 		return NULL;
-	return (Node *) makeFuncExpr(func, TEXTOID,
+	return (Node *) makeFuncExpr(func, call->funcresulttype,
 								 list_make3(linitial(call->args), relation,
 											makeConst(types[2], -1,
 													  InvalidOid,

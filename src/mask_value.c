@@ -36,14 +36,17 @@
 #include "compat.h"
 
 #include "access.h"
+#include "bytes.h"
 #include "cipguard.h"
 #include "display.h"
+#include "enc_type.h"
 #include "event.h"
 #include "gate.h"
 #include "guc.h"
 #include "journal.h"
 #include "label.h"
 #include "mask_datum.h"
+#include "mask_enc.h"
 #include "plan_mask.h"
 #include "protect.h"
 #include "value.h"
@@ -55,6 +58,8 @@ typedef struct CgMasking
 	int32		category;
 	bool		encrypted;		/* an encrypted type, or an array of it */
 	Oid			elem;			/* of an array of encrypted values */
+	uint8		tag;			/* of the encrypted type */
+	CgEncMask  *enc;
 	CgDatumMask *plain;			/* of any other type */
 	TypeCacheEntry *equality;
 } CgMasking;
@@ -80,20 +85,23 @@ typedef struct CgDisclosing
 static CgMasking *prepare(FunctionCallInfo fcinfo, int argno, int32 category,
 						  MemoryContext context);
 static Datum mask(CgMasking *m, Datum value, bool *isnull);
-static struct varlena *mask_encrypted(Datum value);
+static struct varlena *mask_encrypted(CgMasking *m, Datum value);
 static Datum map_array(CgMasking *m, Datum value,
-					   struct varlena *(*map) (Datum));
+					   struct varlena *(*map) (CgMasking *, Datum));
 static CgDisclosing *disclosing(FunctionCallInfo fcinfo);
 static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
 static bool record(FunctionCallInfo fcinfo, CgDisclosing *d);
-static struct varlena *show_plain(Datum value);
+static struct varlena *show_plain(CgMasking *m, Datum value);
 static bool is_string(Oid type);
 static void refuse_look_alike(text * value);
-static void refuse_plain_look_alike(struct varlena *datum);
+static void refuse_plain_look_alike(CgMasking *m, struct varlena *datum);
+static struct varlena *take(CgMasking *m, Oid type, Datum value,
+							int32 category);
 static Datum take_array(CgMasking *m, Datum value, int32 category);
-static bool same(CgMasking *m, Datum a, Datum b, Oid collid);
-static bool equal_text(Datum value, const char *text, Size len);
-static bool same_text(Datum value, const char *text, Size len);
+static bool same(CgMasking *m, Datum value, Datum shown, Oid collid);
+static bool is_mask_of(CgMasking *m, Oid type, Datum value, bool isnull,
+					   Datum old);
+static bool is_mask_of_array(CgMasking *m, Datum value, Datum old);
 
 /* The state of a call, made at the first. */
 static CgMasking *
@@ -119,6 +127,12 @@ prepare(FunctionCallInfo fcinfo, int argno, int32 category,
 		if (OidIsValid(m->elem) && !cg_is_encrypted_type(m->elem))
 			m->elem = InvalidOid;
 		m->encrypted = cg_is_encrypted_type(m->type) || OidIsValid(m->elem);
+		if (m->encrypted)
+		{
+			m->tag = cg_enc_type_of(OidIsValid(m->elem) ? m->elem :
+									m->type)->tag;
+			m->enc = cg_enc_mask_prepare(m->tag, context);
+		}
 	}
 	if (!m->encrypted && category >= 0)
 		m->plain = cg_mask_datum_prepare(type, typmod,
@@ -135,7 +149,7 @@ mask(CgMasking *m, Datum value, bool *isnull)
 		return map_array(m, value, mask_encrypted);
 	if (m->encrypted)
 	{
-		struct varlena *shown = mask_encrypted(value);
+		struct varlena *shown = mask_encrypted(m, value);
 
 		*isnull = shown == NULL;
 		return PointerGetDatum(shown);
@@ -150,34 +164,22 @@ mask(CgMasking *m, Datum value, bool *isnull)
 
 /* An encrypted value as a display datum of its mask; NULL if it has none. */
 static struct varlena *
-mask_encrypted(Datum value)
+mask_encrypted(CgMasking *m, Datum value)
 {
 	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
-	CgEnvelope	env;
 	struct varlena *result;
-	char	   *plain;
-	Size		len;
-	text	   *shown;
+	bool		isnull;
+	Datum		shown;
 
-	if (cg_is_display(datum))
-	{
-		struct varlena *inner = cg_display_value(datum);
-
-		if (inner == NULL)
-			return datum;
-		datum = inner;
-	}
-	cg_parse(datum, &env);
-	plain = cg_open(&env, &len);
-	shown = cg_mask_text(cg_category_by_id((int32) env.category, false), plain,
-						 len);
-	explicit_bzero(plain, len);
-	pfree(plain);
-	if (shown == NULL)
+	if (cg_is_display(datum) && cg_display_value(datum) == NULL)
+		return datum;
+	shown = cg_enc_mask_datum(m->enc, datum, &isnull);
+	if (isnull)
 		return NULL;
-	result = cg_display_make(env.type, (int32) env.category,
-							 VARDATA_ANY(shown), VARSIZE_ANY_EXHDR(shown));
-	pfree(shown);
+	result = cg_enc_display(m->tag,
+							(int32) cg_get_u32((const uint8 *)
+											   VARDATA_ANY(datum) + 4),
+							shown);
 	if (cg_result_is_stored())
 		cg_refuse_mask(result);
 	return result;
@@ -185,7 +187,7 @@ mask_encrypted(Datum value)
 
 /* An encrypted value as a display datum that prints as its plaintext. */
 static struct varlena *
-show_plain(Datum value)
+show_plain(CgMasking *m, Datum value)
 {
 	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
 
@@ -193,7 +195,8 @@ show_plain(Datum value)
 }
 
 static Datum
-map_array(CgMasking *m, Datum value, struct varlena *(*map) (Datum))
+map_array(CgMasking *m, Datum value,
+		  struct varlena *(*map) (CgMasking *, Datum))
 {
 	ArrayType  *array = DatumGetArrayTypeP(value);
 	Datum	   *elems;
@@ -206,7 +209,7 @@ map_array(CgMasking *m, Datum value, struct varlena *(*map) (Datum))
 	for (i = 0; i < n; i++)
 		if (!nulls[i])
 		{
-			elems[i] = PointerGetDatum(map(elems[i]));
+			elems[i] = PointerGetDatum(map(m, elems[i]));
 			nulls[i] = DatumGetPointer(elems[i]) == NULL;
 		}
 	return PointerGetDatum(construct_md_array(elems, nulls, ARR_NDIM(array),
@@ -295,7 +298,7 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 		if (OidIsValid(d->masking->elem))
 			value = map_array(d->masking, value, show_plain);
 		else
-			value = PointerGetDatum(show_plain(value));
+			value = PointerGetDatum(show_plain(d->masking, value));
 	}
 	PG_RETURN_DATUM(value);
 }
@@ -409,13 +412,25 @@ cipguard_keep_value(PG_FUNCTION_ARGS)
 											   fcinfo->flinfo->fn_mcxt);
 	if (!PG_ARGISNULL(1))
 	{
+		bool		keeps;
+
 		if (category < 0)
-			isnull = true;
+			keeps = PG_ARGISNULL(0);
+		else if (OidIsValid(m->elem))
+			keeps = !PG_ARGISNULL(0) &&
+				is_mask_of_array(m, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1));
+		else if (m->encrypted)
+			keeps = is_mask_of(m, m->type,
+							   PG_ARGISNULL(0) ? 0 : PG_GETARG_DATUM(0),
+							   PG_ARGISNULL(0), PG_GETARG_DATUM(1));
 		else
+		{
 			shown = mask(m, PG_GETARG_DATUM(1), &isnull);
-		if (isnull == PG_ARGISNULL(0) &&
-			(isnull || same(m, PG_GETARG_DATUM(0), shown,
-							PG_GET_COLLATION())))
+			keeps = isnull == PG_ARGISNULL(0) &&
+				(isnull || same(m, PG_GETARG_DATUM(0), shown,
+								PG_GET_COLLATION()));
+		}
+		if (keeps)
 			PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 	}
 	if (PG_ARGISNULL(0))
@@ -429,124 +444,130 @@ cipguard_keep_value(PG_FUNCTION_ARGS)
 	if (OidIsValid(m->elem))
 		PG_RETURN_DATUM(take_array(m, PG_GETARG_DATUM(0), category));
 	cg_refuse_display(m->type, PG_GETARG_DATUM(0));
-	refuse_plain_look_alike(PG_GETARG_VARLENA_PP(0));
+	refuse_plain_look_alike(m, PG_GETARG_VARLENA_PP(0));
 	PG_RETURN_POINTER(cg_recode(PG_GETARG_VARLENA_PP(0), category));
 }
 
-/* keep_value(new text, old enc_text, category int4) RETURNS enc_text */
-PG_FUNCTION_INFO_V1(cipguard_keep_text);
+/*
+ * keep_plain(new "any", old anyelement, category int4) RETURNS anyelement:
+ * the same of a value of the plain type, or of text, that is still to be
+ * encrypted
+ */
+PG_FUNCTION_INFO_V1(cipguard_keep_plain);
 Datum
-cipguard_keep_text(PG_FUNCTION_ARGS)
+cipguard_keep_plain(PG_FUNCTION_ARGS)
 {
-	text	   *value = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+	CgMasking  *m = fcinfo->flinfo->fn_extra;
+	int32		category = PG_GETARG_INT32(2);
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
 
-	if (!PG_ARGISNULL(1))
-	{
-		struct varlena *shown = mask_encrypted(PG_GETARG_DATUM(1));
-		Size		len = 0;
-		const char *text = shown == NULL ? NULL :
-		cg_display_text(shown, &len);
-
-		if ((shown == NULL) == (value == NULL) &&
-			(value == NULL || (len == VARSIZE_ANY_EXHDR(value) &&
-							   memcmp(text, VARDATA_ANY(value), len) == 0)))
-			PG_RETURN_DATUM(PG_GETARG_DATUM(1));
-	}
-	if (value == NULL)
+	if (m == NULL)
+		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, 1, category,
+											   fcinfo->flinfo->fn_mcxt);
+	if (m->tag == 0 || OidIsValid(m->elem))
+		elog(ERROR, "type %u is not encrypted", m->type);
+	if (type != TEXTOID && type != cg_enc_type(m->tag)->plain)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("only plans call %s", "cipguard.keep_plain()")));
+	if (!PG_ARGISNULL(1) &&
+		is_mask_of(m, type, PG_ARGISNULL(0) ? 0 : PG_GETARG_DATUM(0),
+				   PG_ARGISNULL(0), PG_GETARG_DATUM(1)))
+		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
+	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	refuse_look_alike(value);
-	PG_RETURN_POINTER(cg_take_text(CG_TYPE_TEXT, VARDATA_ANY(value),
-								   VARSIZE_ANY_EXHDR(value),
-								   PG_GETARG_INT32(2), NULL));
+	if (m->tag == CG_TYPE_TEXT)
+		refuse_look_alike(PG_GETARG_TEXT_PP(0));
+	PG_RETURN_POINTER(take(m, type, PG_GETARG_DATUM(0), category));
 }
 
-/* Is a new value the mask? */
+/* Is a new value, of a plain type, the mask? */
 static bool
-same(CgMasking *m, Datum a, Datum b, Oid collid)
+same(CgMasking *m, Datum value, Datum shown, Oid collid)
 {
-	if (OidIsValid(m->elem))
-	{
-		ArrayType  *x = DatumGetArrayTypeP(a);
-		ArrayType  *y = DatumGetArrayTypeP(b);
-		Datum	   *xs;
-		Datum	   *ys;
-		bool	   *xnulls;
-		bool	   *ynulls;
-		int			nx;
-		int			ny;
-		int			i;
-
-		deconstruct_array(x, ARR_ELEMTYPE(x), -1, false, TYPALIGN_INT,
-						  &xs, &xnulls, &nx);
-		deconstruct_array(y, ARR_ELEMTYPE(y), -1, false, TYPALIGN_INT,
-						  &ys, &ynulls, &ny);
-		if (nx != ny)
-			return false;
-		for (i = 0; i < nx; i++)
-		{
-			Size		len;
-			const char *text;
-
-			if (xnulls[i] != ynulls[i])
-				return false;
-			if (xnulls[i])
-				continue;
-			text = cg_display_text((struct varlena *) DatumGetPointer(ys[i]),
-								   &len);
-			if (ARR_ELEMTYPE(x) == TEXTOID ?
-				!equal_text(xs[i], text, len) : !same_text(xs[i], text, len))
-				return false;
-		}
-		return true;
-	}
-	if (m->encrypted)
-	{
-		Size		len;
-		const char *text = cg_display_text((struct varlena *) DatumGetPointer(b),
-										   &len);
-
-		return same_text(a, text, len);
-	}
 	if (m->equality == NULL)
 		m->equality = lookup_type_cache(m->type, TYPECACHE_EQ_OPR_FINFO);
 	if (OidIsValid(m->equality->eq_opr_finfo.fn_oid) &&
 		!OidIsValid(get_typcollation(m->type)))
 		return DatumGetBool(FunctionCall2Coll(&m->equality->eq_opr_finfo,
-											  collid, a, b));
-	return datum_image_eq(a, b, m->equality->typbyval, m->equality->typlen);
+											  collid, value, shown));
+	return datum_image_eq(value, shown, m->equality->typbyval,
+						  m->equality->typlen);
 }
 
+/*
+ * Is a new value the mask of an encrypted one?  It is encrypted itself, of the
+ * plain type, or text.
+ */
 static bool
-equal_text(Datum value, const char *text, Size len)
+is_mask_of(CgMasking *m, Oid type, Datum value, bool isnull, Datum old)
 {
-	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
-
-	return VARSIZE_ANY_EXHDR(datum) == len &&
-		memcmp(VARDATA_ANY(datum), text, len) == 0;
-}
-
-/* Is that the plaintext of an encrypted value, or the text it displays? */
-static bool
-same_text(Datum value, const char *text, Size len)
-{
-	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
+	bool		no_mask;
+	Datum		shown = cg_enc_mask_datum(m->enc,
+										  PG_DETOAST_DATUM_PACKED(old),
+										  &no_mask);
+	struct varlena *datum;
 	CgEnvelope	env;
-	char	   *plain;
-	Size		plain_len;
+	Datum		plain;
 	bool		result;
 
-	if (cg_is_display(datum))
+	if (no_mask || isnull)
+		return no_mask && isnull;
+	if (type == cg_enc_type(m->tag)->plain)
+		return cg_same_plain(m->tag, value, shown);
+	datum = PG_DETOAST_DATUM_PACKED(value);
+	if (type == TEXTOID)
 	{
-		const char *shown = cg_display_text(datum, &plain_len);
+		char	   *string = cg_plain_print(m->tag, shown);
 
-		return plain_len == len && memcmp(shown, text, len) == 0;
+		return strlen(string) == VARSIZE_ANY_EXHDR(datum) &&
+			memcmp(string, VARDATA_ANY(datum), strlen(string)) == 0;
 	}
+	if (cg_is_display(datum))
+		return cg_same_plain(m->tag, cg_displayed(m->tag, datum), shown);
 	cg_parse(datum, &env);
-	plain = cg_open(&env, &plain_len);
-	result = plain_len == len && memcmp(plain, text, len) == 0;
-	explicit_bzero(plain, plain_len);
-	pfree(plain);
+	if (env.type != m->tag)
+		return false;			/* and not authentic, as will turn out */
+	plain = cg_plain_value(&env);
+	result = cg_same_plain(m->tag, plain, shown);
+	cg_wipe_plain(m->tag, plain);
 	return result;
+}
+
+static bool
+is_mask_of_array(CgMasking *m, Datum value, Datum old)
+{
+	ArrayType  *x = DatumGetArrayTypeP(value);
+	ArrayType  *y = DatumGetArrayTypeP(old);
+	int16		len;
+	bool		byval;
+	char		align;
+	Datum	   *xs;
+	Datum	   *ys;
+	bool	   *xnulls;
+	bool	   *ynulls;
+	int			nx;
+	int			ny;
+	int			i;
+
+	get_typlenbyvalalign(ARR_ELEMTYPE(x), &len, &byval, &align);
+	deconstruct_array(x, ARR_ELEMTYPE(x), len, byval, align, &xs, &xnulls,
+					  &nx);
+	deconstruct_array(y, ARR_ELEMTYPE(y), -1, false, TYPALIGN_INT,
+					  &ys, &ynulls, &ny);
+	if (nx != ny)
+		return false;
+	for (i = 0; i < nx; i++)
+	{
+		if (ynulls[i])
+		{
+			if (!xnulls[i])
+				return false;
+		}
+		else if (!is_mask_of(m, ARR_ELEMTYPE(x), xs[i], xnulls[i], ys[i]))
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -572,50 +593,61 @@ refuse_look_alike(text * value)
 
 /* The same of a value that was just typed in. */
 static void
-refuse_plain_look_alike(struct varlena *datum)
+refuse_plain_look_alike(CgMasking *m, struct varlena *datum)
 {
 	CgEnvelope	env;
-	char	   *plain;
-	Size		len;
-	text	   *value;
+	Datum		plain;
+	bool		stars;
 
+	if (m->tag != CG_TYPE_TEXT)
+		return;
 	cg_parse(datum, &env);
 	if ((int32) env.category != cg_category_unclassified())
 		return;
-	plain = cg_open(&env, &len);
-	value = cstring_to_text_with_len(plain, len);
-	explicit_bzero(plain, len);
-	pfree(plain);
-	refuse_look_alike(value);
+	plain = cg_plain_value(&env);
+	stars = memchr(VARDATA_ANY(DatumGetPointer(plain)), '*',
+				   VARSIZE_ANY_EXHDR(DatumGetPointer(plain))) != NULL;
+	cg_wipe_plain(m->tag, plain);
+	if (stars)
+		refuse_look_alike(cstring_to_text("*"));
 }
 
-/* New elements, text or encrypted, as values of the column's category. */
+/* A new value, encrypted or of the plain type or text, for the column. */
+static struct varlena *
+take(CgMasking *m, Oid type, Datum value, int32 category)
+{
+	if (type == TEXTOID)
+	{
+		text	   *string = DatumGetTextPP(value);
+
+		return cg_take_text(m->tag, VARDATA_ANY(string),
+							VARSIZE_ANY_EXHDR(string), category, NULL);
+	}
+	if (type == cg_enc_type(m->tag)->plain)
+		return cg_take_value(m->tag, value, category, NULL);
+	return cg_recode(PG_DETOAST_DATUM_PACKED(value), category);
+}
+
+/* New elements as values of the column's category. */
 static Datum
 take_array(CgMasking *m, Datum value, int32 category)
 {
 	ArrayType  *array = DatumGetArrayTypeP(value);
-	bool		text = ARR_ELEMTYPE(array) == TEXTOID;
+	int16		len;
+	bool		byval;
+	char		align;
 	Datum	   *elems;
 	bool	   *nulls;
 	int			n;
 	int			i;
 
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
-					  &elems, &nulls, &n);
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &byval, &align);
+	deconstruct_array(array, ARR_ELEMTYPE(array), len, byval, align, &elems,
+					  &nulls, &n);
 	for (i = 0; i < n; i++)
-	{
-		struct varlena *elem;
-
-		if (nulls[i])
-			continue;
-		elem = PG_DETOAST_DATUM_PACKED(elems[i]);
-		elems[i] = PointerGetDatum(text ?
-								   cg_take_text(CG_TYPE_TEXT,
-												VARDATA_ANY(elem),
-												VARSIZE_ANY_EXHDR(elem),
-												category, NULL) :
-								   cg_recode(elem, category));
-	}
+		if (!nulls[i])
+			elems[i] = PointerGetDatum(take(m, ARR_ELEMTYPE(array), elems[i],
+											category));
 	return PointerGetDatum(construct_md_array(elems, nulls, ARR_NDIM(array),
 											  ARR_DIMS(array),
 											  ARR_LBOUND(array),

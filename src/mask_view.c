@@ -36,6 +36,7 @@
 
 #include "acting.h"
 #include "cipguard.h"
+#include "enc_type.h"
 #include "label.h"
 #include "protect.h"
 
@@ -464,12 +465,13 @@ follow_names(Oid viewid, Oid relid, const char *view)
 			continue;
 		if (cg_is_encrypted_type(type))
 		{
-			type = TEXTOID;
+			type = cg_enc_type_of(getBaseType(type))->plain;
 			typmod = -1;
 		}
 		else if (cg_is_encrypted_type(get_base_element_type(type)))
 		{
-			type = TEXTARRAYOID;
+			type = getBaseType(get_base_element_type(type));
+			type = get_array_type(cg_enc_type_of(type)->plain);
 			typmod = -1;
 		}
 		else if (is_string(type) &&

@@ -47,7 +47,6 @@
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
-#include "parser/parse_func.h"
 #include "parser/parsetree.h"
 #include "utils/array.h"
 #include "utils/guc.h"
@@ -67,6 +66,7 @@
 #include "journal.h"
 #include "plan.h"
 #include "plan_mask.h"
+#include "type_order.h"
 
 static void note_dependency(ParseState *pstate, Query *query,
 							CG_JUMBLE_STATE * jstate);
@@ -80,13 +80,12 @@ static Bitmapset *foreign_key_columns(Oid relid);
 static Bitmapset *add_columns(Bitmapset *columns, Datum keys);
 static void check_relation(CG_RELATION_HOOK_PARAMS);
 static void hide_order(RelOptInfo *rel, const CgProtection *p);
+static bool is_in_order(IndexOptInfo *index, const CgProtection *p);
 static bool shows_no_protected(AppendRelInfo *info, const CgProtection *p);
 static AppendRelInfo *child_info(PlannedStmt *stmt, Index child);
 static bool check_permissions(CG_CHECK_PERMS_PARAMS);
 static void check_marks(QueryDesc *queryDesc, int eflags);
 static void hear_news(QueryDesc *queryDesc);
-static void forget_functions(Datum arg, int cacheid, uint32 hashvalue);
-static bool load_functions(void);
 
 static planner_hook_type prev_planner = NULL;
 static CG_RELATION_HOOK_TYPE prev_relation = NULL;
@@ -95,9 +94,6 @@ static ExecutorStart_hook_type prev_start = NULL;
 static ExecutorEnd_hook_type prev_end = NULL;
 static post_parse_analyze_hook_type prev_analyze = NULL;
 
-static CgPlanFunctions functions;
-static bool functions_stale = true;
-const CgPlanFunctions *cg_plan_functions = &functions;
 bool		cg_plan_touches = false;
 
 void
@@ -109,7 +105,7 @@ cg_plan_init(void)
 	ExecutorCheckPerms_hook = check_permissions;
 	if (!cg_masks())
 		return;
-	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_functions, (Datum) 0);
+	cg_plan_functions_init();
 	prev_relation = CG_RELATION_HOOK;
 	CG_RELATION_HOOK = check_relation;
 	prev_start = ExecutorStart_hook;
@@ -161,7 +157,7 @@ plan(CG_PLANNER_PARAMS)
 	{
 		bool		foreign_key = InNoForceRLSOperation();
 
-		if (!cg_masks() || !load_functions())
+		if (!cg_masks() || !cg_load_functions())
 			 /* nothing is masked */ ;
 		else if (foreign_key && is_foreign_key_query(parse))
 			linitial_node(RangeTblEntry, parse->rtable)->enrname = CG_RTE_MARK;
@@ -173,7 +169,10 @@ plan(CG_PLANNER_PARAMS)
 			if (cg_mask_query(parse, NULL))
 				cg_plan_touches = true;
 			if (cg_plan_touches)
+			{
+				cg_plan_sort(parse);
 				cg_plan_output(parse);
+			}
 		}
 		if (!foreign_key)
 			depends = cg_plan_search(parse);
@@ -204,7 +203,7 @@ cg_mark_query(Query *query)
 {
 	bool		compares = false;
 
-	if (cg_search_ready() && load_functions() &&
+	if (cg_search_ready() && cg_load_functions() &&
 		is_protected((Node *) query, &compares) &&
 		cg_mask_query(query, NULL))
 		cg_plan_output(query);
@@ -377,7 +376,7 @@ bare_value(Node *node)
 	if (IsA(node, FuncExpr) &&
 		((FuncExpr *) node)->funcformat == COERCE_IMPLICIT_CAST &&
 		(((FuncExpr *) node)->funcid < FirstGenbkiObjectId ||
-		 ((FuncExpr *) node)->funcid == functions.coerce_enc))
+		 cg_node_call(node) == CG_CALL_COERCE))
 		node = linitial(((FuncExpr *) node)->args);
 	return node;
 }
@@ -489,6 +488,13 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 		int			n = -1;
 		int			i;
 
+		/* Where the order is that of values, a bitmap tells it, too. */
+		if (is_in_order(index, p))
+		{
+			rel->indexlist = foreach_delete_current(rel->indexlist, lc);
+			continue;
+		}
+
 		/* Searching matches no expression. */
 		pull_varattnos((Node *) index->indexprs, rel->relid, &used);
 		while ((n = bms_next_member(used, n)) >= 0)
@@ -516,6 +522,19 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 		if (level == CG_LEVEL_NONE)
 			index->amhasgettuple = false;
 	}
+}
+
+/* Does it hold encrypted values in their order, which one may not read? */
+static bool
+is_in_order(IndexOptInfo *index, const CgProtection *p)
+{
+	int			i;
+
+	for (i = 0; i < index->nkeycolumns; i++)
+		if (cg_is_order_family(index->opfamily[i]) &&
+			cg_column_level(p, index->indexkeys[i]) < CG_LEVEL_READ)
+			return true;
+	return false;
 }
 
 /*
@@ -663,79 +682,4 @@ hear_news(QueryDesc *queryDesc)
 	else
 		standard_ExecutorEnd(queryDesc);
 	AcceptInvalidationMessages();
-}
-
-static void
-forget_functions(Datum arg, int cacheid, uint32 hashvalue)
-{
-	functions_stale = true;
-}
-
-static Oid
-our_function(const char *name, int nargs, Oid a, Oid b, Oid c, Oid d, Oid e)
-{
-	Oid			types[5] = {a, b, c, d, e};
-
-	return LookupFuncName(list_make2(makeString(CG_SCHEMA),
-									 makeString(pstrdup(name))),
-						  nargs, types, true);
-}
-
-/*
- * Look up what plans call; false while the extension is being created.  What
- * is stale is kept until it is replaced: an invalidation may come at any
- * time, and the names never change their meaning.
- */
-static bool
-load_functions(void)
-{
-	CgPlanFunctions f;
-	Oid			nspoid;
-	Oid			enc;
-	Oid			any = ANYELEMENTOID;
-	const Oid  *p;
-
-	if (!functions_stale)
-		return true;
-	functions_stale = false;
-	nspoid = cg_schema_oid();
-	enc = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-						  CStringGetDatum("enc_text"),
-						  ObjectIdGetDatum(nspoid));
-	f.checked = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-								CStringGetDatum("checked"),
-								ObjectIdGetDatum(nspoid));
-	f.mask_value = our_function("mask_value", 2, any, INT4OID, 0, 0, 0);
-	f.mask_value_serial = our_function("mask_value_serial", 2, any, INT4OID,
-									   0, 0, 0);
-	f.disclose_value = our_function("disclose_value", 5, any, OIDOID, INT4OID,
-									ANYOID, f.checked);
-	f.keep_value = our_function("keep_value", 3, any, any, INT4OID, 0, 0);
-	f.keep_text = our_function("keep_text", 3, TEXTOID, enc, INT4OID, 0, 0);
-	f.storable = our_function("storable", 1, any, 0, 0, 0, 0);
-	f.visible_statistics = our_function("visible_statistics", 3, any,
-										OIDOID, INT2OID, 0, 0);
-	f.enc_to_text = our_function("to_text", 1, enc, 0, 0, 0, 0);
-	f.coerce_enc = our_function("enc_text", 3, enc, INT4OID, BOOLOID, 0, 0);
-	f.coerce_text = our_function("enc_text", 3, TEXTOID, INT4OID, BOOLOID,
-								 0, 0);
-	f.coerce_varchar = our_function("enc_text", 3, VARCHAROID, INT4OID,
-									BOOLOID, 0, 0);
-	f.coerce_bpchar = our_function("enc_text", 3, BPCHAROID, INT4OID, BOOLOID,
-								   0, 0);
-	f.disclose_enc = our_function("disclose", 2, enc, REGCLASSOID, 0, 0, 0);
-	f.disclose_text = our_function("disclose", 3, TEXTOID, TEXTOID,
-								   REGCLASSOID, 0, 0);
-	f.mask_enc = our_function("mask", 1, enc, 0, 0, 0, 0);
-	f.mask_text = our_function("mask", 2, TEXTOID, TEXTOID, 0, 0, 0);
-	f.mask_any = our_function("mask", 2, any, TEXTOID, 0, 0, 0);
-
-	for (p = (const Oid *) &f; p < (const Oid *) (&f + 1); p++)
-		if (!OidIsValid(*p))
-		{
-			functions_stale = true;
-			return false;
-		}
-	functions = f;
-	return true;
 }

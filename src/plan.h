@@ -35,6 +35,12 @@ extern Oid	cg_plan_restores;
 /* Is this one of the operators that compare encrypted values by token? */
 extern bool cg_is_comparison(Oid opno);
 
+/*
+ * The operator that orders by plaintext, if sortop orders values of that type
+ * by token; else InvalidOid.
+ */
+extern Oid	cg_order_operator(Oid sortop);
+
 /* plan_search.c: wrap what encrypted columns are compared with. */
 extern bool cg_search_ready(void);
 extern bool cg_plan_search(Query *query);

@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
@@ -35,6 +36,7 @@
 #include "compat.h"
 
 #include "cipguard.h"
+#include "enc_type.h"
 #include "plan.h"
 #include "plan_mask.h"
 
@@ -53,6 +55,7 @@ typedef struct CgAssignment
 static Node *assign(Node *node, CgAssignment *a);
 static Node *assign_other(Node *node, CgAssignment *a);
 static Node *keep(Node *node, CgAssignment *a);
+static Node *plain_value(FuncExpr *call);
 static Node *storable(Node *node);
 static Var *old_value(CgAssignment *a);
 static Node *through_view(Node *node);
@@ -144,7 +147,7 @@ assign(Node *node, CgAssignment *a)
 				if (call->funcformat != COERCE_IMPLICIT_CAST ||
 					exprType(linitial(call->args)) != call->funcresulttype ||
 					(call->funcid >= FirstGenbkiObjectId &&
-					 call->funcid != cg_plan_functions->coerce_enc))
+					 cg_node_call(node) != CG_CALL_COERCE))
 					break;
 				linitial(call->args) = assign(linitial(call->args), a);
 				return node;
@@ -287,14 +290,14 @@ through_view(Node *node)
 		}
 		else if (IsA(inner, FuncExpr) &&
 				 (call->funcid == f->disclose_text ||
-				  call->funcid == f->disclose_enc))
+				  cg_node_call(inner) == CG_CALL_DISCLOSE))
 		{
 			shown = true;
 			inner = linitial(call->args);
 		}
 		else if (IsA(inner, FuncExpr) &&
 				 (call->funcid < FirstGenbkiObjectId ||
-				  call->funcid == f->coerce_text) &&
+				  cg_node_call(inner) == CG_CALL_ENCRYPT) &&
 				 call->funcformat != COERCE_EXPLICIT_CALL)
 			inner = linitial(call->args);
 		else if (IsA(inner, ArrayCoerceExpr) &&
@@ -331,8 +334,7 @@ is_view_array(CaseExpr *expr)
 		!IsA(link, SubLink) || link->subLinkType != ARRAY_SUBLINK)
 		return false;
 	tle = linitial_node(TargetEntry, ((Query *) link->subselect)->targetList);
-	return IsA(tle->expr, FuncExpr) &&
-		((FuncExpr *) tle->expr)->funcid == cg_plan_functions->disclose_enc;
+	return cg_node_call((Node *) tle->expr) == CG_CALL_DISCLOSE;
 }
 
 /*
@@ -359,20 +361,18 @@ is_old_value(Node *node, CgAssignment *a)
 }
 
 /*
- * Keep the old value where the new one equals its mask.  Text on its way into
- * an encrypted column is looked at before it is encrypted, or else it would
- * have to be valid.
+ * Keep the old value where the new one equals its mask.  A plain value on its
+ * way into an encrypted column is looked at before it is encrypted, or else
+ * it would have to be valid.
  */
 static Node *
 keep(Node *node, CgAssignment *a)
 {
-	const CgPlanFunctions *f = cg_plan_functions;
 	const CgProtectedColumn *column = cg_protected_column(a->p, a->attnum);
 	Var		   *old = old_value(a);
-	Oid			func = f->keep_value;
+	Oid			func = cg_plan_functions->keep_value;
 	CoerceToDomain *domain = NULL;
 	Oid			type = old->vartype;
-	FuncExpr   *call;
 	Node	   *result;
 
 	/* What is kept has passed the domain's CHECK; a mask would not. */
@@ -383,35 +383,23 @@ keep(Node *node, CgAssignment *a)
 		node = (Node *) domain->arg;
 		type = exprType(node);
 	}
-	call = (FuncExpr *) node;
-
-	if (column->encrypted && IsA(node, FuncExpr))
+	if (column->encrypted && cg_node_call(node) == CG_CALL_COERCE)
+		node = linitial(((FuncExpr *) node)->args);
+	else if (column->encrypted && cg_node_call(node) == CG_CALL_ENCRYPT)
 	{
-		if (call->funcid == f->coerce_enc)
-			node = linitial(call->args);
-		else if (call->funcid == f->coerce_text ||
-				 call->funcid == f->coerce_varchar)
-		{
-			node = linitial(call->args);
-			func = f->keep_text;
-		}
-		else if (call->funcid == f->coerce_bpchar)
-		{
-			/* As the cast to text does. */
-			node = (Node *) makeFuncExpr(F_TEXT_BPCHAR, TEXTOID,
-										 list_make1(linitial(call->args)),
-										 DEFAULT_COLLATION_OID,
-										 DEFAULT_COLLATION_OID,
-										 COERCE_IMPLICIT_CAST);
-			func = f->keep_text;
-		}
+		node = plain_value((FuncExpr *) node);
+		func = cg_plan_functions->keep_plain;
 	}
-	else if (column->encrypted && IsA(node, ArrayCoerceExpr) &&
-			 (exprType((Node *) ((ArrayCoerceExpr *) node)->arg) ==
-			  exprType(node) ||
-			  exprType((Node *) ((ArrayCoerceExpr *) node)->arg) ==
-			  TEXTARRAYOID))
-		node = (Node *) ((ArrayCoerceExpr *) node)->arg;
+	else if (column->encrypted && IsA(node, ArrayCoerceExpr))
+	{
+		Node	   *arg = (Node *) ((ArrayCoerceExpr *) node)->arg;
+		const CgEncType *enc =
+		cg_enc_type_of(get_element_type(exprType(node)));
+
+		if (exprType(arg) == exprType(node) ||
+			(enc != NULL && get_element_type(exprType(arg)) == enc->plain))
+			node = arg;
+	}
 
 	result = (Node *)
 		makeFuncExpr(func, type,
@@ -437,21 +425,45 @@ keep(Node *node, CgAssignment *a)
 	return result;
 }
 
+/*
+ * What is given to a cast that encrypts: of the plain type, or text that may
+ * be armor.
+ */
+static Node *
+plain_value(FuncExpr *call)
+{
+	Node	   *node = linitial(call->args);
+	Oid			type = getBaseType(exprType(node));
+	Oid			plain = TEXTOID;
+	Node	   *result;
+	uint8		tag;
+
+	(void) cg_type_call(call->funcid, &tag);
+	if (type != TEXTOID && type != VARCHAROID && type != BPCHAROID)
+		plain = cg_enc_type(tag)->plain;
+	result = coerce_to_target_type(NULL, node, exprType(node), plain, -1,
+								   COERCION_EXPLICIT, COERCE_IMPLICIT_CAST,
+								   -1);
+	if (result == NULL)
+		elog(ERROR, "could not make a value of type %u of one of type %u",
+			 plain, type);
+	return result;
+}
+
 static Node *
 storable(Node *node)
 {
 	Node	   *bare = node;
+	CgTypeCall	call;
 
 	while (IsA(bare, RelabelType))
 		bare = (Node *) ((RelabelType *) bare)->arg;
+	call = cg_node_call(bare);
 	if (IsA(bare, Const) ||
+		call == CG_CALL_COERCE || call == CG_CALL_ENCRYPT ||
 		(IsA(bare, FuncExpr) &&
 		 (((FuncExpr *) bare)->funcid == cg_plan_functions->keep_value ||
-		  ((FuncExpr *) bare)->funcid == cg_plan_functions->keep_text ||
-		  ((FuncExpr *) bare)->funcid == cg_plan_functions->coerce_enc ||
-		  ((FuncExpr *) bare)->funcid == cg_plan_functions->coerce_text ||
-		  ((FuncExpr *) bare)->funcid == cg_plan_functions->coerce_varchar ||
-		  ((FuncExpr *) bare)->funcid == cg_plan_functions->coerce_bpchar)))
+		  ((FuncExpr *) bare)->funcid == cg_plan_functions->keep_plain)))
 		return node;			/* these refuse masks themselves */
 	return (Node *) makeFuncExpr(cg_plan_functions->storable, exprType(node),
 								 list_make1(node), exprCollation(node),

@@ -37,6 +37,7 @@
 #include "compat.h"
 
 #include "catalog.h"
+#include "enc_type.h"
 #include "plan.h"
 #include "plan_mask.h"
 
@@ -148,22 +149,11 @@ static const char *const harmless[] = {
 /* Functions of ours that people call, and their names of categories. */
 static const CgCarried ours[] = {
 	{"disclose", FROM_ARG(1)},
-	{"enc_text", 0},
-	{"enc_text_cmp", 0},
-	{"enc_text_eq", 0},
-	{"enc_text_hash", 0},
-	{"enc_text_ne", 0},
 	{"mask", FROM_ARG(1)},
 	{"pseudonym", FROM_ARG(1)},
 	{"search_key", 0},
 	{"search_keys", 0},
 	{"subject_tag", 0},
-	{"to_bpchar", 0},
-	{"to_json", 0},
-	{"to_jsonb", 0},
-	{"to_name", 0},
-	{"to_text", 0},
-	{"to_varchar", 0},
 	{"validate", FROM_ARG(1)},
 };
 
@@ -181,6 +171,7 @@ static uint32 operator_carries(Oid opno);
 static uint32 function_carries(Oid func, CgCall call);
 static uint32 builtin_carries(Form_pg_proc proc, CgCall call);
 static uint32 our_function_carries(Oid func, Form_pg_proc proc);
+static bool is_of_type(Form_pg_proc proc);
 static bool takes_internals(Form_pg_proc proc);
 
 void
@@ -627,7 +618,24 @@ our_function_carries(Oid func, Form_pg_proc proc)
 	for (i = 0; i < (int) (sizeof(CgPlanFunctions) / sizeof(Oid)); i++)
 		if (own[i] == func)
 			return 0;
-	return ALL_ARGS;
+	return cg_type_call(func, NULL) != CG_CALL_NONE ||
+		is_of_type(proc) ? 0 : ALL_ARGS;
+}
+
+/* Casts of the encrypted types and what is behind their operators. */
+static bool
+is_of_type(Form_pg_proc proc)
+{
+	const char *name = NameStr(proc->proname);
+	int			i;
+
+	if ((strncmp(name, "enc_", 4) != 0 && strncmp(name, "to_", 3) != 0) ||
+		takes_internals(proc))
+		return false;
+	for (i = 0; i < proc->pronargs; i++)
+		if (cg_enc_type_of(proc->proargtypes.values[i]) != NULL)
+			return true;
+	return false;
 }
 
 static bool

@@ -463,9 +463,10 @@ mask_mutator(Node *node, void *context)
 	if (looks_inside(node))
 		return mask_inside(node, scope);
 	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
-		IsA(node, NullIfExpr) || IsA(node, ScalarArrayOpExpr))
+		IsA(node, NullIfExpr) || IsA(node, ScalarArrayOpExpr) ||
+		cg_node_call(node) == CG_CALL_PSEUDONYM)
 	{
-		/* One of our comparisons. */
+		/* One of our comparisons, or what allows as much. */
 		bool		saved = scope->inside;
 		Node	   *result;
 
@@ -490,8 +491,8 @@ looks_inside(Node *node)
 		case T_ScalarArrayOpExpr:
 			return !cg_is_comparison(((ScalarArrayOpExpr *) node)->opno);
 		case T_FuncExpr:
-			return ((FuncExpr *) node)->funcid !=
-				cg_plan_functions->coerce_enc;
+			return cg_node_call(node) != CG_CALL_COERCE &&
+				cg_node_call(node) != CG_CALL_PSEUDONYM;
 		case T_Aggref:
 		case T_WindowFunc:
 		case T_CoerceViaIO:
@@ -822,14 +823,16 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 	const CgPlanFunctions *f = cg_plan_functions;
 	bool		is_text = call->funcid == f->disclose_text ||
 	call->funcid == f->mask_text || call->funcid == f->mask_any;
+	uint8		tag;
+	CgTypeCall	type_call = cg_type_call(call->funcid, &tag);
 	Node	   *arg;
 	Var		   *var;
 	RangeTblEntry *rte;
 	const CgProtection *p;
 	const CgProtectedColumn *column;
 
-	if (!is_text && call->funcid != f->disclose_enc &&
-		call->funcid != f->mask_enc)
+	if (!is_text && type_call != CG_CALL_DISCLOSE &&
+		type_call != CG_CALL_MASK)
 		return NULL;
 	arg = linitial(call->args);
 	while (IsA(arg, RelabelType))
@@ -847,7 +850,7 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 	column = p == NULL ? NULL : cg_protected_column(p, var->varattno);
 	if (column == NULL || column->category < 0)
 		return NULL;
-	if (call->funcid == f->disclose_text || call->funcid == f->disclose_enc)
+	if (call->funcid == f->disclose_text || type_call == CG_CALL_DISCLOSE)
 	{
 		Const	   *relation = llast(call->args);
 
@@ -876,10 +879,12 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 	if (call->funcid == f->disclose_text &&
 		cg_scope_level(p, var->varattno) == CG_LEVEL_READ)
 		return linitial(call->args);
-	if (call->funcid == f->disclose_enc &&
+	if (type_call == CG_CALL_DISCLOSE &&
 		cg_access_level(column->category, InvalidOid) == CG_LEVEL_READ &&
 		row_security)
-		return (Node *) makeFuncExpr(f->enc_to_text, TEXTOID, call->args,
+		return (Node *) makeFuncExpr(cg_decrypt_function(tag),
+									 call->funcresulttype,
+									 list_make1(linitial(call->args)),
 									 call->funccollid, call->inputcollid,
 									 COERCE_EXPLICIT_CALL);
 	return (Node *) call;

@@ -12,6 +12,7 @@
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
 
+#include "plan_functions.h"
 #include "protect.h"
 
 /* A query, and the queries around it. */
@@ -22,31 +23,6 @@ typedef struct CgScope
 	bool		inside;			/* inside an expression that looks at values */
 	bool		grouped;		/* where groups may be seen, not rows */
 } CgScope;
-
-/* Our functions that plans call, by OID. */
-typedef struct CgPlanFunctions
-{
-	Oid			mask_value;
-	Oid			mask_value_serial;
-	Oid			disclose_value;
-	Oid			keep_value;
-	Oid			keep_text;
-	Oid			storable;
-	Oid			visible_statistics;
-	Oid			checked;		/* type */
-	Oid			enc_to_text;	/* to_text(enc_text) */
-	Oid			coerce_enc;		/* enc_text(enc_text, int4, bool) */
-	Oid			coerce_text;	/* enc_text(text, int4, bool) */
-	Oid			coerce_varchar;
-	Oid			coerce_bpchar;
-	Oid			disclose_enc;	/* disclose(enc_text, regclass) */
-	Oid			disclose_text;	/* disclose(text, text, regclass) */
-	Oid			mask_enc;		/* mask(enc_text) */
-	Oid			mask_text;		/* mask(text, text) */
-	Oid			mask_any;		/* mask(anyelement, text) */
-} CgPlanFunctions;
-
-extern const CgPlanFunctions *cg_plan_functions;
 
 /*
  * Substitute in a query; parent is NULL for the one that was given to the
@@ -97,6 +73,15 @@ extern void cg_plan_output(Query *query);
 extern void cg_output_query(Query *query, CgScope *parent);
 extern Node *cg_output_expr(Node *node, CgScope *scope, List *keys);
 extern Node *cg_output_inside(Node *node, CgScope *scope, List *keys);
+
+/*
+ * Is an expression made of encrypted columns whose categories the current
+ * user may read wherever they stand, and of no mask?
+ */
+extern bool cg_reads_origins(Node *node, CgScope *scope);
+
+/* plan_sort.c: what readers sort by. */
+extern void cg_plan_sort(Query *query);
 
 /* plan_carrier.c: what leaves by another way than the output list. */
 extern void cg_plan_carriers(Query *query);

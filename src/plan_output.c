@@ -32,6 +32,7 @@
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 
 #include "compat.h"
 
@@ -53,6 +54,7 @@ typedef struct CgOriginSearch
 	CgScope    *scope;
 	List	   *origins;
 	bool		plain;			/* without those that are shown as masks */
+	bool		masks;			/* has it met a mask? */
 	List	   *recursive;		/* CTEs that are being looked at */
 } CgOriginSearch;
 
@@ -76,7 +78,6 @@ static Node *output_mutator(Node *node, void *context);
 static Node *output_var(Var *var, CgOutput *out);
 static Node *wrap(Node *value, List *origins, Node *subject, CgOutput *out);
 static Node *row_shown_inside(Var *var, CgScope *scope);
-static bool shows_by_itself(FuncExpr *call);
 static bool find_origins(Node *node, void *context);
 static void var_origins(Var *var, CgOriginSearch *search);
 static void add_origin(CgOriginSearch *search, const CgProtection *p,
@@ -369,7 +370,7 @@ output_mutator(Node *node, void *context)
 				return node;
 			break;
 		case T_FuncExpr:
-			if (shows_by_itself((FuncExpr *) node))
+			if (cg_shows_by_itself(((FuncExpr *) node)->funcid))
 				return node;
 			break;
 		case T_CaseExpr:
@@ -512,17 +513,31 @@ row_shown_inside(Var *var, CgScope *scope)
 	return changed ? cg_make_row(var, fields, names) : NULL;
 }
 
-/* Does it give a mask, or record what it gives? */
-static bool
-shows_by_itself(FuncExpr *call)
+bool
+cg_reads_origins(Node *node, CgScope *scope)
 {
-	const CgPlanFunctions *f = cg_plan_functions;
-	Oid			func = call->funcid;
+	CgOriginSearch search = {scope, NIL, false, false, NIL};
+	ListCell   *lc;
 
-	return func == f->mask_value || func == f->mask_value_serial ||
-		func == f->mask_enc || func == f->mask_text || func == f->mask_any ||
-		func == f->disclose_enc || func == f->disclose_text ||
-		func == f->disclose_value;
+	/* A column of a set operation is that of each arm. */
+	if (scope->query->setOperations != NULL && IsA(node, Var))
+		column_origins(scope->query, scope->parent, ((Var *) node)->varattno,
+					   &search);
+	else
+		(void) find_origins(node, &search);
+	if (search.masks || search.origins == NIL || !row_security)
+		return false;
+	foreach(lc, search.origins)
+	{
+		CgOrigin   *origin = lfirst(lc);
+		const CgProtectedColumn *column =
+		cg_protected_column(cg_protection(origin->relid), origin->attnum);
+
+		if (column == NULL || !column->encrypted || column->category < 0 ||
+			cg_access_level(column->category, InvalidOid) < CG_LEVEL_READ)
+			return false;
+	}
+	return true;
 }
 
 /* Collect the protected columns, seen in clear, that an expression uses. */
@@ -538,8 +553,11 @@ find_origins(Node *node, void *context)
 		var_origins((Var *) node, search);
 		return false;
 	}
-	if (IsA(node, FuncExpr) && shows_by_itself((FuncExpr *) node))
+	if (IsA(node, FuncExpr) && cg_shows_by_itself(((FuncExpr *) node)->funcid))
+	{
+		search->masks = true;
 		return false;
+	}
 	if (IsA(node, SubLink))
 	{
 		SubLink    *link = (SubLink *) node;

@@ -23,31 +23,30 @@
 
 #include "access.h"
 #include "armor.h"
+#include "bytes.h"
 #include "cipguard.h"
 #include "crypt.h"
+#include "display.h"
+#include "enc_type.h"
 #include "encoding.h"
 #include "envelope.h"
 #include "keyring.h"
+#include "mask_enc.h"
 #include "normal.h"
+#include "value.h"
 
 #define PREFIX		"p_"
 #define CODED_LEN	(CG_ARMOR_LEN(CG_TOKEN_LEN) - CG_ARMOR_PREFIX_LEN)
 
-static text * pseudonym(int32 category, const char *plain, Size len);
+static CgCategory require_pseudonyms(int32 category);
+static text * pseudonym_text(int32 category, const char *plain, Size len);
+static text * pseudonym(const CgCategory *c, const char *canon, Size len);
 
-/* Of text in the server's encoding. */
-static text *
-pseudonym(int32 category, const char *plain, Size len)
+/* For whoever may compare, and of what compares. */
+static CgCategory
+require_pseudonyms(int32 category)
 {
 	CgCategory	c;
-	const char *utf8;
-	char	   *canon;
-	size_t		canon_len;
-	uint16		version;
-	uint8		mac[CG_TOKEN_LEN];
-	char		coded[CG_ARMOR_LEN(CG_TOKEN_LEN)];
-	StringInfoData result;
-	CgStatus	status;
 
 	cg_require_search(category);
 	c = *cg_category_by_id(category, false);
@@ -60,15 +59,36 @@ pseudonym(int32 category, const char *plain, Size len)
 						 "searchable")));
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
-	utf8 = cg_to_utf8(plain, &len);
-	canon = palloc(len + 1);
-	canon_len = cg_normalize(c.normalizer, utf8, len, canon);
-	version = cg_keyring_current(CG_KEY_KIND_TOKEN, c.domain);
-	status = cg_token_make(cg_keyring_token(c.domain, version, c.suite,
-											false),
-						   CG_TYPE_PSEUDONYM, (const uint8 *) canon,
-						   canon_len, mac);
+	return c;
+}
+
+/* Of text in the server's encoding. */
+static text *
+pseudonym_text(int32 category, const char *plain, Size len)
+{
+	CgCategory	c = require_pseudonyms(category);
+	const char *utf8 = cg_to_utf8(plain, &len);
+	char	   *canon = palloc(len + 1);
+	Size		canon_len = cg_normalize(c.normalizer, utf8, len, canon);
+	text	   *result = pseudonym(&c, canon, canon_len);
+
 	explicit_bzero(canon, len);
+	return result;
+}
+
+static text *
+pseudonym(const CgCategory *c, const char *canon, Size len)
+{
+	uint16		version = cg_keyring_current(CG_KEY_KIND_TOKEN, c->domain);
+	uint8		mac[CG_TOKEN_LEN];
+	char		coded[CG_ARMOR_LEN(CG_TOKEN_LEN)];
+	StringInfoData result;
+	CgStatus	status;
+
+	status = cg_token_make(cg_keyring_token(c->domain, version, c->suite,
+											false),
+						   CG_TYPE_PSEUDONYM, (const uint8 *) canon, len,
+						   mac);
 	if (status != CG_OK)
 		elog(ERROR, "could not compute a pseudonym: status %d", status);
 
@@ -95,26 +115,57 @@ cipguard_pseudonym_text(PG_FUNCTION_ARGS)
 						CG_ARMOR_PREFIX),
 				 errhint("Pass the encrypted value itself to %s.",
 						 "cipguard.pseudonym(value)")));
-	PG_RETURN_TEXT_P(pseudonym(c->id, VARDATA_ANY(value),
-							   VARSIZE_ANY_EXHDR(value)));
+	PG_RETURN_TEXT_P(pseudonym_text(c->id, VARDATA_ANY(value),
+									VARSIZE_ANY_EXHDR(value)));
 }
 
-/* pseudonym(value enc_text) RETURNS text */
-PG_FUNCTION_INFO_V1(cipguard_pseudonym_enc_text);
+/*
+ * pseudonym(value enc_X) RETURNS text
+ *
+ * Of text the same as of plain text; of other types the type counts, too.
+ */
+PG_FUNCTION_INFO_V1(cipguard_pseudonym_enc);
 Datum
-cipguard_pseudonym_enc_text(PG_FUNCTION_ARGS)
+cipguard_pseudonym_enc(PG_FUNCTION_ARGS)
 {
 	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
 	CgEnvelope	env;
-	char	   *plain;
-	Size		len;
+	Datum		value;
 	text	   *result;
 
+	if (cg_is_display(datum))
+	{
+		struct varlena *inner = cg_display_value(datum);
+
+		/* Whoever sees masks may not compare. */
+		if (inner == NULL)
+		{
+			cg_require_search((int32) cg_get_u32((const uint8 *)
+												 VARDATA_ANY(datum) + 4));
+			cg_refuse_mask(datum);
+		}
+		datum = inner;
+	}
 	cg_parse(datum, &env);
 	cg_require_search((int32) env.category);
-	plain = cg_open(&env, &len);
-	result = pseudonym((int32) env.category, plain, len);
-	explicit_bzero(plain, len);
-	pfree(plain);
+	value = cg_plain_value(&env);
+	if (env.type == CG_TYPE_TEXT)
+		result = pseudonym_text((int32) env.category,
+								VARDATA_ANY(DatumGetPointer(value)),
+								VARSIZE_ANY_EXHDR(DatumGetPointer(value)));
+	else
+	{
+		CgCategory	c = require_pseudonyms((int32) env.category);
+		Size		len;
+		const char *plain = cg_plain_canon(env.type, value, &len);
+		StringInfoData canon;
+
+		initStringInfo(&canon);
+		appendStringInfoChar(&canon, (char) env.type);
+		appendBinaryStringInfo(&canon, plain, len);
+		result = pseudonym(&c, canon.data, canon.len);
+		explicit_bzero(canon.data, canon.len);
+	}
+	cg_wipe_plain(env.type, value);
 	PG_RETURN_TEXT_P(result);
 }

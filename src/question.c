@@ -27,8 +27,9 @@
 #include "audit_store.h"
 #include "cipguard.h"
 #include "crypt.h"
+#include "enc_type.h"
 #include "journal.h"
-#include "mask_datum.h"
+#include "mask_enc.h"
 #include "value.h"
 
 typedef bool (*CgImageTest) (const bytea * image, const bytea * part);
@@ -37,6 +38,7 @@ static void add_text(StringInfo buf, CgImageColumn *column, char *text);
 static bool holds(const bytea * image, const bytea * part);
 static bool has_entry(const bytea * image, const CgImageEntry *wanted);
 static bool keyed(const bytea * image, const bytea * part);
+static uint8 armored_type(text * armor);
 static bool any_part(FunctionCallInfo fcinfo, int argno, CgImageTest matches);
 
 /*
@@ -306,8 +308,7 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 	text	   *result;
 	struct varlena *datum;
 	CgEnvelope	env;
-	char	   *plain;
-	Size		len;
+	Datum		plain;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
@@ -317,10 +318,10 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
 				 errmsg("value is not armor"),
 				 errhint("Only protected values of the audit log need to be disclosed.")));
-	datum = cg_take_text(CG_TYPE_TEXT, VARDATA_ANY(armor),
+	datum = cg_take_text(armored_type(armor), VARDATA_ANY(armor),
 						 VARSIZE_ANY_EXHDR(armor), -1, NULL);
 	cg_parse(datum, &env);
-	plain = cg_open(&env, &len);
+	plain = cg_plain_value(&env);
 	if (cg_access_level((int32) env.category, InvalidOid) == CG_LEVEL_READ)
 	{
 		if (cg_preloaded)
@@ -338,15 +339,37 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 								VARSIZE_ANY_EXHDR(subject));
 			}
 		}
-		result = cstring_to_text_with_len(plain, len);
+		result = cstring_to_text(cg_plain_iso(env.type, plain));
 	}
 	else
-		result = cg_mask_text(cg_category_by_id((int32) env.category, false),
-							  plain, len);
-	explicit_bzero(plain, len);
+	{
+		bool		isnull;
+		Datum		mask = cg_enc_mask(cg_enc_mask_prepare(env.type,
+														   CurrentMemoryContext),
+									   &env, &isnull);
+
+		result = isnull ? NULL :
+			cstring_to_text(cg_plain_iso(env.type, mask));
+	}
+	cg_wipe_plain(env.type, plain);
 	if (result == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(result);
+}
+
+/* The type that the value behind an armor says it is of; else text. */
+static uint8
+armored_type(text * armor)
+{
+	Size		len = VARSIZE_ANY_EXHDR(armor);
+	uint8	   *data = palloc(len);
+	size_t		data_len = 0;
+
+	if (cg_armor_decode(VARDATA_ANY(armor), len, data, len,
+						&data_len) != CG_OK ||
+		data_len < CG_HEADER_LEN || cg_enc_type(data[3]) == NULL)
+		return CG_TYPE_TEXT;	/* which will tell what is wrong */
+	return data[3];
 }
 
 /*

@@ -386,12 +386,12 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	SELECT format('%L::text[], ARRAY[%s]', array_agg(a.attname ORDER BY a.attnum), string_agg(
-			CASE WHEN p.encrypted THEN format('cipguard.disclose(t.%I, %L::regclass)', a.attname, present_row.relation::regclass)
+			CASE WHEN p.encrypted THEN format('cipguard.disclose(t.%I, %L::regclass)::text', a.attname, present_row.relation::regclass)
 				ELSE format('t.%I::text', a.attname) END, ', ' ORDER BY a.attnum))
 		INTO shown
 		FROM pg_attribute a
 			LEFT JOIN cipguard.protected_columns p ON p.relation = a.attrelid AND p.attnum = a.attnum AND p.encrypted
-				AND a.atttypid = 'cipguard.enc_text'::regtype
+				AND EXISTS (SELECT FROM pg_type e WHERE e.oid = a.atttypid AND e.typnamespace = 'cipguard'::regnamespace AND e.typname LIKE 'enc\_%')
 		WHERE a.attrelid = present_row.relation AND a.attnum > 0 AND NOT a.attisdropped;
 	SELECT string_agg(
 			CASE WHEN k.value IS NULL THEN format('t.%I IS NULL', k.key)

@@ -9,31 +9,15 @@ CREATE FUNCTION cipguard.mask(value anyelement, category text) RETURNS anyelemen
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.mask(anyelement, text) IS 'mask of a value of any type as of that category, of the same type; null when nothing of it can be shown';
 
-CREATE FUNCTION cipguard.mask(value cipguard.enc_text) RETURNS text
-	AS 'MODULE_PATHNAME', 'cipguard_mask_enc_text'
-	LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cipguard.mask(cipguard.enc_text) IS 'mask of an encrypted value, for everybody';
-
 CREATE FUNCTION cipguard.pseudonym(value text, category text) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_pseudonym_text'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.pseudonym(text, text) IS 'what stands for a text as of that category, the same for equal values; for roles that may compare them';
 
-CREATE FUNCTION cipguard.pseudonym(value cipguard.enc_text) RETURNS text
-	AS 'MODULE_PATHNAME', 'cipguard_pseudonym_enc_text'
-	LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cipguard.pseudonym(cipguard.enc_text) IS 'what stands for an encrypted value, the same for equal values; for roles that may compare them';
-
 CREATE FUNCTION cipguard.disclose_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'cipguard_disclose_support'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.disclose_support(internal) IS 'planner support: checks which table a disclosed value is from';
-
-CREATE FUNCTION cipguard.disclose(value cipguard.enc_text, relation regclass) RETURNS text
-	AS 'MODULE_PATHNAME', 'cipguard_disclose_enc_text'
-	LANGUAGE C STABLE STRICT PARALLEL SAFE
-	SUPPORT cipguard.disclose_support;
-COMMENT ON FUNCTION cipguard.disclose(cipguard.enc_text, regclass) IS 'plaintext for roles that may read, the mask for others; grants limited to the table count for its own columns';
 
 CREATE TYPE cipguard.checked;
 CREATE FUNCTION cipguard.checked_in(cstring) RETURNS cipguard.checked
@@ -47,10 +31,42 @@ COMMENT ON FUNCTION cipguard.checked_out(cipguard.checked) IS 'output, for EXPLA
 CREATE TYPE cipguard.checked (INPUT = cipguard.checked_in, OUTPUT = cipguard.checked_out, LIKE = boolean);
 COMMENT ON TYPE cipguard.checked IS 'proof of the planner that a value is a column of the table; no SQL can make one';
 
-CREATE FUNCTION cipguard.disclose(value cipguard.enc_text, relation regclass, proof cipguard.checked) RETURNS text
-	AS 'MODULE_PATHNAME', 'cipguard_disclose_trusted'
-	LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cipguard.disclose(cipguard.enc_text, regclass, cipguard.checked) IS 'what the planner makes of disclose() when the value is a column of the table';
+-- Of each encrypted type; what is shown is of its plain type.
+DO $do$
+DECLARE
+	name text;
+	plain text;
+BEGIN
+	FOR name, plain IN
+		SELECT v.name, v.plain
+		FROM (VALUES ('enc_text', 'text'), ('enc_int8', 'bigint'), ('enc_numeric', 'numeric'), ('enc_bool', 'boolean'), ('enc_date', 'date'),
+			('enc_timestamptz', 'timestamptz'), ('enc_uuid', 'uuid'), ('enc_inet', 'inet'), ('enc_jsonb', 'jsonb'), ('enc_bytea', 'bytea')) v (name, plain)
+	LOOP
+		EXECUTE pg_catalog.format($sql$
+			CREATE FUNCTION cipguard.mask(value cipguard.%1$I) RETURNS %2$s
+				AS 'MODULE_PATHNAME', 'cipguard_mask_enc'
+				LANGUAGE C STABLE STRICT PARALLEL SAFE;
+			COMMENT ON FUNCTION cipguard.mask(cipguard.%1$I) IS 'mask of an encrypted value, for everybody; null when nothing of it can be shown';
+
+			CREATE FUNCTION cipguard.pseudonym(value cipguard.%1$I) RETURNS text
+				AS 'MODULE_PATHNAME', 'cipguard_pseudonym_enc'
+				LANGUAGE C STABLE STRICT PARALLEL SAFE;
+			COMMENT ON FUNCTION cipguard.pseudonym(cipguard.%1$I) IS 'what stands for an encrypted value, the same for equal values; for roles that may compare them';
+
+			CREATE FUNCTION cipguard.disclose(value cipguard.%1$I, relation regclass) RETURNS %2$s
+				AS 'MODULE_PATHNAME', 'cipguard_disclose_enc'
+				LANGUAGE C STABLE STRICT PARALLEL SAFE
+				SUPPORT cipguard.disclose_support;
+			COMMENT ON FUNCTION cipguard.disclose(cipguard.%1$I, regclass) IS 'plaintext for roles that may read, the mask for others; grants limited to the table count for its own columns';
+
+			CREATE FUNCTION cipguard.disclose(value cipguard.%1$I, relation regclass, proof cipguard.checked) RETURNS %2$s
+				AS 'MODULE_PATHNAME', 'cipguard_disclose_trusted'
+				LANGUAGE C STABLE STRICT PARALLEL SAFE;
+			COMMENT ON FUNCTION cipguard.disclose(cipguard.%1$I, regclass, cipguard.checked) IS 'what the planner makes of disclose() when the value is a column of the table'
+		$sql$, name, plain);
+	END LOOP;
+END
+$do$;
 
 CREATE FUNCTION cipguard.disclose(value text, category text, relation regclass) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_disclose_text'
@@ -145,6 +161,7 @@ BEGIN
 	END LOOP;
 
 	-- An index on values that do not compare would fail at the second row.
+	-- Other operator classes than the default ones need no token.
 	FOR found IN
 		SELECT DISTINCT a.attname, r.relname, c.name
 		FROM pg_event_trigger_ddl_commands() d
@@ -153,6 +170,9 @@ BEGIN
 			JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
 			JOIN pg_type t ON t.oid = a.atttypid AND t.typname LIKE 'enc\_%' AND t.typnamespace = 'cipguard'::regnamespace
 			JOIN cipguard.category c ON c.id = a.atttypmod AND c.mode = 'random'
+		WHERE EXISTS (SELECT FROM unnest(i.indclass::oid[]) WITH ORDINALITY o (oid, n)
+			JOIN pg_opclass k ON k.oid = o.oid AND k.opcdefault AND k.opcintype = t.oid
+			WHERE i.indkey[o.n - 1] = a.attnum)
 	LOOP
 		RAISE EXCEPTION 'column "%" of "%" cannot be indexed: values of category "%" do not compare', found.attname, found.relname, found.name
 			USING ERRCODE = 'ZC009', HINT = 'Use a searchable category.';

@@ -21,10 +21,10 @@ CREATE FUNCTION cipguard.keep_value(value anyelement, old anyelement, category i
 	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.keep_value(anyelement, anyelement, integer) IS 'the old value if the new one equals its mask, else the new one unless it looks like a mask';
 
-CREATE FUNCTION cipguard.keep_text(value text, old cipguard.enc_text, category integer) RETURNS cipguard.enc_text
-	AS 'MODULE_PATHNAME', 'cipguard_keep_text'
+CREATE FUNCTION cipguard.keep_plain(value "any", old anyelement, category integer) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_keep_plain'
 	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
-COMMENT ON FUNCTION cipguard.keep_text(text, cipguard.enc_text, integer) IS 'the old encrypted value if the text equals its mask, else the text encrypted unless it looks like a mask';
+COMMENT ON FUNCTION cipguard.keep_plain("any", anyelement, integer) IS 'the old encrypted value if the plain one equals its mask, else the plain one encrypted, unless it is text that looks like a mask';
 
 CREATE FUNCTION cipguard.storable(value anyelement) RETURNS anyelement
 	AS 'MODULE_PATHNAME', 'cipguard_storable'
