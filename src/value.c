@@ -161,11 +161,16 @@ take_armor(uint8 type, const char *armor, Size len, int32 typmod,
 	struct varlena *result;
 
 	if (cg_armor_decode(armor, len, data, len, &data_len) != CG_OK)
+	{
+		/* Whatever it is, it need not be armor. */
+		if (!cg_soft_errors(escontext))
+			hide_copy_line();
 		ereturn(escontext, NULL,
 				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
 				 errmsg("malformed armor of an encrypted value"),
 				 errhint("It was cut or changed on its way; text that is no armor must not begin with \"%s\".",
 						 CG_ARMOR_PREFIX)));
+	}
 	result = cg_take_datum(type, data, data_len, typmod, escontext);
 	pfree(data);
 	return result;
@@ -191,11 +196,15 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 		return result;
 	}
 	if (cg_envelope_parse(data, len, &env) != CG_OK || env.type != type)
+	{
+		if (!cg_soft_errors(escontext))
+			hide_copy_line();
 		ereturn(escontext, NULL,
 				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
 				 errmsg("malformed encrypted value"),
 				 errhint("It was cut or changed on its way; text that is no armor must not begin with \"%s\".",
 						 CG_ARMOR_PREFIX)));
+	}
 
 	result = palloc(VARHDRSZ + len);
 	SET_VARSIZE(result, VARHDRSZ + len);
