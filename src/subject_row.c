@@ -314,6 +314,62 @@ cg_subject_of_row(Relation rel, TupleTableSlot *slot)
 	return t->persons == 0 ? 0 : key_of(t, slot);
 }
 
+int64
+cg_subject_wanted(Relation rel, TupleTableSlot *row)
+{
+	CgSubjectTable *t = table_of(rel);
+	int64		n = 0;
+	char	   *text;
+	int			i;
+
+	for (i = 0; i < t->num_columns; i++)
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(row, t->columns[i], &isnull);
+
+		if (!isnull)
+			n += cg_subject_unsealed(t->types[i], value);
+	}
+	if (n == 0)
+		return 0;
+	text = cg_subject_text(rel, row);
+	if (text == NULL)
+		return 0;
+	if (t->persons != 0)
+	{
+		CgPerson	person;
+
+		cg_person(t->persons, text, strlen(text), &person);
+		if (cg_subject_destroyed(cg_subject_find(&person)))
+			n = 0;
+	}
+	if (t->encrypted)
+		explicit_bzero(text, strlen(text));
+	return n;
+}
+
+void
+cg_subject_change(Relation rel, TupleTableSlot *row)
+{
+	CgSubjectTable *t = table_of(rel);
+	uint64		id;
+	int			i;
+
+	if (t->persons == 0 || (id = key_of(t, row)) == 0 ||
+		cg_subject_destroyed(id))
+		return;
+	for (i = 0; i < t->num_columns; i++)
+	{
+		int			k = t->columns[i] - 1;
+		int64		count = 0;
+
+		if (!row->tts_isnull[k])
+			row->tts_values[k] = cg_subject_reseal(t->types[i],
+												   row->tts_values[k], id,
+												   &count);
+	}
+}
+
 /* ---------- values ---------- */
 
 Datum

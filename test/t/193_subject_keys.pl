@@ -48,7 +48,7 @@ SQL
 sub keys_in
 {
 	my ($table, $column, $where) = @_;
-	return as($node, undef, "SET cipguard.output = armor; SELECT string_agg(DISTINCT key_in($column" . "::json #>> '{}')::text, ' ') FROM $table WHERE " . ($where // 'true'));
+	return as($node, 'reader', "SET cipguard.output = armor; SELECT string_agg(DISTINCT key_in($column" . "::json #>> '{}')::text, ' ') FROM $table WHERE " . ($where // 'true'));
 }
 
 sub count_files { my @files = files_below($epochs); return scalar(@files); }
@@ -94,7 +94,7 @@ is(keys_in('(SELECT unnest(others) AS o, client FROM account) a', 'o', 'client =
 is(keys_in('visit', 'phone'), $key, 'and those of partitions');
 is(keys_in('child', 'phone'), $key, 'and of a child, whose column is text');
 isnt(keys_in('client', 'phone', 'id = 21'), '0', 'COPY is no way around');
-as($node, undef, 'CREATE TABLE visit_3 PARTITION OF visit FOR VALUES FROM (20) TO (30); CREATE TABLE child_2 () INHERITS (parent); INSERT INTO visit VALUES (1, 25, $$13900000001$$); INSERT INTO child_2 VALUES (1, $$13900000001$$)');
+as($node, undef, 'CREATE TABLE visit_3 PARTITION OF visit FOR VALUES FROM (20) TO (30); CREATE TABLE child_2 () INHERITS (parent); INSERT INTO visit VALUES (1, 25, $$13900000001$$); INSERT INTO child_2 VALUES (1, $$13900000001$$); GRANT SELECT ON visit_3, child_2 TO reader');
 is(keys_in($_, 'phone'), $key, "$_, made later, too") foreach qw(visit_3 child_2);
 is(as($node, undef, "SELECT count(*) FROM pg_trigger WHERE tgname = '~~cipguard_subject_key' AND tgenabled <> 'A'"), '0', 'all triggers are ENABLE ALWAYS');
 my $second = keys_in('client', 'phone', 'id = 2');
@@ -137,7 +137,7 @@ is(as($node, 'reader', 'SELECT phone::text FROM client WHERE id = 40'), '1390000
 	finish($_) foreach @writers;
 	is(join('', map { slurp_file("$dir/w$_.err") } 1 .. 4), '', 'nobody fails');
 	is(as($node, 'reader', "SELECT count(*) FROM account WHERE client > 5000 AND card::text = '4111111111111111'"), '240', 'all is there');
-	is(as($node, undef, "SELECT count(*), count(DISTINCT k) FROM (SELECT client, count(DISTINCT key_in(card::json #>> '{}')) AS k FROM account WHERE client > 5000 GROUP BY 1) s"), '60|1', 'one key for each');
+	is(as($node, 'reader', "SET cipguard.output = armor; SELECT count(*), count(DISTINCT k) FROM (SELECT client, count(DISTINCT key_in(card::json #>> '{}')) AS k FROM account WHERE client > 5000 GROUP BY 1) s"), '60|1', 'one key for each');
 }
 
 # 5. Copies from before.
@@ -148,7 +148,7 @@ $standby->init_from_backup($node, 'old', has_streaming => 1);
 $standby->start;
 $node->wait_for_catchup($standby);
 is(as($standby, 'reader', "SELECT phone::text FROM client WHERE id = 1"), '13900000001', 'a standby reads');
-my $before = as($node, undef, "SET cipguard.output = armor; SELECT phone FROM client WHERE id = 1");
+my $before = as($node, 'reader', "SET cipguard.output = armor; SELECT phone FROM client WHERE id = 1");
 
 # 6. Destruction, while sessions hold the key.
 my ($in, $out) = ('', '');
@@ -178,10 +178,10 @@ finish($session);
 finish($there);
 
 like(as($node, 'reader', 'SELECT phone, address FROM client WHERE id = 1'), qr/^cip1:[\w-]+\|cip1:[\w-]+$/, 'it is shown as armor');
-is(as($node, 'reader', 'SELECT phone::text, cipguard.mask(phone), cipguard.disclose(phone) FROM client WHERE id = 1'), '||', 'and reads as NULL');
+is(as($node, 'reader', 'SELECT phone::text, cipguard.mask(phone), cipguard.disclose(phone, $$client$$) FROM client WHERE id = 1'), '||', 'and reads as NULL');
 is(as($node, 'reader', "SELECT count(*) FROM client WHERE phone = '13900000001'"), '0', 'it is not found');
 my $token = unpack('H*', substr(MIME::Base64::decode_base64(substr($before, 5) =~ tr{-_}{+/}r . '=='), 12, 16));
-is(as($node, undef, "SET cipguard.output = armor; SELECT count(*) FROM client WHERE position('\\x$token'::bytea IN decode(rpad(translate(substr(phone::json #>> '{}', 6), '-_', '+/'), (length(phone::json #>> '{}') - 2) / 4 * 4, '='), 'base64')) > 0"), '0', 'its token is gone');
+is(as($node, 'reader', "SET cipguard.output = armor; SELECT count(*) FROM client WHERE position('\\x$token'::bytea IN decode(rpad(translate(substr(phone::json #>> '{}', 6), '-_', '+/'), (length(phone::json #>> '{}') - 2) / 4 * 4, '='), 'base64')) > 0"), '0', 'its token is gone');
 is(as($node, 'reader', "SELECT count(*) FROM visit WHERE phone::text IS NOT NULL"), '0', 'nor in partitions');
 is(as($node, 'reader', "SELECT count(*) FROM parent WHERE phone::text IS NOT NULL"), '0', 'nor in children');
 is(as($node, 'reader', "SELECT card::text FROM account WHERE no = 1"), '', 'and where the link was cut');
@@ -209,7 +209,7 @@ is(as($node, undef, "SELECT action, relation, detail ~ '^key of subject -?[0-9]+
 	as($node, 'officer', "SELECT cipguard.destroy_subject_key('3', 'account')");
 	finish($_) foreach @writers;
 	is(as($node, 'reader', 'SELECT count(*) FROM account WHERE client = 3 AND card::text IS NOT NULL'), '0', 'nothing of the person is left');
-	is(as($node, undef, 'SELECT count(DISTINCT pg_column_size(card)) FROM account WHERE client = 3'), '1', 'every value was replaced');
+	is(as($node, 'reader', "SET cipguard.output = armor; SELECT count(DISTINCT length(card::json #>> '{}')) FROM account WHERE client = 3"), '1', 'every value was replaced');
 }
 
 # 7. The epoch ends.
@@ -250,8 +250,8 @@ $restored->stop;
 as($node, undef, 'CREATE DATABASE copy');
 $node->command_ok([ 'bash', '-c', "pg_dump -d '" . $node->connstr('postgres') . "' > $dir/dump && psql -X -q -v ON_ERROR_STOP=1 -d '" . $node->connstr('copy') . "' -f $dir/dump" ], 'dump and restore');
 is(as($node, 'reader', "SELECT count(*) FROM client WHERE phone::text = '139' || to_char(id, 'FM00000000')", db => 'copy'), '22', 'the copy reads');
-my $sum = "SET cipguard.output = armor; SELECT md5(string_agg(c::text, ' ' ORDER BY id)) FROM client c";
-is(as($node, undef, $sum, db => 'copy'), as($node, undef, $sum), 'and holds the same bytes');
+my $sum = "SET cipguard.output = armor; SELECT md5(string_agg(c::text, ' ' ORDER BY id)) FROM client c WHERE id < 60";
+is(as($node, 'reader', $sum, db => 'copy'), as($node, 'reader', $sum), 'and holds the same bytes');
 refused($node, 'reader', "INSERT INTO account VALUES (78, 1, '4111111111111111')", 'ZC019', 'a destroyed key stays destroyed', db => 'copy');
 as($node, 'reader', "INSERT INTO client VALUES (60, '13900000060')", db => 'copy');
 is(as($node, undef, "SELECT count(*) FROM pg_trigger WHERE tgname = '~~cipguard_subject_key' AND tgenabled = 'A'", db => 'copy'), as($node, undef, "SELECT count(*) FROM pg_trigger WHERE tgname = '~~cipguard_subject_key' AND tgenabled = 'A'"), 'and so do the triggers');
