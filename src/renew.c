@@ -264,7 +264,7 @@ static void
 note_stale(const CgHead *head, void *arg)
 {
 	if (is_stale(head))
-		++*(int64 *) arg;
+		++* (int64 *) arg;
 }
 
 int64
