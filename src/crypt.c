@@ -189,6 +189,7 @@ cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 	spec.dek_version = hot->dek_version;
 	spec.token_version = hot->token_version;
 	spec.pad = cg_enc_type(type)->fixed ? 1 : c.pad;
+	spec.subject = 0;
 	bound = cg_envelope_bound(c.suite, len, spec.pad);
 	result = palloc(VARHDRSZ + bound);
 	status = cg_envelope_seal(hot->cipher, hot->token, &spec,

@@ -82,6 +82,16 @@ cg_envelope_parse(const uint8_t *data, size_t len, CgEnvelope *env)
 		env->token = data + need;
 		need += CG_TOKEN_LEN;
 	}
+	if ((env->flags & CG_FLAG_SUBJECT) != 0)
+	{
+		if (len < need + CG_SUBJECT_LEN ||
+			(env->subject = cg_get_u64(data + need)) == 0)
+		{
+			memset(env, 0, sizeof(CgEnvelope));
+			return CG_E_FORMAT;
+		}
+		need += CG_SUBJECT_LEN;
+	}
 	env->head_len = need;
 	if (variant)
 	{
@@ -111,7 +121,7 @@ size_t
 cg_envelope_bound(int suite, size_t plain_len, uint8_t pad)
 {
 	const CgSuite *s = cg_suite_by_id(suite);
-	size_t		head = CG_HEADER_LEN;
+	size_t		head = CG_HEADER_LEN + CG_SUBJECT_LEN;
 
 	if (s == NULL || pad == 0 || plain_len > CG_MAX_PLAIN_LEN)
 		return 0;
@@ -158,6 +168,8 @@ cg_envelope_seal(CgCipher *cipher, CgToken *token, const CgSealSpec *spec,
 	}
 	else
 		iv_len = suite->nonce_len;
+	if (spec->subject != 0)
+		head_len += CG_SUBJECT_LEN;
 	body_len = padded_len(plain_len, spec->pad);
 	if (cap < head_len + iv_len + body_len + suite->tag_len)
 		return CG_E_SPACE;
@@ -165,11 +177,14 @@ cg_envelope_seal(CgCipher *cipher, CgToken *token, const CgSealSpec *spec,
 	out[0] = CG_MAGIC;
 	out[OFF_SUITE] = suite->id;
 	out[OFF_FLAGS] = (uint8_t) ((suite->searchable ? CG_FLAG_SEARCHABLE : 0) |
+								(spec->subject != 0 ? CG_FLAG_SUBJECT : 0) |
 								(variant ? CG_FLAG_VARIANT : 0));
 	out[OFF_TYPE] = spec->type;
 	cg_put_u32(out + OFF_CATEGORY, spec->category);
 	cg_put_u16(out + OFF_DEK_VERSION, spec->dek_version);
 	cg_put_u16(out + OFF_TOKEN_VERSION, spec->token_version);
+	if (spec->subject != 0)
+		cg_put_u64(out + head_len - CG_SUBJECT_LEN, spec->subject);
 
 	iv = out + head_len;
 	body = iv + iv_len;

@@ -10,9 +10,10 @@
  *	2		1			flags
  *	3		1			plaintext type
  *	4		4			category id (= type modifier)
- *	8		2			DEK version, at least 1
+ *	8		2			DEK version, at least 1; 1 with a subject's key
  *	10		2			token key version, 0 if none
  *	12		0/16		token			(searchable)
+ *	..		0/8			subject key id	(CG_FLAG_SUBJECT), not 0
  *	..		0/16/24		synthetic IV	(searchable with CG_FLAG_VARIANT: 16)
  *						or nonce		(random: the suite's nonce_len)
  *	..		n			ciphertext
@@ -31,6 +32,13 @@
  * padded plaintext.  The other header bytes are authenticated
  * because each selects a key or enters a MAC.
  *
+ * CG_FLAG_SUBJECT: the data key is not that of the category but that of the
+ * person whom the value is about, and the header names it.  The id is bound
+ * as the other bytes are: as additional data, in the MAC of a variant, and in
+ * the compact form by choosing the key, for under another one the padding
+ * and token are wrong.  The token is under the token key of the category's
+ * domain all the same: values of different persons compare.
+ *
  * Padding: the plaintext is padded to a multiple of `pad` bytes so that its
  * length shows less: n bytes of value n, 1 <= n <= pad (PKCS #7, RFC 5652
  * section 6.3).  pad is 1 to 255; with pad 1 one byte 0x01 is appended.
@@ -47,11 +55,13 @@
 #define CG_MAX_PAD			255
 
 #define CG_FLAG_SEARCHABLE	0x01
-#define CG_FLAG_SUBJECT		0x02	/* reserved: per-subject key id follows */
+#define CG_FLAG_SUBJECT		0x02	/* under the key of a person */
 #define CG_FLAG_COMPRESSED	0x04	/* reserved */
 #define CG_FLAG_DISPLAY		0x08	/* a mask, not a value: display.h */
 #define CG_FLAG_VARIANT		0x10	/* stored form differs from canonical */
-#define CG_FLAGS_KNOWN		(CG_FLAG_SEARCHABLE | CG_FLAG_VARIANT)
+#define CG_FLAGS_KNOWN		(CG_FLAG_SEARCHABLE | CG_FLAG_SUBJECT | \
+							 CG_FLAG_VARIANT)
+#define CG_SUBJECT_LEN		8	/* bytes of a subject key id */
 
 /* Types of plaintext, see enc_stored.h. */
 #define CG_TYPE_TEXT		1
@@ -77,6 +87,7 @@ typedef struct CgEnvelope
 	uint32_t	category;
 	uint16_t	dek_version;
 	uint16_t	token_version;
+	uint64_t	subject;		/* id of the subject's key, 0 if none */
 	const uint8_t *head;		/* all bytes before the nonce */
 	size_t		head_len;
 	const uint8_t *token;		/* CG_TOKEN_LEN bytes, or NULL */
@@ -93,6 +104,7 @@ typedef struct CgSealSpec
 	uint16_t	dek_version;
 	uint16_t	token_version;	/* 0 for a random suite */
 	uint8_t		pad;
+	uint64_t	subject;		/* id of the subject's key, 0 if none */
 } CgSealSpec;
 
 /*

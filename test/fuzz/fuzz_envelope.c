@@ -123,11 +123,11 @@ fuzz_armor(const uint8_t *data, size_t size)
 	free(out);
 }
 
-/* suite, pad, type, bit (2 bytes), length of canonical form, nonce, text */
+/* suite and whether of a subject, pad, type, bit (2 bytes), length of canonical form, nonce, text */
 static void
 fuzz_seal(const uint8_t *data, size_t size)
 {
-	CgSealSpec	spec = {0, 0x7FEDCBA9, 0x1234, 0, 0};
+	CgSealSpec	spec = {0, 0x7FEDCBA9, 0x1234, 0, 0, 0};
 	const uint8_t *nonce;
 	int			suite;
 	size_t		bit;
@@ -144,6 +144,7 @@ fuzz_seal(const uint8_t *data, size_t size)
 	suite = data[0] & 1 ? CG_SUITE_AES_RANDOM : CG_SUITE_AES_SEARCHABLE;
 	spec.pad = data[1] > 0 ? data[1] : 1;
 	spec.type = data[2];
+	spec.subject = data[0] & 0x80 ? UINT64_C(0x8123456789ABCDEF) : 0;
 	spec.token_version = suite == CG_SUITE_AES_RANDOM ? 0 : 0x5678;
 	bit = (size_t) data[3] << 8 | data[4];
 	canon_len = data[5];
@@ -161,7 +162,8 @@ fuzz_seal(const uint8_t *data, size_t size)
 	assert(cg_envelope_parse(datum, len, &env) == CG_OK);
 	assert(env.type == spec.type && env.category == spec.category &&
 		   env.dek_version == spec.dek_version &&
-		   env.token_version == spec.token_version);
+		   env.token_version == spec.token_version &&
+		   env.subject == spec.subject);
 	out = malloc(env.body_len);
 	assert(cg_envelope_open(cipher[suite], token, &env, out, env.body_len,
 							&out_len) == CG_OK);
@@ -180,7 +182,11 @@ fuzz_bit(uint8_t *datum, size_t len, size_t bit)
 	size_t		at = bit / 8;
 
 	/* in the compact form these bytes only choose keys, and here is one */
-	if (datum[2] == CG_FLAG_SEARCHABLE && at >= 4 && at < CG_HEADER_LEN)
+	if ((datum[2] & ~CG_FLAG_SUBJECT) == CG_FLAG_SEARCHABLE &&
+		((at >= 4 && at < CG_HEADER_LEN) ||
+		 (datum[2] != CG_FLAG_SEARCHABLE &&
+		  at >= CG_HEADER_LEN + CG_TOKEN_LEN &&
+		  at < CG_HEADER_LEN + CG_TOKEN_LEN + CG_SUBJECT_LEN)))
 		return;
 	datum[at] ^= (uint8_t) (1 << bit % 8);
 	if (cg_envelope_parse(datum, len, &env) != CG_OK)

@@ -36,6 +36,7 @@ static CgCipher *other_cipher[CG_SUITE_AES_SEARCHABLE + 1];
 static CgToken *other_token;
 
 static void test_golden(const char *file, int at_least);
+static void test_subject(void);
 static void read_golden(CgVecFile *v, CgGolden *g);
 static void free_golden(CgGolden *g);
 static void check_opens(const CgGolden *g);
@@ -66,6 +67,8 @@ main(void)
 
 	test_golden("golden_text.tsv", 30);
 	test_golden("golden_types.tsv", 60);
+	test_golden("golden_subject.tsv", 5);
+	test_subject();
 	test_parse();
 	test_sizes();
 	test_variants();
@@ -124,6 +127,8 @@ read_golden(CgVecFile *v, CgGolden *g)
 	g->canon = vec_hex(v->field[10], &g->canon_len);
 	g->nonce = vec_hex(v->field[11], &n);
 	g->datum = vec_hex(v->field[12], &g->datum_len);
+	if (v->n_fields > 13)
+		g->spec.subject = strtoull(v->field[13], NULL, 10);
 	for (i = 1; i <= CG_SUITE_AES_SEARCHABLE; i++)
 		g->cipher[i] = cg_cipher_new(i, g->dek);
 }
@@ -156,6 +161,7 @@ check_opens(const CgGolden *g)
 	   env.type == g->spec.type && env.category == g->spec.category &&
 	   env.dek_version == g->spec.dek_version &&
 	   env.token_version == g->spec.token_version &&
+	   env.subject == g->spec.subject &&
 	   env.body + env.body_len == g->datum + g->datum_len,
 	   "%s: header", g->name);
 	status = cg_envelope_open(g->cipher[g->suite], g->token, &env,
@@ -273,7 +279,8 @@ refused(const CgGolden *g, const uint8_t *datum, size_t len)
 	if (status != CG_OK)
 		return status == CG_E_FORMAT || status == CG_E_SUITE;
 	if (env.category == g->spec.category &&
-		env.dek_version == g->spec.dek_version)
+		env.dek_version == g->spec.dek_version &&
+		env.subject == g->spec.subject)
 		cipher = g->cipher[env.suite];
 	else
 		cipher = other_cipher[env.suite];
@@ -290,6 +297,51 @@ refused(const CgGolden *g, const uint8_t *datum, size_t len)
 		clean = out[i] == 0 && clean;
 	free(out);
 	return status == CG_E_AUTH && out_len == 0 && clean;
+}
+
+/* The id is where the header says, and another one does not open. */
+static void
+test_subject(void)
+{
+	static const char *const forms[] = {"random", "compact", "variant"};
+	uint8_t		nonce[CG_MAX_NONCE_LEN] = {9};
+	const uint8_t plain[] = "13800138000";
+	int			form;
+
+	for (form = 0; form < 3; form++)
+	{
+		int			suite = form == 0 ? 1 : 2;
+		CgSealSpec	spec = {CG_TYPE_TEXT, 7, 1, form > 0, 16,
+		UINT64_C(0x8000000000000001)};
+		uint8_t		datum[256];
+		uint8_t		out[256];
+		size_t		len;
+		size_t		out_len;
+		size_t		at = CG_HEADER_LEN + (form > 0 ? CG_TOKEN_LEN : 0);
+		CgEnvelope	env;
+
+		ok(cg_envelope_seal(other_cipher[suite], other_token, &spec, plain,
+							11, plain, form == 2 ? 10 : 11, nonce, datum,
+							sizeof(datum), &len) == CG_OK &&
+		   cg_envelope_parse(datum, len, &env) == CG_OK &&
+		   env.subject == spec.subject &&
+		   cg_get_u64(datum + at) == spec.subject &&
+		   env.head_len == at + CG_SUBJECT_LEN &&
+		   (env.token != NULL) == (form > 0), "subject: %s", forms[form]);
+		ok(cg_envelope_open(other_cipher[suite], other_token, &env, out,
+							sizeof(out), &out_len) == CG_OK && out_len == 11,
+		   "subject: %s opens", forms[form]);
+
+		/* Random and variant: even under the same key. */
+		if (form != 1)
+		{
+			cg_put_u64(datum + at, 2);
+			ok(cg_envelope_parse(datum, len, &env) == CG_OK &&
+			   cg_envelope_open(other_cipher[suite], other_token, &env, out,
+								sizeof(out), &out_len) == CG_E_AUTH,
+			   "subject: %s of another", forms[form]);
+		}
+	}
 }
 
 static void
@@ -319,7 +371,9 @@ test_parse(void)
 		{"random and variant", "C1011001 00000001 0001 0000", 99, CG_E_FORMAT},
 		{"flag missing", "C1020001 00000001 0001 0001", 99, CG_E_FORMAT},
 		{"variant alone", "C1021001 00000001 0001 0001", 99, CG_E_FORMAT},
-		{"flag 02", "C1020301 00000001 0001 0001", 99, CG_E_FORMAT},
+		{"subject 0", "C1020301 00000001 0001 0001", 99, CG_E_FORMAT},
+		{"no subject", "C1010201 00000001 0001 0000", 7, CG_E_FORMAT},
+		{"flag 06", "C1020701 00000001 0001 0001", 99, CG_E_FORMAT},
 		{"flag 04", "C1020501 00000001 0001 0001", 99, CG_E_FORMAT},
 		{"flag 08", "C1020901 00000001 0001 0001", 99, CG_E_FORMAT},
 		{"flag 20", "C1022101 00000001 0001 0001", 99, CG_E_FORMAT},
@@ -395,7 +449,8 @@ test_sizes(void)
 										&datum_len) == CG_OK &&
 					cg_envelope_parse(datum, datum_len, &env) == CG_OK &&
 					((env.flags & CG_FLAG_VARIANT) != 0) == (form == 2) &&
-					datum_len == bound - (form == 1 ? CG_TOKEN_LEN : 0) &&
+					datum_len == bound - CG_SUBJECT_LEN -
+					(form == 1 ? CG_TOKEN_LEN : 0) &&
 					(env.body_len - (form == 0 ? 16 : 0)) % pads[p] == 0 &&
 					good;
 				out = malloc(env.body_len);
