@@ -11,7 +11,6 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "catalog/pg_authid.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -29,6 +28,7 @@
 #include "access.h"
 #include "acting.h"
 #include "armor.h"
+#include "audit_store.h"
 #include "cipguard.h"
 #include "event.h"
 #include "row_batch.h"
@@ -321,7 +321,7 @@ cipguard_encrypt_column_step(PG_FUNCTION_ARGS)
 				 errmsg("the size of a batch must be from 1 to 1000000 rows")));
 	PreventCommandIfReadOnly("cipguard.encrypt_column()");
 
-	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_begin(&acting, cg_audit_owner());
 	cg_act_execute("SELECT cipguard.encrypt_column_%s(%u, %s, %s, %d)", step,
 				   relid, quote_literal_cstr(attribute),
 				   quote_literal_cstr(category), batch);

@@ -303,17 +303,13 @@ renew_value(Datum value)
 	struct varlena *old = PG_DETOAST_DATUM_PACKED(value);
 	struct varlena *result;
 	CgEnvelope	env;
-	uint64		subject = 0;
 	char	   *stored;
 	Size		len;
 
 	cg_parse(old, &env);
 	stored = cg_open_stored(&env, &len);
-#ifdef CG_SUBJECT_LEN
-	subject = env.subject;
-#endif
 	result = cg_seal_stored(cg_category_by_id((int32) env.category, false),
-							env.type, stored, len, subject);
+							env.type, stored, len, env.subject);
 	explicit_bzero(stored, len);
 	pfree(stored);
 	if ((Pointer) old != DatumGetPointer(value))
