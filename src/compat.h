@@ -28,6 +28,7 @@
 #include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/rangetypes.h"
 #include "utils/backend_status.h"
 #include "utils/regproc.h"
 
@@ -51,6 +52,11 @@
 		ereport(ERROR, __VA_ARGS__); \
 		return dummy_value; \
 	} while (0)
+#endif
+
+/* 16 made the memory of a setting's extra data the server's own. */
+#if PG_VERSION_NUM < 160000
+#define guc_malloc(elevel, size)	malloc(size)
 #endif
 
 /* True if the caller of an input function asked for soft errors (16). */
@@ -521,6 +527,15 @@ cg_proc_number(const PGPROC *proc)
 #define CG_SETS_EXPRESSION(subtype) ((subtype) == AT_SetExpression)
 #else
 #define CG_SETS_EXPRESSION(subtype) false
+#endif
+
+/* 16 lets making a range fail softly. */
+#if PG_VERSION_NUM >= 160000
+#define cg_range_serialize(type, lower, upper, empty) \
+	range_serialize(type, lower, upper, empty, NULL)
+#else
+#define cg_range_serialize(type, lower, upper, empty) \
+	range_serialize(type, lower, upper, empty)
 #endif
 
 /* 19 gave scans flags. */

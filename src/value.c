@@ -8,6 +8,7 @@
 #include "access/xact.h"
 #include "commands/copyfrom_internal.h"
 #include "commands/copy.h"
+#include "commands/trigger.h"
 #include "replication/walsender.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -38,6 +39,8 @@ static struct varlena *take_plain_text(const char *plain, Size len,
 									   int32 typmod, Node *escontext);
 static struct varlena *take_stored(uint8 type, char *stored, Size len,
 								   int32 typmod);
+static struct varlena *renew_key(struct varlena *datum, const CgEnvelope *env,
+								 const CgCategory *c);
 static void hide_copy_line(void);
 static void copy_place(void *arg);
 static bool is_pg_dump(void);
@@ -82,14 +85,6 @@ take_plain_text(const char *plain, Size len, int32 typmod, Node *escontext)
 	/* A report of a refused value is redacted, too. */
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
 
-	/* Ciphertext that lost its way would be encrypted once more. */
-	if (cg_is_armor(plain, len))
-		ereturn(escontext, NULL,
-				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
-				 errmsg("text that begins with \"%s\" cannot be encrypted",
-						CG_ARMOR_PREFIX),
-				 errdetail("The prefix marks values that are encrypted already."),
-				 errhint("Insert the whole armor, as it was shown, or store such text in a column that is not encrypted.")));
 	if (!judged(c, plain, len, escontext))
 		return NULL;
 	return cg_encrypt_text(c, plain, len);
@@ -105,8 +100,8 @@ cg_take_value(uint8 type, Datum plain, int32 typmod, Node *escontext)
 	{
 		struct varlena *text = PG_DETOAST_DATUM_PACKED(plain);
 
-		return take_plain_text(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text),
-							   typmod, escontext);
+		return cg_take_text(type, VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text),
+							typmod, escontext);
 	}
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
@@ -230,6 +225,30 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 
 	if (typmod >= 0 && (int32) env.category != typmod)
 		return cg_recode(result, typmod);
+	return renew_key(result, &env, c);
+}
+
+/*
+ * A client may bring back what it read before its key was followed by another,
+ * and a version that is retired could come into use again.  What a dump or a
+ * publisher brings stays as it is: it must be equal to what is there.
+ */
+static struct varlena *
+renew_key(struct varlena *datum, const CgEnvelope *env, const CgCategory *c)
+{
+	struct varlena *result;
+	char	   *stored;
+	Size		len;
+
+	if (c == NULL || env->subject != 0 ||
+		cg_keyring_is_current(c->id, env->dek_version) ||
+		(!check_function_bodies && superuser()) || am_walsender ||
+		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+		return datum;
+	stored = cg_open_stored(env, &len);
+	result = cg_seal_stored(c, env->type, stored, len, 0);
+	explicit_bzero(stored, len);
+	pfree(stored);
 	return result;
 }
 

@@ -146,6 +146,36 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_officer;
 GRANT EXECUTE ON PROCEDURE cipguard.close_epoch(integer, bigint, bigint) TO cipguard_officer;
 
+-- Moving values to the key and suite of today.
+GRANT EXECUTE ON FUNCTION cipguard.key_use() TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.reencrypt_progress TO PUBLIC;
+-- They ask whether the caller owns the table or is an officer.
+GRANT EXECUTE ON FUNCTION
+	cipguard.queue_reencrypt(regclass, integer, boolean),
+	cipguard.start_reencrypt(regclass, integer),
+	cipguard.stop_reencrypt(regclass),
+	cipguard.reencrypt_step(regclass)
+	TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE cipguard.reencrypt(regclass, integer) TO PUBLIC;
+
+-- They ask whether the caller owns the table.
+GRANT EXECUTE ON FUNCTION
+	cipguard.encrypt_column_step(regclass, name, text, integer, text),
+	cipguard.cancel_encrypt_column(regclass, name)
+	TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE cipguard.encrypt_column(regclass, name, text, integer) TO PUBLIC;
+
+-- Rotation, unsealing and escrow of keys; each asks who calls.
+GRANT EXECUTE ON FUNCTION
+	cipguard.unseal(),
+	cipguard.seal_keys(),
+	cipguard.rotate_key(text),
+	cipguard.rotate_kek(),
+	cipguard.retire_key(text, integer),
+	cipguard.export_keys(text)
+	TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.selftest(), cipguard.key_rows() TO cipguard_officer, cipguard_auditor;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$

@@ -12,7 +12,7 @@
 #include "tap.h"
 #include "vectors.h"
 
-/* A row of golden_text.tsv. */
+/* A row of golden_text.tsv or golden_types.tsv. */
 typedef struct CgGolden
 {
 	const char *name;
@@ -35,7 +35,7 @@ typedef struct CgGolden
 static CgCipher *other_cipher[CG_SUITE_AES_SEARCHABLE + 1];
 static CgToken *other_token;
 
-static void test_golden(const char *file, int least);
+static void test_golden(const char *file, int at_least);
 static void test_subject(void);
 static void read_golden(CgVecFile *v, CgGolden *g);
 static void free_golden(CgGolden *g);
@@ -66,6 +66,7 @@ main(void)
 	other_token = cg_token_new(CG_SUITE_AES_SEARCHABLE, key);
 
 	test_golden("golden_text.tsv", 30);
+	test_golden("golden_types.tsv", 60);
 	test_golden("golden_subject.tsv", 5);
 	test_subject();
 	test_parse();
@@ -83,7 +84,7 @@ main(void)
 }
 
 static void
-test_golden(const char *file, int least)
+test_golden(const char *file, int at_least)
 {
 	CgVecFile	v;
 	int			n = 0;
@@ -101,7 +102,7 @@ test_golden(const char *file, int least)
 		free_golden(&g);
 		n++;
 	}
-	ok(n >= least, "at least %d golden datums in %s", least, file);
+	ok(n >= at_least, "%s: at least %d golden datums", file, at_least);
 }
 
 static void
