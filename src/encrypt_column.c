@@ -11,7 +11,6 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "catalog/pg_authid.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -29,8 +28,10 @@
 #include "access.h"
 #include "acting.h"
 #include "armor.h"
+#include "audit_store.h"
 #include "cipguard.h"
 #include "event.h"
+#include "label.h"
 #include "row_batch.h"
 #include "value.h"
 
@@ -69,6 +70,8 @@ static bool is_acceptable(CgTwins *twins, Datum plain);
 static Datum convert(CgTwins *twins, Datum plain);
 static int64 is_empty(TupleTableSlot *row, void *arg);
 static void fill_twin(TupleTableSlot *row, void *arg);
+static void require_right(Oid relid, const char *attribute,
+						  const char *category);
 
 static void
 find_twins(Relation rel, const char *plain, const char *twin, CgTwins *twins)
@@ -281,6 +284,28 @@ cipguard_encrypt_column_fill(PG_FUNCTION_ARGS)
 
 /* ---------- acting ---------- */
 
+/* A labelled column must not get to a category that one may read by that. */
+static void
+require_right(Oid relid, const char *attribute, const char *category)
+{
+	AttrNumber	attnum = get_attnum(relid, attribute);
+	const CgCategory *c = attnum > 0 ? cg_column_category(relid, attnum) : NULL;
+	char	   *name;
+
+	if (c == NULL || strcmp(NameStr(c->name), category) == 0 || superuser() ||
+		cg_access_level(c->id, relid) == CG_LEVEL_READ)
+		return;
+	name = pstrdup(NameStr(c->name));
+	cg_event_refused(psprintf("moving values out of category %s", name),
+					 relid);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to move values out of category \"%s\"",
+					name),
+			 errhint("An officer can allow it with %s.",
+					 "cipguard.grant_access(..., 'read')")));
+}
+
 /*
  * encrypt_column_step(relation regclass, attribute name, category text,
  *	batch int4, step text) RETURNS text
@@ -320,8 +345,10 @@ cipguard_encrypt_column_step(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the size of a batch must be from 1 to 1000000 rows")));
 	PreventCommandIfReadOnly("cipguard.encrypt_column()");
+	if (strcmp(step, "begin") == 0)
+		require_right(relid, attribute, category);
 
-	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_begin(&acting, cg_audit_owner());
 	cg_act_execute("SELECT cipguard.encrypt_column_%s(%u, %s, %s, %d)", step,
 				   relid, quote_literal_cstr(attribute),
 				   quote_literal_cstr(category), batch);

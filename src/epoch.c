@@ -86,7 +86,7 @@ static void
 check_directory(void)
 {
 	struct stat st;
-	char		real[PATH_MAX];	/* what realpath() asks for */
+	char		real[PATH_MAX]; /* what realpath() asks for */
 	char		data[PATH_MAX];
 
 	if (!is_absolute_path(cg_epoch_directory) ||

@@ -26,21 +26,16 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/catalog.h"
-#include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_attribute.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_opclass.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "storage/bufmgr.h"
-#include "storage/lmgr.h"
-#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
@@ -55,9 +50,9 @@
 #include "acting.h"
 #include "armor.h"
 #include "audit_image.h"
+#include "audit_store.h"
 #include "category.h"
 #include "keyring.h"
-#include "key_use.h"
 #include "label.h"
 #include "renew.h"
 
@@ -128,33 +123,6 @@ static void count_images(CgCount *count);
 static void count_image(CgCount *count, bytea *image);
 static void count_armor(CgCount *count, const char *text, Size len);
 static void put(CgCount *count, ReturnSetInfo *result);
-
-void
-cg_key_use_settle(void)
-{
-	VirtualTransactionId *running;
-	int			n;
-	int			i;
-	CgActing	acting;
-	bool		prepared;
-
-	running = GetCurrentVirtualXIDs(InvalidTransactionId, false, false,
-									PROC_IS_AUTOVACUUM | PROC_IN_VACUUM, &n);
-	for (i = 0; i < n; i++)
-		(void) VirtualXactLock(running[i], true);
-
-	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
-	cg_act_execute("SELECT FROM pg_prepared_xacts"
-				   " WHERE database = current_database() LIMIT 1");
-	prepared = SPI_processed > 0;
-	cg_act_end(&acting);
-	if (prepared)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("there are prepared transactions, and what they wrote is not known"),
-				 errhint("Commit them or roll them back; %s shows them.",
-						 "pg_prepared_xacts")));
-}
 
 /* key_use() RETURNS SETOF record */
 PG_FUNCTION_INFO_V1(cipguard_key_use);
@@ -319,7 +287,7 @@ count_constants(CgCount *count)
 	uint64		i;
 
 	count->place = in_constant;
-	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_begin(&acting, cg_audit_owner());
 	cg_act_execute("SELECT * FROM (%s) e (class, object, relation, tree)"
 				   " WHERE tree IS NOT NULL AND object >= %u",
 				   expressions, FirstNormalObjectId);
@@ -511,7 +479,7 @@ count_images(CgCount *count)
 
 	count->place = in_audit;
 	count->attribute = 0;
-	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_begin(&acting, cg_audit_owner());
 	portal = SPI_cursor_open_with_args(NULL,
 									   "SELECT relid, old, new"
 									   " FROM cipguard.audit_event"

@@ -16,12 +16,15 @@
 
 #include "reencrypt.h"
 #include "renew.h"
+#include "subject_key.h"
 
 typedef struct CgColumns
 {
 	int			natts;			/* up to the last that matters */
 	CgHolder  **holders;		/* NULL: no encrypted values */
 	Bitmapset  *numbers;		/* of those that have one */
+	Relation	rel;
+	bool		subjects;		/* the table uses keys of persons */
 } CgColumns;
 
 static bool describe(Relation rel, CgColumns *columns);
@@ -36,6 +39,8 @@ describe(Relation rel, CgColumns *columns)
 	int			i;
 
 	columns->natts = 0;
+	columns->rel = rel;
+	columns->subjects = cg_subject_persons(rel) != 0;
 	columns->numbers = NULL;
 	columns->holders = palloc0(sizeof(CgHolder *) * (desc->natts + 1));
 	for (i = 0; i < desc->natts; i++)
@@ -59,6 +64,9 @@ stale_values(TupleTableSlot *row, void *arg)
 	int64		n = 0;
 	int			i;
 
+	/* Values that are to be under the key of a person are stale, too. */
+	if (columns->subjects)
+		n = cg_subject_wanted(columns->rel, row);
 	for (i = 0; i < columns->natts; i++)
 		if (columns->holders[i] != NULL && !row->tts_isnull[i])
 			n += cg_holder_stale(columns->holders[i], row->tts_values[i]);
@@ -71,6 +79,8 @@ renew_values(TupleTableSlot *row, void *arg)
 	const CgColumns *columns = arg;
 	int			i;
 
+	if (columns->subjects)
+		cg_subject_change(columns->rel, row);
 	for (i = 0; i < columns->natts; i++)
 		if (columns->holders[i] != NULL && !row->tts_isnull[i])
 			row->tts_values[i] = cg_holder_renew(columns->holders[i],

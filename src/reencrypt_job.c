@@ -20,7 +20,6 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_inherits.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -173,7 +172,7 @@ cipguard_queue_reencrypt(PG_FUNCTION_ARGS)
 						 "CALL cipguard.reencrypt(...)")));
 	PreventCommandIfReadOnly("cipguard.reencrypt()");
 
-	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_begin(&acting, cg_audit_owner());
 	cg_act_execute("UPDATE cipguard.reencrypt_job SET batch = %d,"
 				   " background = background OR %s, failures = 0,"
 				   " not_before = now()"
@@ -214,7 +213,7 @@ cipguard_stop_reencrypt(PG_FUNCTION_ARGS)
 	if (get_rel_name(relid) != NULL || !superuser())
 		require_rights(relid);
 	PreventCommandIfReadOnly("cipguard.stop_reencrypt()");
-	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_begin(&acting, cg_audit_owner());
 	cg_act_execute("UPDATE cipguard.reencrypt_job SET state = 'stopped',"
 				   " background = false, finished = now()"
 				   " WHERE relation = %u"
@@ -222,6 +221,8 @@ cipguard_stop_reencrypt(PG_FUNCTION_ARGS)
 				   relid);
 	stopped = SPI_processed > 0;
 	cg_act_end(&acting);
+	if (stopped)
+		cg_event_done("reencryption", relid, NULL, "stopped");
 	PG_RETURN_BOOL(stopped);
 }
 
@@ -239,7 +240,7 @@ load(Oid relation, bool background, CgJob *job)
 	MemoryContext outside = CurrentMemoryContext;
 
 	memset(job, 0, sizeof(CgJob));
-	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_begin(&acting, cg_audit_owner());
 	cg_act_execute("SELECT relation, relname, role, batch, background, leaf,"
 				   " next_block, end_block, blocks_done, blocks_total,"
 				   " rows, renewed, skipped, moved, leftover, pass, begun"
@@ -285,7 +286,7 @@ store(const CgJob *job)
 {
 	CgActing	acting;
 
-	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_begin(&acting, cg_audit_owner());
 	cg_act_execute("UPDATE cipguard.reencrypt_job SET state = '%s', leaf = %u,"
 				   " next_block = %u, end_block = %u,"
 				   " blocks_done = " INT64_FORMAT ","
@@ -487,7 +488,7 @@ cipguard_reencrypt_step(PG_FUNCTION_ARGS)
 		outcome = step(&job);
 	else
 	{
-		cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+		cg_act_begin(&acting, cg_audit_owner());
 		cg_act_execute("SELECT FROM cipguard.reencrypt_job"
 					   " WHERE relation = %u"
 					   " AND state IN ('queued', 'running', 'waiting')",
@@ -519,7 +520,7 @@ cg_reencrypt_failed(const char *message)
 
 	if (!OidIsValid(working))
 		return -1;
-	cg_act_begin(&acting, BOOTSTRAP_SUPERUSERID);
+	cg_act_begin(&acting, cg_audit_owner());
 	cg_act_execute("UPDATE cipguard.reencrypt_job SET last_error = %s,"
 				   " failures = failures + 1, updated = clock_timestamp(),"
 				   " not_before = clock_timestamp() + failures * interval '2 s',"

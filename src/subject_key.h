@@ -53,6 +53,14 @@ extern bool cg_subject_usable(uint64 id);
  */
 extern uint64 cg_subject_of_row(Relation rel, TupleTableSlot *slot);
 
+/*
+ * For whoever replaces rows: how many values of a row are under the keys of
+ * their categories, but belong under the key of its subject, and the step that
+ * brings them there, in the slot's own array of values.
+ */
+extern int64 cg_subject_wanted(Relation rel, TupleTableSlot *row);
+extern void cg_subject_change(Relation rel, TupleTableSlot *row);
+
 /* ---------- for the modules about keys of subjects alone ---------- */
 
 #define CG_SUBJECT_TRIGGER	"~~cipguard_subject_key"

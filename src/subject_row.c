@@ -71,7 +71,8 @@ typedef struct CgVisit
 static CgSubjectTable *table_of(Relation rel);
 static void describe(CgSubjectTable *t, Relation rel);
 static void relation_changed(Datum arg, Oid relid);
-static uint64 key_of(CgSubjectTable *t, TupleTableSlot *slot);
+static uint64 key_of(CgSubjectTable *t, Datum value, bool isnull);
+static void require_subject(const CgSubjectTable *t);
 static char *text_of(CgSubjectTable *t, Datum value);
 static Datum visit(Oid type, Datum value, CgVisit *v);
 static Datum visit_array(Datum value, CgVisit *v);
@@ -271,16 +272,9 @@ cg_subject_text(Relation rel, TupleTableSlot *slot)
 	return isnull ? NULL : text_of(t, value);
 }
 
-static uint64
-key_of(CgSubjectTable *t, TupleTableSlot *slot)
+static void
+require_subject(const CgSubjectTable *t)
 {
-	CgPerson	person;
-	CgEnvelope	env;
-	char	   *text;
-	bool		isnull;
-	Datum		value;
-	uint64		id;
-
 	if (t->subject == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -288,7 +282,17 @@ key_of(CgSubjectTable *t, TupleTableSlot *slot)
 						get_rel_name(t->relid)),
 				 errhint("Use %s.",
 						 "SECURITY LABEL FOR cipguard ON COLUMN table.column IS 'subject'")));
-	value = slot_getattr(slot, t->subject, &isnull);
+}
+
+/* The key of the person that a value of the subject column names; 0: null. */
+static uint64
+key_of(CgSubjectTable *t, Datum value, bool isnull)
+{
+	CgPerson	person;
+	CgEnvelope	env;
+	char	   *text;
+	uint64		id;
+
 	if (isnull)
 		return 0;
 	text = text_of(t, value);
@@ -311,7 +315,74 @@ cg_subject_of_row(Relation rel, TupleTableSlot *slot)
 {
 	CgSubjectTable *t = table_of(rel);
 
-	return t->persons == 0 ? 0 : key_of(t, slot);
+	bool		isnull;
+	Datum		value;
+
+	if (t->persons == 0)
+		return 0;
+	require_subject(t);
+	value = slot_getattr(slot, t->subject, &isnull);
+	return key_of(t, value, isnull);
+}
+
+int64
+cg_subject_wanted(Relation rel, TupleTableSlot *row)
+{
+	CgSubjectTable *t = table_of(rel);
+	int64		n = 0;
+	char	   *text;
+	int			i;
+
+	for (i = 0; i < t->num_columns; i++)
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(row, t->columns[i], &isnull);
+
+		if (!isnull)
+			n += cg_subject_unsealed(t->types[i], value);
+	}
+	if (n == 0)
+		return 0;
+	text = cg_subject_text(rel, row);
+	if (text == NULL)
+		return 0;
+	if (t->persons != 0)
+	{
+		CgPerson	person;
+
+		cg_person(t->persons, text, strlen(text), &person);
+		if (cg_subject_destroyed(cg_subject_find(&person)))
+			n = 0;
+	}
+	if (t->encrypted)
+		explicit_bzero(text, strlen(text));
+	return n;
+}
+
+void
+cg_subject_change(Relation rel, TupleTableSlot *row)
+{
+	CgSubjectTable *t = table_of(rel);
+	uint64		id;
+	int			i;
+
+	if (t->persons == 0)
+		return;
+	require_subject(t);
+	id = key_of(t, row->tts_values[t->subject - 1],
+				row->tts_isnull[t->subject - 1]);
+	if (id == 0 || cg_subject_destroyed(id))
+		return;
+	for (i = 0; i < t->num_columns; i++)
+	{
+		int			k = t->columns[i] - 1;
+		int64		count = 0;
+
+		if (!row->tts_isnull[k])
+			row->tts_values[k] = cg_subject_reseal(t->types[i],
+												   row->tts_values[k], id,
+												   &count);
+	}
 }
 
 /* ---------- values ---------- */
@@ -531,7 +602,12 @@ cipguard_seal_subject(PG_FUNCTION_ARGS)
 			continue;
 		if (!asked)
 		{
-			id = key_of(t, slot);
+			bool		nobody;
+			Datum		subject;
+
+			require_subject(t);
+			subject = slot_getattr(slot, t->subject, &nobody);
+			id = key_of(t, subject, nobody);
 			t = table_of(rel);
 			asked = true;
 		}

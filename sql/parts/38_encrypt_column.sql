@@ -1,6 +1,7 @@
 -- Encrypting a plain column of a table that is in use (src/encrypt_column.c).
 
--- Not dumped: a dump has the twin as an ordinary column, without its trigger.
+-- Not dumped: in a restored database the twin is a column like others, which
+-- a trigger keeps in step, and can be dropped like others.
 CREATE TABLE cipguard.column_conversion (
 	relation oid NOT NULL,
 	attribute name NOT NULL,

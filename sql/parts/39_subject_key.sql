@@ -207,9 +207,8 @@ BEGIN
 	)
 	SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM added) INTO brought;
 
-	UPDATE cipguard.destruction_certificate c SET unrecoverable_since = e.destroyed
-		FROM cipguard.subject_epoch e
-		WHERE c.unrecoverable_since IS NULL AND e.epoch = c.epoch AND e.state = 'destroyed';
+	-- Certificates of epochs that have ended are completed.
+	PERFORM cipguard.finish_epochs();
 END
 $$;
 COMMENT ON FUNCTION cipguard.import_subject_keys(jsonb) IS 'brings keys of subjects into an older copy of the database, and destroys there what was destroyed since';

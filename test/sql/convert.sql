@@ -189,6 +189,16 @@ SELECT count(*) FROM online_view_of_view WHERE telephone = '13800000005';
 SELECT count(*) FROM pg_trigger WHERE tgrelid = 'online'::regclass AND NOT tgisinternal AND tgname LIKE '~%';
 CALL cipguard.encrypt_column('online', 'phone', 'mobile');
 
+-- A labelled column stays in its category, unless for whoever may read it.
+CREATE TABLE labelled (id int PRIMARY KEY, name text);
+SET client_min_messages = warning;
+SECURITY LABEL FOR cipguard ON COLUMN labelled.name IS 'name';
+RESET client_min_messages;
+INSERT INTO labelled VALUES (1, 'Zhang San');
+CALL cipguard.encrypt_column('labelled', 'name', 'regress_any');
+CALL cipguard.encrypt_column('labelled', 'name', 'name');
+SELECT cipguard.mask(name) FROM labelled;
+
 -- Every type.
 CREATE FUNCTION every_type() RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT a.attname || ' ' || format_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = 'every'::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attname

@@ -48,7 +48,7 @@ SQL
 sub keys_in
 {
 	my ($table, $column, $where) = @_;
-	return as($node, undef, "SET cipguard.output = armor; SELECT string_agg(DISTINCT key_in($column" . "::json #>> '{}')::text, ' ') FROM $table WHERE " . ($where // 'true'));
+	return as($node, 'reader', "SET cipguard.output = armor; SELECT string_agg(DISTINCT key_in($column" . "::json #>> '{}')::text, ' ') FROM $table WHERE " . ($where // 'true'));
 }
 
 sub count_files { my @files = files_below($epochs); return scalar(@files); }
@@ -71,6 +71,7 @@ refused($node, undef, "SELECT cipguard.use_subject_keys('client')", 'ZC003', 'an
 $node->append_conf('postgresql.conf', "cipguard.epoch_directory = '$epochs'\n");
 $node->reload;
 ok($node->poll_query_until('postgres', "SELECT current_setting('cipguard.epoch_directory') = '$epochs'"), 'reloaded');
+as($node, 'reader', "INSERT INTO client SELECT i, '139' || to_char(i, 'FM00000000'), 'road ' || i FROM generate_series(101, 110) i");
 as($node, 'officer', "SELECT cipguard.use_subject_keys('client'), cipguard.use_subject_keys('account'), cipguard.use_subject_keys('visit'), cipguard.use_subject_keys('parent')");
 is(count_files(), 1, 'one epoch key');
 is(sprintf('%04o', (stat((files_below($epochs))[0]))[2] & 07777), '0600', 'for the server alone');
@@ -94,7 +95,7 @@ is(keys_in('(SELECT unnest(others) AS o, client FROM account) a', 'o', 'client =
 is(keys_in('visit', 'phone'), $key, 'and those of partitions');
 is(keys_in('child', 'phone'), $key, 'and of a child, whose column is text');
 isnt(keys_in('client', 'phone', 'id = 21'), '0', 'COPY is no way around');
-as($node, undef, 'CREATE TABLE visit_3 PARTITION OF visit FOR VALUES FROM (20) TO (30); CREATE TABLE child_2 () INHERITS (parent); INSERT INTO visit VALUES (1, 25, $$13900000001$$); INSERT INTO child_2 VALUES (1, $$13900000001$$)');
+as($node, undef, 'CREATE TABLE visit_3 PARTITION OF visit FOR VALUES FROM (20) TO (30); CREATE TABLE child_2 () INHERITS (parent); INSERT INTO visit VALUES (1, 25, $$13900000001$$); INSERT INTO child_2 VALUES (1, $$13900000001$$); GRANT SELECT ON visit_3, child_2 TO reader');
 is(keys_in($_, 'phone'), $key, "$_, made later, too") foreach qw(visit_3 child_2);
 is(as($node, undef, "SELECT count(*) FROM pg_trigger WHERE tgname = '~~cipguard_subject_key' AND tgenabled <> 'A'"), '0', 'all triggers are ENABLE ALWAYS');
 my $second = keys_in('client', 'phone', 'id = 2');
@@ -111,14 +112,26 @@ is(keys_in('account', 'card', 'no = 1'), $key, 'a link that is cut leaves the va
 is(as($node, undef, "SET session_replication_role = replica; INSERT INTO client VALUES (30, '13900000030'); SELECT count(*) FROM client WHERE id = 30"), '1', 'a replica role');
 isnt(keys_in('client', 'phone', 'id = 30'), '0', 'does not switch it off');
 is(as($node, 'reader', "SELECT id FROM client WHERE phone = '13900000007'"), '7', 'values are found');
-is(as($node, 'reader', "SELECT count(*) FROM client WHERE phone::text = '139' || to_char(id, 'FM00000000')"), '22', 'and read');
-is(as($node, undef, "SET cipguard.subject_key_cache = 16; SET ROLE reader; SELECT count(*) FROM client a, generate_series(1, 3) WHERE a.phone::text LIKE '139%'"), '66', 'by a small cache, too');
+is(as($node, 'reader', "SELECT count(*) FROM client WHERE phone::text = '139' || to_char(id, 'FM00000000')"), '32', 'and read');
+is(as($node, undef, "SET cipguard.subject_key_cache = 16; SET ROLE reader; SELECT count(*) FROM client a, generate_series(1, 3) WHERE a.phone::text LIKE '139%'"), '96', 'by a small cache, too');
 refused($node, undef, $_, 'ZC015', $_)
   foreach ('DROP TRIGGER "~~cipguard_subject_key" ON client', 'ALTER TABLE client DISABLE TRIGGER "~~cipguard_subject_key"',
 	'ALTER TABLE account DISABLE TRIGGER ALL', 'ALTER TRIGGER "~~cipguard_subject_key" ON client RENAME TO a');
 as($node, undef, "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER \"~~~\" BEFORE INSERT ON parent FOR EACH ROW EXECUTE FUNCTION f()");
 refused($node, 'reader', "INSERT INTO parent VALUES ('1', '13900000001')", '55000', 'a trigger that would come after is refused');
 as($node, undef, 'DROP TRIGGER "~~~" ON parent');
+
+# Values from before.
+is(keys_in('client', 'phone', 'id > 100'), '0', 'values that were there are under the key of their category');
+as($node, 'reader', "INSERT INTO account VALUES (101, 101, '4111111111111111')");
+refused($node, 'officer', "SELECT cipguard.destroy_subject_key('101', 'client')", '55000', 'which is not forgotten', like => qr/reencrypt/);
+as($node, undef, "CALL cipguard.reencrypt('client')");
+is(as($node, 'reader', "SET cipguard.output = armor; SELECT count(DISTINCT key_in(phone::json #>> '{}')), count(*) FILTER (WHERE key_in(phone::json #>> '{}') = 0 OR key_in(address::json #>> '{}') = 0) FROM client WHERE id > 100"), '10|0', 'until they are moved');
+is(keys_in('client', 'phone', 'id = 101'), keys_in('account', 'card', 'client = 101'), 'to the key of their person');
+is(as($node, 'reader', "SELECT count(*) FROM client WHERE id > 100 AND phone::text = '139' || to_char(id, 'FM00000000') AND address::text = 'road ' || id"), '10', 'and are the same');
+is(as($node, 'reader', "SELECT id FROM client WHERE phone = '13900000105'"), '105', 'found by index, too');
+as($node, 'officer', "SELECT cipguard.destroy_subject_key('101', 'client')");
+as($node, undef, "DELETE FROM client WHERE id > 100");
 
 # 3. What rolls back leaves no key that anybody remembers.
 is( as($node, 'reader', "BEGIN; INSERT INTO client VALUES (40, '13900000040'); ROLLBACK; BEGIN; SAVEPOINT s; INSERT INTO client VALUES (40, '13900000040'); ROLLBACK TO s; INSERT INTO client VALUES (40, '13900000040'); COMMIT; SELECT phone::text FROM client WHERE id = 40"),
@@ -137,7 +150,7 @@ is(as($node, 'reader', 'SELECT phone::text FROM client WHERE id = 40'), '1390000
 	finish($_) foreach @writers;
 	is(join('', map { slurp_file("$dir/w$_.err") } 1 .. 4), '', 'nobody fails');
 	is(as($node, 'reader', "SELECT count(*) FROM account WHERE client > 5000 AND card::text = '4111111111111111'"), '240', 'all is there');
-	is(as($node, undef, "SELECT count(*), count(DISTINCT k) FROM (SELECT client, count(DISTINCT key_in(card::json #>> '{}')) AS k FROM account WHERE client > 5000 GROUP BY 1) s"), '60|1', 'one key for each');
+	is(as($node, 'reader', "SET cipguard.output = armor; SELECT count(*), count(DISTINCT k) FROM (SELECT client, count(DISTINCT key_in(card::json #>> '{}')) AS k FROM account WHERE client > 5000 GROUP BY 1) s"), '60|1', 'one key for each');
 }
 
 # 5. Copies from before.
@@ -148,7 +161,7 @@ $standby->init_from_backup($node, 'old', has_streaming => 1);
 $standby->start;
 $node->wait_for_catchup($standby);
 is(as($standby, 'reader', "SELECT phone::text FROM client WHERE id = 1"), '13900000001', 'a standby reads');
-my $before = as($node, undef, "SET cipguard.output = armor; SELECT phone FROM client WHERE id = 1");
+my $before = as($node, 'reader', "SET cipguard.output = armor; SELECT phone FROM client WHERE id = 1");
 
 # 6. Destruction, while sessions hold the key.
 my ($in, $out) = ('', '');
@@ -178,10 +191,10 @@ finish($session);
 finish($there);
 
 like(as($node, 'reader', 'SELECT phone, address FROM client WHERE id = 1'), qr/^cip1:[\w-]+\|cip1:[\w-]+$/, 'it is shown as armor');
-is(as($node, 'reader', 'SELECT phone::text, cipguard.mask(phone), cipguard.disclose(phone) FROM client WHERE id = 1'), '||', 'and reads as NULL');
+is(as($node, 'reader', 'SELECT phone::text, cipguard.mask(phone), cipguard.disclose(phone, $$client$$) FROM client WHERE id = 1'), '||', 'and reads as NULL');
 is(as($node, 'reader', "SELECT count(*) FROM client WHERE phone = '13900000001'"), '0', 'it is not found');
 my $token = unpack('H*', substr(MIME::Base64::decode_base64(substr($before, 5) =~ tr{-_}{+/}r . '=='), 12, 16));
-is(as($node, undef, "SET cipguard.output = armor; SELECT count(*) FROM client WHERE position('\\x$token'::bytea IN decode(rpad(translate(substr(phone::json #>> '{}', 6), '-_', '+/'), (length(phone::json #>> '{}') - 2) / 4 * 4, '='), 'base64')) > 0"), '0', 'its token is gone');
+is(as($node, 'reader', "SET cipguard.output = armor; SELECT count(*) FROM client WHERE position('\\x$token'::bytea IN decode(rpad(translate(substr(phone::json #>> '{}', 6), '-_', '+/'), (length(phone::json #>> '{}') - 2) / 4 * 4, '='), 'base64')) > 0"), '0', 'its token is gone');
 is(as($node, 'reader', "SELECT count(*) FROM visit WHERE phone::text IS NOT NULL"), '0', 'nor in partitions');
 is(as($node, 'reader', "SELECT count(*) FROM parent WHERE phone::text IS NOT NULL"), '0', 'nor in children');
 is(as($node, 'reader', "SELECT card::text FROM account WHERE no = 1"), '', 'and where the link was cut');
@@ -191,10 +204,10 @@ refused($node, 'reader', "INSERT INTO account VALUES (77, 1, '4111111111111111')
 as($node, 'reader', "INSERT INTO client VALUES (41, '13900000001')");
 is(as($node, 'reader', "SELECT count(*) FROM client WHERE phone::text = '139' || to_char(id, 'FM00000000')"), '22', 'the others read as before');
 is(as($node, 'reader', 'SELECT count(*) FROM client WHERE phone::text IS NULL'), '1', 'all of them');
-is(as($node, undef, "SELECT relation, destroyed_rows > 5, destroyed_by, reason, unrecoverable_since IS NULL FROM cipguard.destruction_certificate"), 'public.client|t|officer|asked by letter|t', 'there is a certificate');
+is(as($node, undef, "SELECT relation, destroyed_rows > 5, destroyed_by, reason, unrecoverable_since IS NULL FROM cipguard.destruction_certificate WHERE reason <> ''"), 'public.client|t|officer|asked by letter|t', 'there is a certificate');
 refused($node, undef, 'UPDATE cipguard.destruction_certificate SET reason = NULL', 'ZC012', 'which stays');
 refused($node, undef, 'DELETE FROM cipguard.destruction_certificate', 'ZC012', 'as it is');
-is(as($node, undef, "SELECT action, relation, detail ~ '^key of subject -?[0-9]+, [0-9]+ values\$' FROM cipguard.audit_log WHERE action = 'DESTRUCTION'"), 'DESTRUCTION|public.client|t', 'and an event');
+is(as($node, undef, "SELECT action, relation, detail ~ '^key of subject -?[0-9]+, [0-9]+ values\$' FROM cipguard.audit_log WHERE action = 'DESTRUCTION'"), "DESTRUCTION|public.client|t\nDESTRUCTION|public.client|t", 'and an event');
 
 # Writers and the destruction of their subject.
 {
@@ -209,18 +222,18 @@ is(as($node, undef, "SELECT action, relation, detail ~ '^key of subject -?[0-9]+
 	as($node, 'officer', "SELECT cipguard.destroy_subject_key('3', 'account')");
 	finish($_) foreach @writers;
 	is(as($node, 'reader', 'SELECT count(*) FROM account WHERE client = 3 AND card::text IS NOT NULL'), '0', 'nothing of the person is left');
-	is(as($node, undef, 'SELECT count(DISTINCT pg_column_size(card)) FROM account WHERE client = 3'), '1', 'every value was replaced');
+	is(as($node, 'reader', "SET cipguard.output = armor; SELECT count(DISTINCT length(card::json #>> '{}')) FROM account WHERE client = 3"), '1', 'every value was replaced');
 }
 
 # 7. The epoch ends.
 refused($node, undef, 'BEGIN; CALL cipguard.close_epoch()', '25001', 'not in a transaction');
 my ($old) = files_below($epochs);
 my $old_key = slurp_file($old);
-like(as($node, 'officer', 'CALL cipguard.close_epoch()'), qr/^2\|\d+\|2$/, 'an epoch is closed');
+like(as($node, 'officer', 'CALL cipguard.close_epoch()'), qr/^2\|\d+\|3$/, 'an epoch is closed');
 ok(!-e $old, 'its key is gone');
 my @found = find_bytes([ files_below($epochs) ], substr($old_key, 0, 64));
 is("@found", '', 'from the directory');
-is(as($node, undef, "SELECT count(*) FROM cipguard.destruction_certificate WHERE unrecoverable_since IS NOT NULL"), '2', 'which certificates say');
+is(as($node, undef, "SELECT count(*) FROM cipguard.destruction_certificate WHERE unrecoverable_since IS NOT NULL"), '3', 'which certificates say');
 is(as($node, 'reader', "SELECT count(*) FROM client WHERE phone::text = '139' || to_char(id, 'FM00000000')"), '21', 'those who are left read');
 $node->wait_for_catchup($standby);
 is(as($standby, 'reader', "SELECT count(*) FROM client WHERE phone::text = '139' || to_char(id, 'FM00000000')"), '21', 'on the standby, too');
@@ -242,7 +255,7 @@ like(as($restored, undef, "SET ROLE officer; SELECT brought > 10, destroyed FROM
 is(as($restored, 'reader', 'SELECT phone::text FROM client WHERE id = 2'), '13900000002', 'old backup: who is left can be read');
 is(as($restored, 'reader', 'SELECT phone::text, address::text FROM client WHERE id = 1'), '|', 'the destroyed one is gone for good');
 is(as($restored, 'reader', "SELECT count(*) FROM client WHERE phone = '13900000001'"), '0', 'rows included');
-is(as($restored, undef, 'SELECT count(*) FROM cipguard.destruction_certificate WHERE unrecoverable_since IS NOT NULL'), '2', 'as certificates say');
+is(as($restored, undef, 'SELECT count(*) FROM cipguard.destruction_certificate WHERE unrecoverable_since IS NOT NULL'), '3', 'as certificates say');
 is(as($restored, undef, "SELECT brought, destroyed FROM cipguard.import_subject_keys(\$\$" . slurp_file("$dir/export") . "\$\$)"), '0|0', 'once is enough');
 $restored->stop;
 
@@ -250,8 +263,8 @@ $restored->stop;
 as($node, undef, 'CREATE DATABASE copy');
 $node->command_ok([ 'bash', '-c', "pg_dump -d '" . $node->connstr('postgres') . "' > $dir/dump && psql -X -q -v ON_ERROR_STOP=1 -d '" . $node->connstr('copy') . "' -f $dir/dump" ], 'dump and restore');
 is(as($node, 'reader', "SELECT count(*) FROM client WHERE phone::text = '139' || to_char(id, 'FM00000000')", db => 'copy'), '22', 'the copy reads');
-my $sum = "SET cipguard.output = armor; SELECT md5(string_agg(c::text, ' ' ORDER BY id)) FROM client c";
-is(as($node, undef, $sum, db => 'copy'), as($node, undef, $sum), 'and holds the same bytes');
+my $sum = "SET cipguard.output = armor; SELECT md5(string_agg(c::text, ' ' ORDER BY id)) FROM client c WHERE id < 60";
+is(as($node, 'reader', $sum, db => 'copy'), as($node, 'reader', $sum), 'and holds the same bytes');
 refused($node, 'reader', "INSERT INTO account VALUES (78, 1, '4111111111111111')", 'ZC019', 'a destroyed key stays destroyed', db => 'copy');
 as($node, 'reader', "INSERT INTO client VALUES (60, '13900000060')", db => 'copy');
 is(as($node, undef, "SELECT count(*) FROM pg_trigger WHERE tgname = '~~cipguard_subject_key' AND tgenabled = 'A'", db => 'copy'), as($node, undef, "SELECT count(*) FROM pg_trigger WHERE tgname = '~~cipguard_subject_key' AND tgenabled = 'A'"), 'and so do the triggers');

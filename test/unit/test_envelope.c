@@ -109,8 +109,7 @@ test_golden(const char *file, int at_least)
 		free_golden(&g);
 		n++;
 	}
-	ok(n >= at_least, "%s: at at_least %d golden datums", file, at_least);
-	ok(n >= at_least, "%s: at at_least %d golden datums", file, at_least);
+	ok(n >= at_least, "%s: at least %d golden datums", file, at_least);
 }
 
 static void
