@@ -81,14 +81,6 @@ take_plain_text(const char *plain, Size len, int32 typmod, Node *escontext)
 	/* A report of a refused value is redacted, too. */
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
 
-	/* Ciphertext that lost its way would be encrypted once more. */
-	if (cg_is_armor(plain, len))
-		ereturn(escontext, NULL,
-				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
-				 errmsg("text that begins with \"%s\" cannot be encrypted",
-						CG_ARMOR_PREFIX),
-				 errdetail("The prefix marks values that are encrypted already."),
-				 errhint("Insert the whole armor, as it was shown, or store such text in a column that is not encrypted.")));
 	if (!judged(c, plain, len, escontext))
 		return NULL;
 	return cg_encrypt_text(c, plain, len);
@@ -104,8 +96,8 @@ cg_take_value(uint8 type, Datum plain, int32 typmod, Node *escontext)
 	{
 		struct varlena *text = PG_DETOAST_DATUM_PACKED(plain);
 
-		return take_plain_text(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text),
-							   typmod, escontext);
+		return cg_take_text(type, VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text),
+							typmod, escontext);
 	}
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();

@@ -12,7 +12,7 @@
 #include "tap.h"
 #include "vectors.h"
 
-/* A row of golden_text.tsv or golden_sm4.tsv. */
+/* A row of golden_text.tsv and the like. */
 typedef struct CgGolden
 {
 	const char *name;
@@ -69,6 +69,7 @@ main(void)
 
 	test_golden("golden_text.tsv", 30);
 	test_golden("golden_sm4.tsv", 25);
+	test_golden("golden_types.tsv", 60);
 	test_golden("golden_subject.tsv", 5);
 	test_subject();
 	test_parse();
