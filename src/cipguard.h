@@ -38,6 +38,7 @@ extern bool cg_preloaded;
 #define CG_ERRCODE_EXPOSURE			MAKE_SQLSTATE('Z','C','0','1','4')
 #define CG_ERRCODE_GUARDED			MAKE_SQLSTATE('Z','C','0','1','5')
 #define CG_ERRCODE_APP_TOKEN		MAKE_SQLSTATE('Z','C','0','1','6')
+#define CG_ERRCODE_KEY_IN_USE		MAKE_SQLSTATE('Z','C','0','1','7')
 #define CG_ERRCODE_SUBJECT_DESTROYED MAKE_SQLSTATE('Z','C','0','1','9')
 
 /* Was the library loaded by shared_preload_libraries? */

@@ -54,6 +54,11 @@
 	} while (0)
 #endif
 
+/* 16 made the memory of a setting's extra data the server's own. */
+#if PG_VERSION_NUM < 160000
+#define guc_malloc(elevel, size)	malloc(size)
+#endif
+
 /* True if the caller of an input function asked for soft errors (16). */
 static inline bool
 cg_soft_errors(Node *escontext)

@@ -10,6 +10,8 @@
 #include "utils/guc.h"
 #include "utils/plancache.h"
 
+#include "compat.h"
+
 #include "app_claim.h"
 #include "checkpoint.h"
 #include "cipguard.h"
@@ -25,9 +27,11 @@ static bool check_spool_directory(char **newval, void **extra,
 static void assign_spool_directory(const char *newval, void *extra);
 static void assign_app_user(const char *newval, void *extra);
 static void assign_purpose(const char *newval, void *extra);
+static bool check_kek(char **newval, void **extra, GucSource source);
 static void assign_kek_command(const char *newval, void *extra);
 static void assign_kek_file(const char *newval, void *extra);
-static void assign_kek(const char *oldval, const char *newval);
+static void assign_previous_kek_command(const char *newval, void *extra);
+static void assign_previous_kek_file(const char *newval, void *extra);
 
 char	   *cg_anchor_command = NULL;
 int			cg_anchor_interval = 60;
@@ -36,6 +40,9 @@ int			cg_anchor_timeout = 30;
 int			cg_default_suite = CG_FAMILY_AES;
 char	   *cg_kek_command = NULL;
 char	   *cg_kek_file = NULL;
+int			cg_kek_timeout = 10;
+char	   *cg_previous_kek_command = NULL;
+char	   *cg_previous_kek_file = NULL;
 int			cg_output = CG_OUTPUT_AUTO;
 int			cg_log_logins = CG_LOGINS_OFF;
 bool		cg_mask_owner = true;
@@ -58,6 +65,9 @@ uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
 uint64		cg_kek_generation = 1;
 uint64		cg_spool_generation = 1;
+
+/* Which of the settings about the KEK are the session's own. */
+static bool kek_local[4];
 
 static const struct config_enum_entry output_options[] = {
 	{"auto", CG_OUTPUT_AUTO, false},
@@ -166,7 +176,7 @@ cg_guc_init(void)
 							   &cg_kek_command,
 							   "",
 							   PGC_SUSET, GUC_SUPERUSER_ONLY,
-							   NULL, assign_kek_command, NULL);
+							   check_kek, assign_kek_command, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".kek_file",
 							   "File that holds the key-encryption key.",
@@ -174,7 +184,15 @@ cg_guc_init(void)
 							   &cg_kek_file,
 							   "",
 							   PGC_SUSET, GUC_SUPERUSER_ONLY,
-							   NULL, assign_kek_file, NULL);
+							   check_kek, assign_kek_file, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".kek_timeout",
+							"Time after which cipguard.kek_command is killed.",
+							"The same counts for cipguard.previous_kek_command.",
+							&cg_kek_timeout,
+							10, 1, 3600,
+							PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
 
 	DefineCustomEnumVariable(CG_SCHEMA ".log_logins",
 							 "Logins that are recorded in the disclosure journal.",
@@ -218,6 +236,22 @@ cg_guc_init(void)
 							 output_options,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".previous_kek_command",
+							   "Shell command that prints the key-encryption key before the current one.",
+							   "Opens keys that cipguard.rotate_kek() has not wrapped anew yet. Takes precedence over cipguard.previous_kek_file.",
+							   &cg_previous_kek_command,
+							   "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_kek, assign_previous_kek_command, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".previous_kek_file",
+							   "File that holds the key-encryption key before the current one.",
+							   "Opens keys that cipguard.rotate_kek() has not wrapped anew yet.",
+							   &cg_previous_kek_file,
+							   "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_kek, assign_previous_kek_file, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".purpose",
 							   "Purpose for which the session reads personal data.",
@@ -417,16 +451,22 @@ assign_purpose(const char *newval, void *extra)
 	cg_claim_generation++;
 }
 
-static void
-assign_kek_command(const char *newval, void *extra)
+bool
+cg_kek_settings_local(void)
 {
-	assign_kek(cg_kek_command, newval);
+	return kek_local[0] || kek_local[1] || kek_local[2] || kek_local[3];
 }
 
-static void
-assign_kek_file(const char *newval, void *extra)
+static bool
+check_kek(char **newval, void **extra, GucSource source)
 {
-	assign_kek(cg_kek_file, newval);
+	bool	   *local = guc_malloc(LOG, sizeof(bool));
+
+	if (local == NULL)
+		return false;
+	*local = source >= PGC_S_GLOBAL;
+	*extra = local;
+	return true;
 }
 
 /*
@@ -434,8 +474,36 @@ assign_kek_file(const char *newval, void *extra)
  * then kept: where it was fetched from at start may be out of reach by now.
  */
 static void
-assign_kek(const char *oldval, const char *newval)
+assign_kek(const char *oldval, const char *newval, void *extra, int which)
 {
-	if (oldval == NULL || strcmp(oldval, newval) != 0)
+	bool		local = *(bool *) extra;
+
+	if (oldval == NULL || strcmp(oldval, newval) != 0 ||
+		kek_local[which] != local)
 		cg_kek_generation++;
+	kek_local[which] = local;
+}
+
+static void
+assign_kek_command(const char *newval, void *extra)
+{
+	assign_kek(cg_kek_command, newval, extra, 0);
+}
+
+static void
+assign_kek_file(const char *newval, void *extra)
+{
+	assign_kek(cg_kek_file, newval, extra, 1);
+}
+
+static void
+assign_previous_kek_command(const char *newval, void *extra)
+{
+	assign_kek(cg_previous_kek_command, newval, extra, 2);
+}
+
+static void
+assign_previous_kek_file(const char *newval, void *extra)
+{
+	assign_kek(cg_previous_kek_file, newval, extra, 3);
 }

@@ -49,6 +49,9 @@ extern int	cg_anchor_timeout;	/* seconds */
 extern int	cg_default_suite;	/* CgFamily */
 extern char *cg_kek_command;
 extern char *cg_kek_file;
+extern int	cg_kek_timeout;		/* seconds */
+extern char *cg_previous_kek_command;
+extern char *cg_previous_kek_file;
 extern int	cg_output;			/* CgOutput */
 extern bool cg_mask_owner;		/* owners see masks unless granted */
 extern bool cg_mask_superuser;	/* so do superusers */
@@ -85,6 +88,12 @@ extern uint64 cg_claim_generation;
 
 /* Counts changes of where the KEK comes from. */
 extern uint64 cg_kek_generation;
+
+/*
+ * Does this session have its own settings of where the KEK comes from, by SET
+ * or by ALTER DATABASE or ROLE?
+ */
+extern bool cg_kek_settings_local(void);
 
 /* Counts changes of where the disclosure journal is. */
 extern uint64 cg_spool_generation;

@@ -1,66 +1,168 @@
 /*
  * key_provider.c
- *		Where the key-encryption key (KEK) comes from.
+ *		The key-encryption keys (KEK) at hand.
  *
- * The KEK lives outside the database: a command prints it (a KMS or vault
- * client, an HSM tool) or a file of mode 0600 holds it.  A preloaded server
- * fetches it once, in the postmaster, and its children inherit the memory;
- * otherwise each backend fetches it on first use.  When a superuser points
- * the settings elsewhere, the next use fetches again.
+ * The KEK lives outside the database.  A preloaded server fetches it in the
+ * postmaster, into memory that all its children share, so that fetching it
+ * again (cipguard.unseal()) or forgetting it (cipguard.seal_keys()) reaches
+ * sessions that have begun long before.  Reading the configuration again does
+ * not fetch: where the key came from at start may be out of reach by now.
+ *
+ * Without preloading, and where a superuser has set another source for a
+ * session, a role or a database, each backend fetches on first use, and again
+ * when the settings change.
+ *
+ * The shared memory is a ring of slots and a number that grows: the slot in
+ * force is number modulo NUM_SLOTS.  Who publishes fills the next slot first,
+ * then writes the number; who reads copies a slot and looks whether the number
+ * is still the same.  No lock is held while bytes are copied, so a process that
+ * is killed leaves nothing behind that others wait for.  Publishers exclude
+ * each other by a lock of the lock manager.
  */
 #include "postgres.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "access/xact.h"
-#include "common/string.h"
 #include "miscadmin.h"
-#include "storage/fd.h"
+#include "port/atomics.h"
+#include "storage/lock.h"
 
-#include "bytes.h"
 #include "cipguard.h"
 #include "digest.h"
 #include "guc.h"
-#include "keywrap.h"
+#include "kek_source.h"
 #include "key_provider.h"
 #include "secret.h"
+#include "selftest.h"
 #include "wipe.h"
 
-#define KEK_TEXT_MAX	256		/* what a source may print, with white space */
+#define NUM_SLOTS	8
 
-static void fetch_kek(uint8 *key);
-static int	read_command(char *text);
-static int	read_file(char *text);
-static void parse_kek(char *text, int len, uint8 *key);
-static bool is_blank(char c);
-static int	hex_digit(char c);
-static int	base64_digit(char c);
+/* Our lock among those of advisory locks: users cannot name database 0. */
+#define LOCK_FIELD	0x63697067	/* "cipg" */
 
-static uint8 *kek = NULL;		/* in secret memory */
-static uint64 kek_generation = 0;	/* cg_kek_generation when fetched */
+typedef struct CgKek
+{
+	bool		set;
+	uint8		id[CG_KEK_ID_LEN];
+	uint8		key[CG_KEK_LEN];
+} CgKek;
+
+typedef struct CgKeks
+{
+	CgKek		current;
+	CgKek		previous;
+} CgKeks;
+
+typedef struct CgSharedKeks
+{
+	pg_atomic_uint64 number;
+	CgKeks		slot[NUM_SLOTS];
+} CgSharedKeks;
+
+static void get_keks(CgKeks *keks, bool previous);
+static void read_shared(CgKeks *keks);
+static void publish(const CgKeks *keks);
+static void fetch_current(CgKek *kek);
+static void fetch_previous(CgKek *kek);
+static void try_previous(CgKek *kek);
+static void warn_of_error(const char *what);
+static bool passes_selftest(void);
+static void require_selftest(void);
+
+static CgSharedKeks *shared = NULL; /* NULL unless preloaded */
+static CgKeks *own = NULL;		/* in secret memory, of this process */
+static uint64 own_generation = 0;	/* cg_kek_generation when fetched */
+static bool own_previous_tried = false;
+static const CgKeks *trial = NULL;	/* while unseal() verifies */
+static bool selftest_made = false;
+static const char *failed_selftest = NULL;
+
+/* Is it the shared memory that counts for this session? */
+static bool
+is_shared(void)
+{
+	return shared != NULL && !cg_kek_settings_local();
+}
+
+static CgKekSource
+current_source(void)
+{
+	CgKekSource source = {cg_kek_command, "cipguard.kek_command",
+	cg_kek_file, "cipguard.kek_file"};
+
+	return source;
+}
+
+static CgKekSource
+previous_source(void)
+{
+	CgKekSource source = {cg_previous_kek_command,
+		"cipguard.previous_kek_command",
+	cg_previous_kek_file, "cipguard.previous_kek_file"};
+
+	return source;
+}
 
 bool
 cg_kek_configured(void)
 {
-	return (cg_kek_command != NULL && cg_kek_command[0] != '\0') ||
-		(cg_kek_file != NULL && cg_kek_file[0] != '\0');
+	CgKekSource source = current_source();
+
+	return cg_kek_source_set(&source);
 }
 
-const uint8 *
-cg_kek(void)
+uint64
+cg_kek_epoch(void)
 {
-	if (kek_generation != cg_kek_generation)
+	/* odd and even, so that the two never look the same */
+	return is_shared() ? pg_atomic_read_u64(&shared->number) * 2 + 2 :
+		cg_kek_generation * 2 + 1;
+}
+
+bool
+cg_kek_sealed(void)
+{
+	CgKeks		keks;
+	bool		sealed;
+
+	if (!is_shared())
+		return false;
+	read_shared(&keks);
+	sealed = !keks.current.set;
+	cg_wipe(&keks, sizeof(keks));
+	return sealed;
+}
+
+void
+cg_kek_current(uint8 key[CG_KEK_LEN], uint8 id[CG_KEK_ID_LEN])
+{
+	CgKeks		keks;
+
+	get_keks(&keks, false);
+	memcpy(key, keks.current.key, CG_KEK_LEN);
+	if (id != NULL)
+		memcpy(id, keks.current.id, CG_KEK_ID_LEN);
+	cg_wipe(&keks, sizeof(keks));
+}
+
+bool
+cg_kek_named(const uint8 id[CG_KEK_ID_LEN], uint8 key[CG_KEK_LEN])
+{
+	CgKeks		keks;
+	const CgKek *kek = &keks.current;
+	bool		found;
+
+	get_keks(&keks, false);
+	if (memcmp(kek->id, id, CG_KEK_ID_LEN) != 0)
 	{
-		if (kek == NULL)
-			kek = cg_secret_alloc(CG_KEK_LEN);
-		kek_generation = 0;
-		cg_wipe(kek, CG_KEK_LEN);
-		fetch_kek(kek);
-		kek_generation = cg_kek_generation;
+		get_keks(&keks, true);
+		kek = &keks.previous;
 	}
-	return kek;
+	found = kek->set && memcmp(kek->id, id, CG_KEK_ID_LEN) == 0;
+	if (found)
+		memcpy(key, kek->key, CG_KEK_LEN);
+	cg_wipe(&keks, sizeof(keks));
+	return found;
 }
 
 bool
@@ -70,13 +172,18 @@ cg_kek_reachable(void)
 	MemoryContext context = CurrentMemoryContext;
 	volatile bool reachable = true;
 
-	if (kek_generation == cg_kek_generation)
+	if (is_shared())
+		return !cg_kek_sealed() && passes_selftest();
+	if (own_generation == cg_kek_generation)
 		return true;
 	if (failed_at == GetCurrentTransactionStartTimestamp())
 		return false;
 	PG_TRY();
 	{
-		(void) cg_kek();
+		CgKeks		keks;
+
+		get_keks(&keks, false);
+		cg_wipe(&keks, sizeof(keks));
 	}
 	PG_CATCH();
 	{
@@ -105,268 +212,266 @@ cg_kek_id(const uint8 *key, uint8 id[CG_KEK_ID_LEN])
 
 /*
  * A server that cannot reach its KEK starts all the same: tables without
- * protected columns work, and the next use tries again.
+ * protected columns work, and cipguard.unseal() tries again.
  */
 void
 cg_kek_fetch_at_start(void)
 {
 	MemoryContext context = CurrentMemoryContext;
+	CgKeks		keks;
 
+	memset(&keks, 0, sizeof(keks));
+	shared = cg_secret_share(sizeof(CgSharedKeks));
+	pg_atomic_init_u64(&shared->number, 0);
+	if (!passes_selftest())
+	{
+		ereport(WARNING,
+				(errcode(CG_ERRCODE_KEK_MISSING),
+				 errmsg("server starts without key-encryption key: self-test \"%s\" failed",
+						failed_selftest),
+				 errhint("The cryptographic library does not compute what it should, or refuses to: see its configuration, and %s.",
+						 "cipguard.selftest()")));
+		return;
+	}
 	if (!cg_kek_configured())
 		return;
 	PG_TRY();
 	{
-		(void) cg_kek();
+		fetch_current(&keks.current);
 	}
 	PG_CATCH();
 	{
-		ErrorData  *edata;
-
 		MemoryContextSwitchTo(context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		ereport(WARNING,
-				(errcode(edata->sqlerrcode),
-				 errmsg("server starts without key-encryption key: %s",
-						edata->message),
-				 edata->detail ? errdetail_internal("%s", edata->detail) : 0,
-				 edata->hint ? errhint("%s", edata->hint) : 0));
-		FreeErrorData(edata);
+		warn_of_error("server starts without key-encryption key");
+	}
+	PG_END_TRY();
+	try_previous(&keks.previous);
+	publish(&keks);
+	cg_wipe(&keks, sizeof(keks));
+}
+
+bool
+cg_kek_unseal(void (*verify) (void))
+{
+	LOCKTAG		tag;
+	CgKeks	   *fetched = cg_secret_buffer(sizeof(CgKeks));
+	bool		everywhere = is_shared();
+
+	require_selftest();
+	fetch_current(&fetched->current);
+	fetch_previous(&fetched->previous);
+
+	trial = fetched;
+	PG_TRY();
+	{
+		verify();
+	}
+	PG_FINALLY();
+	{
+		trial = NULL;
+	}
+	PG_END_TRY();
+
+	if (everywhere)
+	{
+		SET_LOCKTAG_ADVISORY(tag, InvalidOid, LOCK_FIELD, 0, 1);
+		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+		publish(fetched);
+		(void) LockRelease(&tag, ExclusiveLock, false);
+	}
+	else
+	{
+		if (own == NULL)
+			own = cg_secret_alloc(sizeof(CgKeks));
+		*own = *fetched;
+		own_generation = ++cg_kek_generation;
+		own_previous_tried = true;
+	}
+	return everywhere;
+}
+
+bool
+cg_kek_seal(void)
+{
+	LOCKTAG		tag;
+	CgKeks		none;
+
+	if (!is_shared())
+		return false;
+	memset(&none, 0, sizeof(none));
+	SET_LOCKTAG_ADVISORY(tag, InvalidOid, LOCK_FIELD, 0, 1);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	publish(&none);
+	(void) LockRelease(&tag, ExclusiveLock, false);
+	return true;
+}
+
+/* What is in force for this session; raises if there is no current KEK. */
+static void
+get_keks(CgKeks *keks, bool previous)
+{
+	require_selftest();
+	if (trial != NULL)
+	{
+		*keks = *trial;
+		return;
+	}
+	if (is_shared())
+	{
+		read_shared(keks);
+		if (keks->current.set)
+			return;
+		cg_wipe(keks, sizeof(*keks));
+		if (!cg_kek_configured())
+			ereport(ERROR,
+					(errcode(CG_ERRCODE_KEK_MISSING),
+					 errmsg("no key-encryption key is configured"),
+					 errhint("Set %s or %s in postgresql.conf and reload; then call %s, or if the database has no keys yet, %s.",
+							 "cipguard.kek_command", "cipguard.kek_file",
+							 "cipguard.unseal()", "cipguard.init()")));
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_KEK_MISSING),
+				 errmsg("the server is sealed: it holds no key-encryption key"),
+				 errhint("An officer or a superuser can call %s, which fetches the key and says what is wrong if it cannot.",
+						 "cipguard.unseal()")));
+	}
+
+	if (own_generation != cg_kek_generation)
+	{
+		if (own == NULL)
+			own = cg_secret_alloc(sizeof(CgKeks));
+		own_generation = 0;
+		cg_wipe(own, sizeof(CgKeks));
+		own_previous_tried = false;
+		fetch_current(&own->current);
+		own_generation = cg_kek_generation;
+	}
+	if (previous && !own_previous_tried)
+	{
+		own_previous_tried = true;
+		try_previous(&own->previous);
+	}
+	*keks = *own;
+}
+
+static void
+read_shared(CgKeks *keks)
+{
+	uint64		number = pg_atomic_read_u64(&shared->number);
+
+	for (;;)
+	{
+		uint64		now;
+
+		pg_read_barrier();
+		*keks = shared->slot[number % NUM_SLOTS];
+		pg_read_barrier();
+		now = pg_atomic_read_u64(&shared->number);
+		if (now == number)
+			break;
+		number = now;
+	}
+}
+
+/* Called with the lock, or in the postmaster before it has children. */
+static void
+publish(const CgKeks *keks)
+{
+	uint64		number = pg_atomic_read_u64(&shared->number);
+
+	shared->slot[(number + 1) % NUM_SLOTS] = *keks;
+	pg_write_barrier();
+	pg_atomic_write_u64(&shared->number, number + 1);
+	pg_memory_barrier();
+	cg_wipe(&shared->slot[number % NUM_SLOTS], sizeof(CgKeks));
+}
+
+static void
+fetch_current(CgKek *kek)
+{
+	CgKekSource source = current_source();
+
+	cg_kek_fetch(&source, kek->key);
+	cg_kek_id(kek->key, kek->id);
+	kek->set = true;
+}
+
+/* If there is one. */
+static void
+fetch_previous(CgKek *kek)
+{
+	CgKekSource source = previous_source();
+
+	if (!cg_kek_source_set(&source))
+		return;
+	cg_kek_fetch(&source, kek->key);
+	cg_kek_id(kek->key, kek->id);
+	kek->set = true;
+}
+
+/* Those whose keys it does not wrap need it not. */
+static void
+try_previous(CgKek *kek)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		fetch_previous(kek);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		if (ERRCODE_TO_CATEGORY(geterrcode()) !=
+			ERRCODE_TO_CATEGORY(CG_ERRCODE_KEK_MISSING))
+			PG_RE_THROW();
+		warn_of_error("there is no previous key-encryption key");
 	}
 	PG_END_TRY();
 }
 
+/* In PG_CATCH: tell of the error, and go on without it. */
 static void
-fetch_kek(uint8 *key)
+warn_of_error(const char *what)
 {
-	char		text[KEK_TEXT_MAX + 1];
-	int			len;
+	ErrorData  *edata = CopyErrorData();
 
-	if (cg_kek_command != NULL && cg_kek_command[0] != '\0')
-		len = read_command(text);
-	else if (cg_kek_file != NULL && cg_kek_file[0] != '\0')
-		len = read_file(text);
-	else
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_KEK_MISSING),
-				 errmsg("no key-encryption key is configured"),
-				 errhint("Set %s or %s in postgresql.conf and reload; if the database has no keys yet, call %s.",
-						 "cipguard.kek_command", "cipguard.kek_file",
-						 "cipguard.init()")));
-	parse_kek(text, len, key);
+	FlushErrorState();
+	ereport(WARNING,
+			(errcode(edata->sqlerrcode),
+			 errmsg("%s: %s", what, edata->message),
+			 edata->detail ? errdetail_internal("%s", edata->detail) : 0,
+			 edata->hint ? errhint("%s", edata->hint) : 0));
+	FreeErrorData(edata);
 }
 
-/*
- * Run the command and return what it printed.  Its text is not repeated in
- * messages: command lines of key stores may hold credentials.
- */
-static int
-read_command(char *text)
+void
+cg_kek_distrust(const char *selftest)
 {
-	FILE	   *pipe;
-	size_t		len;
-	int			status;
-
-	fflush(NULL);
-	pipe = OpenPipeStream(cg_kek_command, "r");
-	if (pipe == NULL)
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_KEK_MISSING),
-				 errmsg("could not run the command in \"%s\": %m",
-						"cipguard.kek_command"),
-				 errhint("The operating-system user of the server must be able to start a shell.")));
-	len = fread(text, 1, KEK_TEXT_MAX, pipe);
-	status = ClosePipeStream(pipe);
-	if (status != 0)
-	{
-		char	   *reason = wait_result_to_str(status);
-
-		cg_wipe(text, KEK_TEXT_MAX);
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_KEK_MISSING),
-				 errmsg("command in \"%s\" gave no key-encryption key",
-						"cipguard.kek_command"),
-				 errdetail_internal("%s", reason),
-				 errhint("Run the command as the operating-system user of the server to see what it says.")));
-	}
-	return (int) len;
-}
-
-static int
-read_file(char *text)
-{
-	struct stat st;
-	int			fd;
-	int			save_errno;
-	ssize_t		len;
-
-	if (!is_absolute_path(cg_kek_file))
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_KEK_MISSING),
-				 errmsg("\"%s\" must be an absolute path",
-						"cipguard.kek_file"),
-				 errhint("Write a path that begins with \"/\".")));
-
-	fd = OpenTransientFile(cg_kek_file, O_RDONLY | PG_BINARY);
-	if (fd < 0)
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_KEK_MISSING),
-				 errmsg("could not open the key file \"%s\": %m",
-						cg_kek_file),
-				 errhint("The operating-system user of the server must be able to read it, and to enter its directories.")));
-
-	/* Closed before any complaint: the postmaster would keep it open. */
-	len = fstat(fd, &st) == 0 ? read(fd, text, KEK_TEXT_MAX) : -1;
-	save_errno = errno;
-	CloseTransientFile(fd);
-	errno = save_errno;
-	if (len < 0)
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_KEK_MISSING),
-				 errmsg("could not read the key file \"%s\": %m",
-						cg_kek_file),
-				 errhint("Point %s at a file on a device that works.",
-						 "cipguard.kek_file")));
-	if (!S_ISREG(st.st_mode))
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_KEK_INSECURE),
-				 errmsg("key file \"%s\" is not a regular file",
-						cg_kek_file),
-				 errhint("Point %s at a file; for anything else use %s.",
-						 "cipguard.kek_file", "cipguard.kek_command")));
-	if (st.st_uid != geteuid() && st.st_uid != 0)
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_KEK_INSECURE),
-				 errmsg("key file \"%s\" belongs to another user",
-						cg_kek_file),
-				 errhint("Make the server's operating-system user or root its owner.")));
-	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_KEK_INSECURE),
-				 errmsg("key file \"%s\" has group or world access",
-						cg_kek_file),
-				 errdetail("The permissions are %04o.",
-						   (unsigned int) (st.st_mode & 07777)),
-				 errhint("Set the permissions to 0600 or less.")));
-	if (DataDir != NULL && path_is_prefix_of_path(DataDir, cg_kek_file))
-		ereport(WARNING,
-				(errcode(CG_ERRCODE_KEK_INSECURE),
-				 errmsg("key file \"%s\" lies inside the data directory",
-						cg_kek_file),
-				 errdetail("A base backup holds the key beside the data it protects."),
-				 errhint("Move it to a place of its own.")));
-	return (int) len;
-}
-
-/* Decode 64 hex digits or base64 of 32 bytes; wipes text. */
-static void
-parse_kek(char *text, int len, uint8 *key)
-{
-	char	   *start = text;
-	const char *fault = NULL;
-	int			i;
-
-	text[len] = '\0';
-	while (len > 0 && is_blank(start[len - 1]))
-		start[--len] = '\0';
-	while (len > 0 && is_blank(*start))
-	{
-		start++;
-		len--;
-	}
-
-	if (len == 0)
-		fault = "empty";
-	else if (len == 2 * CG_KEK_LEN)
-	{
-		for (i = 0; i < CG_KEK_LEN && fault == NULL; i++)
-		{
-			int			high = hex_digit(start[2 * i]);
-			int			low = hex_digit(start[2 * i + 1]);
-
-			if (high < 0 || low < 0)
-				fault = "malformed";
-			else
-				key[i] = (uint8) (high << 4 | low);
-		}
-	}
-	else if (len == 43 || (len == 44 && start[43] == '='))
-	{
-		uint32		bits = 0;
-		int			nbits = 0;
-		int			n = 0;
-
-		for (i = 0; i < 43 && fault == NULL; i++)
-		{
-			int			digit = base64_digit(start[i]);
-
-			if (digit < 0)
-				fault = "malformed";
-			bits = bits << 6 | (uint32) digit;
-			nbits += 6;
-			if (nbits >= 8)
-			{
-				nbits -= 8;
-				key[n++] = (uint8) (bits >> nbits);
-				bits &= (1u << nbits) - 1;
-			}
-		}
-		if (fault == NULL && bits != 0)
-			fault = "malformed";
-	}
-	else if (len < 2 * CG_KEK_LEN)
-		fault = "too short";
-	else
-		fault = "too long";
-	cg_wipe(text, KEK_TEXT_MAX);
-
-	/* A disk of zeros or a placeholder is no key. */
-	for (i = 1; fault == NULL && i < CG_KEK_LEN && key[i] == key[0]; i++)
-		;
-	if (fault == NULL && i == CG_KEK_LEN)
-		fault = "one byte repeated";
-
-	if (fault != NULL)
-	{
-		cg_wipe(key, CG_KEK_LEN);
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_KEK_INVALID),
-				 errmsg("key-encryption key is invalid: %s", fault),
-				 errdetail("It must be 64 hexadecimal digits or base64 of 32 bytes, and nothing else."),
-				 errhint("Make one with: %s", "openssl rand -hex 32")));
-	}
+	selftest_made = true;
+	failed_selftest = selftest;
 }
 
 static bool
-is_blank(char c)
+passes_selftest(void)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	int			i;
+
+	for (i = 0; !selftest_made && i < cg_selftest_count(); i++)
+		if (!cg_selftest_run(i, false))
+			cg_kek_distrust(cg_selftest_name(i));
+	selftest_made = true;
+	return failed_selftest == NULL;
 }
 
-static int
-hex_digit(char c)
+static void
+require_selftest(void)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-static int
-base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+' || c == '-')
-		return 62;
-	if (c == '/' || c == '_')
-		return 63;
-	return -1;
+	if (!passes_selftest())
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_KEK_MISSING),
+				 errmsg("no key is used: self-test \"%s\" failed",
+						failed_selftest),
+				 errhint("The cryptographic library does not compute what it should, or refuses to: see its configuration, and %s.",
+						 "cipguard.selftest()")));
 }

@@ -1,19 +1,33 @@
 /*
  * key_provider.h
- *		Where the key-encryption key (KEK) comes from.
+ *		The key-encryption keys (KEK) at hand: the current one, and the one
+ *		before it while keys are still wrapped by that.
  */
 #ifndef CG_KEY_PROVIDER_H
 #define CG_KEY_PROVIDER_H
 
+#include "keywrap.h"
+
 #define CG_KEK_ID_LEN	8
 
 /*
- * The KEK, fetched on first use by cipguard.kek_command or cipguard.kek_file
- * (inherited from the postmaster when preloaded).  Errors: CG_ERRCODE_KEK_*.
+ * The current KEK, to wrap keys; the caller wipes it.  id may be NULL.
+ * Errors: CG_ERRCODE_KEK_*.
  */
-extern const uint8 *cg_kek(void);
+extern void cg_kek_current(uint8 key[CG_KEK_LEN], uint8 id[CG_KEK_ID_LEN]);
 
-/* Is a KEK at hand or at least configured?  Never raises. */
+/*
+ * The KEK of that name, the current or the previous one, to unwrap keys; the
+ * caller wipes it.  False if neither has the name.  Errors: CG_ERRCODE_KEK_*
+ * if there is no KEK at all.
+ */
+extern bool cg_kek_named(const uint8 id[CG_KEK_ID_LEN],
+						 uint8 key[CG_KEK_LEN]);
+
+/* Changes whenever what the two above give may have; never 0. */
+extern uint64 cg_kek_epoch(void);
+
+/* Does a setting say where the KEK comes from?  Never raises. */
 extern bool cg_kek_configured(void);
 
 /*
@@ -22,10 +36,31 @@ extern bool cg_kek_configured(void);
  */
 extern bool cg_kek_reachable(void);
 
+/* Is this session served by a server that holds no KEK? */
+extern bool cg_kek_sealed(void);
+
 /* Public name of a KEK: 8 bytes derived one-way from it. */
 extern void cg_kek_id(const uint8 *kek, uint8 id[CG_KEK_ID_LEN]);
 
-/* In the postmaster: fetch the KEK, or log a warning and start sealed. */
+/* In the postmaster: fetch the KEKs, or log a warning and start sealed. */
 extern void cg_kek_fetch_at_start(void);
+
+/*
+ * Fetch the KEKs anew, and hand them to all sessions of a preloaded server
+ * that have no settings of their own (then returns true), else to this
+ * session.  verify is called while what was fetched is in force for this
+ * process alone; if it raises, all stays as it was.
+ */
+extern bool cg_kek_unseal(void (*verify) (void));
+
+/* Wipe the KEKs of a preloaded server; false if this session has its own. */
+extern bool cg_kek_seal(void);
+
+/*
+ * No KEK is given out after a self-test has failed: all are run when this
+ * process, or the postmaster that it was forked from, first needs one.  This
+ * tells of one that failed later.
+ */
+extern void cg_kek_distrust(const char *selftest);
 
 #endif							/* CG_KEY_PROVIDER_H */

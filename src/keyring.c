@@ -64,6 +64,7 @@ typedef struct CgKeyRow
 	int32		owner;
 	uint16		version;
 	char	   *owner_name;		/* in key_context, or NULL */
+	CgKeyState	state;
 	bool		active;			/* may encrypt new values */
 	bool		usable;			/* not destroyed */
 	uint8		kek_id[CG_KEK_ID_LEN];
@@ -74,11 +75,20 @@ typedef struct CgKeyRow
 
 static CgKeyRow *find_row(char kind, int32 owner, uint16 version);
 static CgKeyRow *current_row(char kind, int32 owner);
+static void get_info(const CgKeyRow *row, CgKeyInfo *info);
 static void load_rows(void);
 static void drop_rows(void);
 static CgStatus try_unwrap(const CgKeyRow *row, uint8 *key);
 static void unwrap(const CgKeyRow *row, uint8 *key);
 static Relation lock_keys(void);
+static void verify_rows(void);
+static bytea *make_bytea(const void *data, Size len);
+static void wrap(char kind, int32 owner, uint16 version, const uint8 *key,
+				 uint8 *wrapped, uint8 *kek_id);
+static void insert_key(Relation rel, char kind, int32 owner,
+					   const char *owner_name, uint16 version,
+					   CgKeyState state, const uint8 *key);
+static void changed(Relation rel);
 static void set_retiring(Relation rel, char kind, int32 owner);
 static uint16 create_key(Relation rel, char kind, int32 owner,
 						 const char *owner_name);
@@ -89,11 +99,13 @@ static const char *const domains[] = {CG_DOMAIN_SUBJECT, CG_DOMAIN_JOURNAL};
 
 static CgWatch watch = {.relname = "data_key",.natts = NUM_COLS};
 static uint64 loaded_generation = 0;
-static uint64 loaded_kek_generation = 0;
+static uint64 loaded_kek_epoch = 0;
 static uint64 times_loaded = 0;
 static MemoryContext key_context = NULL;
 static CgKeyRow *rows = NULL;
 static int	num_rows = 0;
+static int	(*rewraps[4]) (void);
+static int	num_rewraps = 0;
 
 void
 cg_keyring_init(void)
@@ -105,7 +117,7 @@ uint64
 cg_keyring_refresh(void)
 {
 	if (loaded_generation != watch.generation ||
-		loaded_kek_generation != cg_kek_generation)
+		loaded_kek_epoch != cg_kek_epoch())
 		load_rows();
 	return times_loaded;
 }
@@ -230,14 +242,21 @@ static Relation
 lock_keys(void)
 {
 	Relation	rel = cg_watch_open(&watch);
-	uint8		key[CG_KEY_LEN];
-	int			i;
 
 	if (rel == NULL)
 		elog(ERROR, "table cipguard.data_key is missing");
 	LockRelation(rel, ShareRowExclusiveLock);
 	AcceptInvalidationMessages();
 	cg_keyring_refresh();
+	verify_rows();
+	return rel;
+}
+
+static void
+verify_rows(void)
+{
+	uint8		key[CG_KEY_LEN];
+	int			i;
 
 	for (i = 0; i < num_rows; i++)
 	{
@@ -246,8 +265,15 @@ lock_keys(void)
 		unwrap(&rows[i], key);
 		cg_wipe(key, sizeof(key));
 	}
-	(void) cg_kek();
-	return rel;
+	cg_kek_current(key, NULL);	/* raises if there is none */
+	cg_wipe(key, sizeof(key));
+}
+
+void
+cg_keyring_verify(void)
+{
+	cg_keyring_refresh();
+	verify_rows();
 }
 
 int
@@ -309,6 +335,166 @@ cg_keyring_add(char kind, int32 owner)
 	return version;
 }
 
+void
+cg_keyring_on_rewrap(int (*rewrap) (void))
+{
+	if (num_rewraps == lengthof(rewraps))
+		elog(FATAL, "too many kinds of keys");
+	rewraps[num_rewraps++] = rewrap;
+}
+
+int
+cg_keyring_rewrap(void)
+{
+	Relation	rel = lock_keys();
+	TupleDesc	desc = RelationGetDescr(rel);
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	uint8		key[CG_KEY_LEN];
+	uint8		kek_id[CG_KEK_ID_LEN];
+	int			count = 0;
+	int			i;
+
+	cg_kek_current(key, kek_id);
+	cg_wipe(key, sizeof(key));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Datum		values[NUM_COLS];
+		bool		nulls[NUM_COLS];
+		bool		replace[NUM_COLS] = {false};
+		uint8		wrapped[WRAPPED_LEN];
+		CgKeyRow   *row;
+
+		heap_deform_tuple(tuple, desc, values, nulls);
+		row = find_row(DatumGetChar(values[COL_KIND - 1]),
+					   DatumGetInt32(values[COL_OWNER - 1]),
+					   (uint16) DatumGetInt32(values[COL_VERSION - 1]));
+		if (row == NULL || memcmp(row->kek_id, kek_id, CG_KEK_ID_LEN) == 0)
+			continue;
+		unwrap(row, key);
+		wrap(row->kind, row->owner, row->version, key, wrapped, kek_id);
+		cg_wipe(key, sizeof(key));
+		values[COL_KEK_ID - 1] =
+			PointerGetDatum(make_bytea(kek_id, CG_KEK_ID_LEN));
+		values[COL_WRAPPED - 1] =
+			PointerGetDatum(make_bytea(wrapped, WRAPPED_LEN));
+		replace[COL_KEK_ID - 1] = replace[COL_WRAPPED - 1] = true;
+		CatalogTupleUpdate(rel, &tuple->t_self,
+						   heap_modify_tuple(tuple, desc, values, nulls,
+											 replace));
+		count++;
+	}
+	systable_endscan(scan);
+	if (count > 0)
+	{
+		changed(rel);
+		verify_rows();			/* as they are now */
+	}
+	for (i = 0; i < num_rewraps; i++)
+		count += rewraps[i] ();
+	table_close(rel, NoLock);
+	return count;
+}
+
+int
+cg_keyring_list(CgKeyInfo **keys)
+{
+	int			i;
+
+	cg_keyring_refresh();
+	*keys = palloc(Max(num_rows, 1) * sizeof(CgKeyInfo));
+	for (i = 0; i < num_rows; i++)
+		get_info(&rows[i], &(*keys)[i]);
+	return num_rows;
+}
+
+bool
+cg_keyring_info(char kind, int32 owner, uint16 version, CgKeyInfo *info)
+{
+	int			i;
+
+	cg_keyring_refresh();
+	for (i = 0; i < num_rows; i++)
+		if (rows[i].kind == kind && rows[i].owner == owner &&
+			rows[i].version == version)
+		{
+			get_info(&rows[i], info);
+			return true;
+		}
+	return false;
+}
+
+static void
+get_info(const CgKeyRow *row, CgKeyInfo *info)
+{
+	info->kind = row->kind;
+	info->owner = row->owner;
+	info->version = row->version;
+	info->state = row->state;
+	info->owner_name = row->owner_name == NULL ? NULL :
+		pstrdup(row->owner_name);
+}
+
+bool
+cg_keyring_is_current(int32 category, uint16 version)
+{
+	CgKeyRow   *row = current_row(CG_KEY_KIND_DATA, category);
+
+	return row == NULL || row->version == version;
+}
+
+void
+cg_keyring_lock(void)
+{
+	table_close(lock_keys(), NoLock);
+}
+
+void
+cg_keyring_insert(const CgKeyInfo *info, const uint8 key[CG_KEY_LEN])
+{
+	Relation	rel = lock_keys();
+
+	insert_key(rel, info->kind, info->owner, info->owner_name, info->version,
+			   info->state, key);
+	table_close(rel, NoLock);
+}
+
+void
+cg_keyring_destroy(char kind, int32 owner, uint16 version)
+{
+	Relation	rel = lock_keys();
+	TupleDesc	desc = RelationGetDescr(rel);
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Datum		values[NUM_COLS];
+		bool		nulls[NUM_COLS];
+		bool		replace[NUM_COLS] = {false};
+
+		heap_deform_tuple(tuple, desc, values, nulls);
+		if (DatumGetChar(values[COL_KIND - 1]) != kind ||
+			DatumGetInt32(values[COL_OWNER - 1]) != owner ||
+			DatumGetInt32(values[COL_VERSION - 1]) != version)
+			continue;
+		values[COL_STATE - 1] = CStringGetTextDatum("destroyed");
+		nulls[COL_KEK_ID - 1] = nulls[COL_WRAPPED - 1] = true;
+		values[COL_RETIRED - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+		nulls[COL_RETIRED - 1] = false;
+		replace[COL_STATE - 1] = replace[COL_KEK_ID - 1] =
+			replace[COL_WRAPPED - 1] = replace[COL_RETIRED - 1] = true;
+		CatalogTupleUpdate(rel, &tuple->t_self,
+						   heap_modify_tuple(tuple, desc, values, nulls,
+											 replace));
+	}
+	systable_endscan(scan);
+	changed(rel);
+	table_close(rel, NoLock);
+}
+
 static CgKeyRow *
 find_row(char kind, int32 owner, uint16 version)
 {
@@ -340,7 +526,7 @@ static void
 load_rows(void)
 {
 	uint64		generation = watch.generation;
-	uint64		kek_generation = cg_kek_generation;
+	uint64		kek_epoch = cg_kek_epoch();
 	Relation	rel;
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -382,6 +568,9 @@ load_rows(void)
 									TextDatumGetCString(values[COL_OWNER_NAME - 1]));
 			state = TextDatumGetCString(values[COL_STATE - 1]);
 			row->active = strcmp(state, "active") == 0;
+			row->state = row->active ? CG_KEY_ACTIVE :
+				strcmp(state, "retiring") == 0 ? CG_KEY_RETIRING :
+				CG_KEY_DESTROYED;
 			if (!nulls[COL_KEK_ID - 1] && !nulls[COL_WRAPPED - 1])
 			{
 				bytea	   *id = DatumGetByteaPP(values[COL_KEK_ID - 1]);
@@ -401,7 +590,7 @@ load_rows(void)
 		table_close(rel, AccessShareLock);
 	}
 	loaded_generation = generation;
-	loaded_kek_generation = kek_generation;
+	loaded_kek_epoch = kek_epoch;
 }
 
 static void
@@ -434,17 +623,24 @@ fill_blob(uint8 *blob, char kind, int32 owner, uint16 version)
 	cg_put_u16(blob + 5, version);
 }
 
-/* Takes a KEK that is at hand, or raises for want of one. */
+/*
+ * Takes a KEK that is at hand, or raises for want of one.  CG_E_FORMAT: it is
+ * another KEK that wraps the key.
+ */
 static CgStatus
 try_unwrap(const CgKeyRow *row, uint8 *key)
 {
+	uint8		kek[CG_KEK_LEN];
 	uint8		blob[WRAPPED_LEN];
 	uint8		want[BLOB_LEN];
 	size_t		len = 0;
 	CgStatus	status;
 
-	status = cg_key_unwrap(cg_kek(), row->wrapped, WRAPPED_LEN,
+	if (!cg_kek_named(row->kek_id, kek))
+		return CG_E_FORMAT;
+	status = cg_key_unwrap(kek, row->wrapped, WRAPPED_LEN,
 						   blob, sizeof(blob), &len);
+	cg_wipe(kek, sizeof(kek));
 	fill_blob(want, row->kind, row->owner, row->version);
 	if (status == CG_OK &&
 		(len != BLOB_LEN || memcmp(blob, want, BLOB_LEN - CG_KEY_LEN) != 0))
@@ -458,14 +654,15 @@ try_unwrap(const CgKeyRow *row, uint8 *key)
 static void
 unwrap(const CgKeyRow *row, uint8 *key)
 {
-	const uint8 *kek = cg_kek();
+	CgStatus	status = try_unwrap(row, key);
+	uint8		kek[CG_KEK_LEN];
 	uint8		kek_id[CG_KEK_ID_LEN];
 
-	if (try_unwrap(row, key) == CG_OK)
+	if (status == CG_OK)
 		return;
-
-	cg_kek_id(kek, kek_id);
-	if (memcmp(kek_id, row->kek_id, CG_KEK_ID_LEN) != 0)
+	cg_kek_current(kek, kek_id);
+	cg_wipe(kek, sizeof(kek));
+	if (status == CG_E_FORMAT)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_WRONG),
 				 errmsg("the key-encryption key is not the one that protects the keys of this database"),
@@ -473,8 +670,10 @@ unwrap(const CgKeyRow *row, uint8 *key)
 						   kek_id[0], kek_id[1], kek_id[2], kek_id[3],
 						   row->kek_id[0], row->kek_id[1],
 						   row->kek_id[2], row->kek_id[3]),
-				 errhint("Point %s or %s at the right key. No key was created or changed.",
-						 "cipguard.kek_command", "cipguard.kek_file")));
+				 errhint("Point %s or %s at the right key, or if the key was changed, %s or %s at the one before. No key was created or changed.",
+						 "cipguard.kek_command", "cipguard.kek_file",
+						 "cipguard.previous_kek_command",
+						 "cipguard.previous_kek_file")));
 	ereport(ERROR,
 			(errcode(CG_ERRCODE_NOT_AUTHENTIC),
 			 errmsg("key version %u of kind \"%c\" is damaged", row->version,
@@ -516,18 +715,9 @@ set_retiring(Relation rel, char kind, int32 owner)
 static uint16
 create_key(Relation rel, char kind, int32 owner, const char *owner_name)
 {
-	const uint8 *kek = cg_kek();
-	uint8		blob[BLOB_LEN];
-	uint8		wrapped[WRAPPED_LEN];
-	uint8		kek_id[CG_KEK_ID_LEN];
-	size_t		len = 0;
-	CgStatus	status;
+	uint8		key[CG_KEY_LEN];
 	int			version = 1;
 	int			i;
-	Datum		values[NUM_COLS] = {0};
-	bool		nulls[NUM_COLS] = {false};
-	HeapTuple	tuple;
-	bytea	   *value;
 
 	for (i = 0; i < num_rows; i++)
 		if (rows[i].kind == kind && rows[i].owner == owner)
@@ -537,42 +727,82 @@ create_key(Relation rel, char kind, int32 owner, const char *owner_name)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a key cannot have more than %d versions",
 						PG_UINT16_MAX)));
-
-	fill_blob(blob, kind, owner, (uint16) version);
-	if (!pg_strong_random(blob + BLOB_LEN - CG_KEY_LEN, CG_KEY_LEN))
+	if (!pg_strong_random(key, CG_KEY_LEN))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not get random bytes for a key")));
-	status = cg_key_wrap(kek, blob, BLOB_LEN, wrapped, sizeof(wrapped), &len);
-	cg_wipe(blob, sizeof(blob));
-	if (status != CG_OK || len != WRAPPED_LEN)
-		elog(ERROR, "could not wrap a key");
-	cg_kek_id(kek, kek_id);
+	insert_key(rel, kind, owner, owner_name, (uint16) version, CG_KEY_ACTIVE,
+			   key);
+	cg_wipe(key, sizeof(key));
+	return (uint16) version;
+}
 
+static void
+insert_key(Relation rel, char kind, int32 owner, const char *owner_name,
+		   uint16 version, CgKeyState state, const uint8 *key)
+{
+	uint8		wrapped[WRAPPED_LEN];
+	uint8		kek_id[CG_KEK_ID_LEN];
+	Datum		values[NUM_COLS] = {0};
+	bool		nulls[NUM_COLS] = {false};
+
+	wrap(kind, owner, version, key, wrapped, kek_id);
 	values[COL_KIND - 1] = CharGetDatum(kind);
 	values[COL_OWNER - 1] = Int32GetDatum(owner);
 	nulls[COL_OWNER_NAME - 1] = owner_name == NULL;
 	if (owner_name != NULL)
 		values[COL_OWNER_NAME - 1] = CStringGetTextDatum(owner_name);
 	values[COL_VERSION - 1] = Int32GetDatum(version);
-	values[COL_STATE - 1] = CStringGetTextDatum("active");
-	value = palloc(VARHDRSZ + CG_KEK_ID_LEN);
-	SET_VARSIZE(value, VARHDRSZ + CG_KEK_ID_LEN);
-	memcpy(VARDATA(value), kek_id, CG_KEK_ID_LEN);
-	values[COL_KEK_ID - 1] = PointerGetDatum(value);
-	value = palloc(VARHDRSZ + WRAPPED_LEN);
-	SET_VARSIZE(value, VARHDRSZ + WRAPPED_LEN);
-	memcpy(VARDATA(value), wrapped, WRAPPED_LEN);
-	values[COL_WRAPPED - 1] = PointerGetDatum(value);
+	values[COL_STATE - 1] = CStringGetTextDatum(state == CG_KEY_ACTIVE ?
+												"active" : "retiring");
+	values[COL_KEK_ID - 1] =
+		PointerGetDatum(make_bytea(kek_id, CG_KEK_ID_LEN));
+	values[COL_WRAPPED - 1] =
+		PointerGetDatum(make_bytea(wrapped, WRAPPED_LEN));
 	values[COL_CREATED - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	nulls[COL_RETIRED - 1] = true;
+	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values,
+											nulls));
+	changed(rel);
+}
 
-	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
-	CatalogTupleInsert(rel, tuple);
+static bytea *
+make_bytea(const void *data, Size len)
+{
+	bytea	   *value = palloc(VARHDRSZ + len);
+
+	SET_VARSIZE(value, VARHDRSZ + len);
+	memcpy(VARDATA(value), data, len);
+	return value;
+}
+
+/* By the current KEK, whose name kek_id receives. */
+static void
+wrap(char kind, int32 owner, uint16 version, const uint8 *key,
+	 uint8 *wrapped, uint8 *kek_id)
+{
+	uint8		kek[CG_KEK_LEN];
+	uint8		blob[BLOB_LEN];
+	size_t		len = 0;
+	CgStatus	status;
+
+	cg_kek_current(kek, kek_id);
+	fill_blob(blob, kind, owner, version);
+	memcpy(blob + BLOB_LEN - CG_KEY_LEN, key, CG_KEY_LEN);
+	status = cg_key_wrap(kek, blob, BLOB_LEN, wrapped, WRAPPED_LEN, &len);
+	cg_wipe(blob, sizeof(blob));
+	cg_wipe(kek, sizeof(kek));
+	if (status != CG_OK || len != WRAPPED_LEN)
+		elog(ERROR, "could not wrap a key");
+}
+
+/* Every session hears of it when the transaction commits, this one now. */
+static void
+changed(Relation rel)
+{
 	CacheInvalidateRelcache(rel);
 	CommandCounterIncrement();
 	cg_keyring_refresh();
-	return (uint16) version;
 }
 
 static void

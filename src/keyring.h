@@ -78,6 +78,57 @@ extern int	cg_keyring_create_missing(void);
  */
 extern uint16 cg_keyring_add(char kind, int32 owner);
 
+/* Does the KEK at hand open every key of this database?  Raises if not. */
+extern void cg_keyring_verify(void);
+
+/*
+ * Wrap by the current KEK every key that another one wraps; returns how many
+ * there were.  Verifies first that every key opens.
+ */
+extern int	cg_keyring_rewrap(void);
+
+/*
+ * Have a function called by cg_keyring_rewrap(), which does the same with
+ * keys that are not in cipguard.data_key, and returns their number.
+ */
+extern void cg_keyring_on_rewrap(int (*rewrap) (void));
+
+typedef enum CgKeyState
+{
+	CG_KEY_ACTIVE,				/* encrypts new values, decrypts */
+	CG_KEY_RETIRING,			/* decrypts */
+	CG_KEY_DESTROYED
+} CgKeyState;
+
+typedef struct CgKeyInfo
+{
+	char		kind;
+	int32		owner;
+	uint16		version;
+	CgKeyState	state;
+	char	   *owner_name;		/* or NULL */
+} CgKeyInfo;
+
+/* All keys there are or were, palloc'd; returns their number. */
+extern int	cg_keyring_list(CgKeyInfo **keys);
+
+/* One of them; false if there never was such a version. */
+extern bool cg_keyring_info(char kind, int32 owner, uint16 version,
+							CgKeyInfo *info);
+
+/* Is this the version of a data key that new values take? */
+extern bool cg_keyring_is_current(int32 category, uint16 version);
+
+/* Add a key as it is; there must be none of that version. */
+extern void cg_keyring_insert(const CgKeyInfo *info,
+							  const uint8 key[CG_KEY_LEN]);
+
+/* Destroy a version for ever. */
+extern void cg_keyring_destroy(char kind, int32 owner, uint16 version);
+
+/* Keep others from changing keys until the transaction ends. */
+extern void cg_keyring_lock(void);
+
 extern void cg_keyring_init(void);
 
 #endif							/* CG_KEYRING_H */

@@ -8,6 +8,7 @@
 #include "access/xact.h"
 #include "commands/copyfrom_internal.h"
 #include "commands/copy.h"
+#include "commands/trigger.h"
 #include "replication/walsender.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -37,6 +38,8 @@ static struct varlena *take_plain_text(const char *plain, Size len,
 									   int32 typmod, Node *escontext);
 static struct varlena *take_stored(uint8 type, char *stored, Size len,
 								   int32 typmod);
+static struct varlena *renew_key(struct varlena *datum, const CgEnvelope *env,
+								 const CgCategory *c);
 static void hide_copy_line(void);
 static void copy_place(void *arg);
 static bool is_pg_dump(void);
@@ -217,7 +220,33 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 
 	if (typmod >= 0 && (int32) env.category != typmod)
 		return cg_recode(result, typmod);
-	return unknown ? result : cg_with_fresh_token(result, &env);
+	return unknown ? result : renew_key(result, &env, c);
+}
+
+/*
+ * A client may bring back what it read before its key was followed by another,
+ * and a version that is retired could come into use again.  What a dump or a
+ * publisher brings stays as it is: it must be equal to what is there.  Only a
+ * token that others do not have any more is no use to anybody.
+ */
+static struct varlena *
+renew_key(struct varlena *datum, const CgEnvelope *env, const CgCategory *c)
+{
+	struct varlena *result;
+	char	   *stored;
+	Size		len;
+
+	if (c == NULL || env->subject != 0 ||
+		cg_keyring_is_current(c->id, env->dek_version) ||
+		(!check_function_bodies && superuser()) || am_walsender ||
+		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+		return cg_with_fresh_token(datum, env);
+	stored = cg_open_stored(env, &len);
+	result = cg_seal_stored(cg_category_by_id((int32) env->category, false),
+							env->type, stored, len, 0);
+	explicit_bzero(stored, len);
+	pfree(stored);
+	return result;
 }
 
 struct varlena *

@@ -356,19 +356,3 @@ END
 $$;
 COMMENT ON FUNCTION cipguard.alter_category_suite(text, text) IS 'has new values of a category encrypted by another cipher suite; those there are stay readable';
 REVOKE ALL ON FUNCTION cipguard.alter_category_suite(text, text) FROM PUBLIC;
-
-CREATE VIEW cipguard.key_status AS
-	SELECT CASE WHEN k.kind OPERATOR(pg_catalog.=) 'd' THEN 'data key'
-			WHEN k.kind OPERATOR(pg_catalog.=) 's' THEN 'signing key' ELSE 'token key' END AS kind,
-		coalesce(c.name, d.token_domain, k.owner_name) AS of,
-		k.version,
-		k.state,
-		pg_catalog.encode(pg_catalog.substr(k.kek_id, 1, 4), 'hex') AS kek,
-		k.created,
-		k.retired
-	FROM cipguard.data_key k
-		LEFT JOIN cipguard.category c ON k.kind OPERATOR(pg_catalog.=) 'd' AND c.id OPERATOR(pg_catalog.=) k.owner
-		LEFT JOIN (SELECT DISTINCT token_domain FROM cipguard.category) d
-			ON k.kind OPERATOR(pg_catalog.=) 't' AND cipguard.category_id(d.token_domain) OPERATOR(pg_catalog.=) k.owner;
-COMMENT ON VIEW cipguard.key_status IS 'keys, of which category or token domain, and their state; no key material';
-REVOKE ALL ON TABLE cipguard.key_status FROM PUBLIC;

@@ -146,6 +146,17 @@ GRANT EXECUTE ON FUNCTION
 	TO PUBLIC;
 GRANT EXECUTE ON PROCEDURE cipguard.reencrypt(regclass, integer) TO PUBLIC;
 
+-- Rotation, unsealing and escrow of keys; each asks who calls.
+GRANT EXECUTE ON FUNCTION
+	cipguard.unseal(),
+	cipguard.seal_keys(),
+	cipguard.rotate_key(text),
+	cipguard.rotate_kek(),
+	cipguard.retire_key(text, integer),
+	cipguard.export_keys(text)
+	TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.selftest(), cipguard.key_rows() TO cipguard_officer, cipguard_auditor;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$
