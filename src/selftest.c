@@ -64,14 +64,6 @@ static const struct
 
 #define NUM_TESTS	((int) (sizeof(tests) / sizeof(tests[0])))
 
-static enum
-{
-	VERDICT_NONE,
-	VERDICT_PASSED,
-	VERDICT_FAILED
-}			verdict = VERDICT_NONE;
-static int	failed = 0;
-
 int
 cg_selftest_count(void)
 {
@@ -88,35 +80,6 @@ bool
 cg_selftest_run(int test, bool spoil)
 {
 	return tests[test].run(spoil);
-}
-
-bool
-cg_selftest_passed(void)
-{
-	if (verdict == VERDICT_NONE)
-	{
-		verdict = VERDICT_PASSED;
-		for (failed = 0; failed < NUM_TESTS; failed++)
-			if (!tests[failed].run(false))
-			{
-				verdict = VERDICT_FAILED;
-				break;
-			}
-	}
-	return verdict == VERDICT_PASSED;
-}
-
-const char *
-cg_selftest_failure(void)
-{
-	return verdict == VERDICT_FAILED ? tests[failed].name : "none";
-}
-
-void
-cg_selftest_note_failure(int test)
-{
-	verdict = VERDICT_FAILED;
-	failed = test;
 }
 
 static size_t

@@ -399,7 +399,8 @@ cipguard_rotate_token_key(PG_FUNCTION_ARGS)
 	int32		domain;
 	uint16		version;
 	List	   *locked = NIL;
-	List	   *done = NIL;
+	List	   *done = NIL;		/* goes with the acting */
+	int			num_done = 0;
 	int64		values = 0;
 	CgActing	acting;
 	bool		more = true;
@@ -436,6 +437,7 @@ cipguard_rotate_token_key(PG_FUNCTION_ARGS)
 				continue;
 			values += rewrite_table(lfirst_oid(lc), domain);
 			done = lappend_oid(done, lfirst_oid(lc));
+			num_done++;
 			more = true;
 		}
 	}
@@ -446,7 +448,7 @@ cipguard_rotate_token_key(PG_FUNCTION_ARGS)
 						   INT64_FORMAT " values in %d tables", name, version,
 						   cg_suite_by_id(category_of_domain(name,
 															 domain)->suite)->name,
-						   values, list_length(done)));
+						   values, num_done));
 	PG_RETURN_INT64(values);
 }
 

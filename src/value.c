@@ -182,7 +182,6 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 {
 	CgEnvelope	env;
 	struct varlena *result;
-	struct varlena *fresh;
 	const CgCategory *c;
 	bool		unknown;
 
@@ -237,16 +236,14 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 
 	if (typmod >= 0 && (int32) env.category != typmod)
 		return cg_recode(result, typmod);
-	if (unknown)
-		return result;
-	fresh = cg_with_fresh_token(result, &env);
-	return fresh != result ? fresh : renew_key(result, &env);
+	return unknown ? result : renew_key(result, &env);
 }
 
 /*
  * A client may bring back what it read before its key was followed by another,
  * and a version that is retired could come into use again.  What a dump or a
- * publisher brings stays as it is: it must be equal to what is there.
+ * publisher brings stays as it is: it must be equal to what is there.  Only a
+ * token that others do not have any more is no use to anybody.
  */
 static struct varlena *
 renew_key(struct varlena *datum, const CgEnvelope *env)
@@ -260,13 +257,13 @@ renew_key(struct varlena *datum, const CgEnvelope *env)
 		cg_keyring_is_current(c->id, env->dek_version) ||
 		(!check_function_bodies && superuser()) || am_walsender ||
 		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
-		return datum;
+		return cg_with_fresh_token(datum, env);
 	stored = cg_open_stored(env, &len);
-	result = cg_seal_stored(c, env->type, stored, len, 0);
+	result = cg_seal_stored(cg_category_by_id((int32) env->category, false),
+							env->type, stored, len, 0);
 	explicit_bzero(stored, len);
 	pfree(stored);
 	return result;
-
 }
 
 struct varlena *

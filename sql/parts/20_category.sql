@@ -133,7 +133,8 @@ CREATE FUNCTION cipguard.restore_builtin() RETURNS trigger
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM cipguard.category c WHERE c.name = NEW.name AND c.builtin) THEN
+	PERFORM FROM cipguard.category c WHERE c.name = NEW.name AND c.builtin;
+	IF NOT FOUND THEN
 		RETURN NEW;
 	END IF;
 	IF NEW.mask_changed THEN
