@@ -8,6 +8,7 @@
 #ifndef CG_COMPAT_H
 #define CG_COMPAT_H
 
+#include "access/tableam.h"
 #include "access/tupdesc.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
@@ -17,6 +18,7 @@
 #include "catalog/pg_proc.h"
 #include "commands/defrem.h"
 #include "commands/vacuum.h"
+#include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -26,6 +28,7 @@
 #include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
+#include "utils/rangetypes.h"
 #include "utils/backend_status.h"
 #include "utils/regproc.h"
 
@@ -524,6 +527,73 @@ cg_proc_number(const PGPROC *proc)
 #define CG_SETS_EXPRESSION(subtype) ((subtype) == AT_SetExpression)
 #else
 #define CG_SETS_EXPRESSION(subtype) false
+#endif
+
+/* 16 lets making a range fail softly. */
+#if PG_VERSION_NUM >= 160000
+#define cg_range_serialize(type, lower, upper, empty) \
+	range_serialize(type, lower, upper, empty, NULL)
+#else
+#define cg_range_serialize(type, lower, upper, empty) \
+	range_serialize(type, lower, upper, empty)
+#endif
+
+/* 19 gave scans flags. */
+#if PG_VERSION_NUM >= 190000
+#define CG_BEGINSCAN(rel, snapshot) table_beginscan(rel, snapshot, 0, NULL, 0)
+#define CG_BEGINSCAN_TIDRANGE(rel, snapshot, mintid, maxtid) \
+	table_beginscan_tidrange(rel, snapshot, mintid, maxtid, 0)
+#else
+#define CG_BEGINSCAN(rel, snapshot) table_beginscan(rel, snapshot, 0, NULL)
+#define CG_BEGINSCAN_TIDRANGE(rel, snapshot, mintid, maxtid) \
+	table_beginscan_tidrange(rel, snapshot, mintid, maxtid)
+#endif
+
+/*
+ * Replace a row that the transaction has locked, in the indexes too.  16
+ * tells which of these need that, 19 put what it is told into flags.
+ */
+static inline void
+cg_replace_row(ResultRelInfo *table, EState *estate, ItemPointer tid,
+			   TupleTableSlot *slot, Snapshot snapshot)
+{
+	Relation	rel = table->ri_RelationDesc;
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes update = TU_None;
+
+	simple_table_tuple_update(rel, tid, slot, snapshot, &update);
+	if (table->ri_NumIndices == 0 || update == TU_None)
+		return;
+#if PG_VERSION_NUM >= 190000
+	(void) ExecInsertIndexTuples(table, estate, EIIT_IS_UPDATE |
+								 (update == TU_Summarizing ?
+								  EIIT_ONLY_SUMMARIZING : 0),
+								 slot, NIL, NULL);
+#else
+	(void) ExecInsertIndexTuples(table, slot, estate, true, false, NULL, NIL,
+								 update == TU_Summarizing);
+#endif
+#else
+	bool		update = false;
+
+	simple_table_tuple_update(rel, tid, slot, snapshot, &update);
+	if (table->ri_NumIndices > 0 && update)
+		(void) ExecInsertIndexTuples(table, slot, estate, true, false, NULL,
+									 NIL);
+#endif
+}
+
+/* 19 moved the making of a new heap, and lets the caller rebuild indexes. */
+#if PG_VERSION_NUM >= 190000
+#include "commands/repack.h"
+#define CG_FINISH_HEAP_SWAP(relid, newid, frozen, multi, persistence) \
+	finish_heap_swap(relid, newid, false, false, false, true, true, frozen, \
+					 multi, persistence)
+#else
+#include "commands/cluster.h"
+#define CG_FINISH_HEAP_SWAP(relid, newid, frozen, multi, persistence) \
+	finish_heap_swap(relid, newid, false, false, false, true, frozen, multi, \
+					 persistence)
 #endif
 
 #endif							/* CG_COMPAT_H */

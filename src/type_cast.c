@@ -53,8 +53,17 @@ PG_FUNCTION_INFO_V1(cipguard_enc_coerce);
 Datum
 cipguard_enc_coerce(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(cg_recode(PG_GETARG_VARLENA_PP(0),
-								PG_GETARG_INT32(1)));
+	const CgEncType *type = cg_called_type(fcinfo, -1);
+
+	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
+	CgEnvelope	env;
+
+	if (!cg_is_display(datum))	/* which cg_recode() refuses */
+	{
+		cg_parse(datum, &env);
+		cg_require_type(&env, type->tag);
+	}
+	PG_RETURN_POINTER(cg_recode(datum, PG_GETARG_INT32(1)));
 }
 
 /* enc(plain, int4, boolean) RETURNS enc */
@@ -209,12 +218,14 @@ cipguard_enc_to_jsonb(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }
 
-/* What a value prints as; text that is a cast of bool spells it out. */
+/* What a cast of the plain type to text gives, which is not always output. */
 static char *
 printed(const CgEncType *type, Datum plain)
 {
 	if (type->tag == CG_TYPE_BOOL)
 		return pstrdup(DatumGetBool(plain) ? "true" : "false");
+	if (type->tag == CG_TYPE_INET)
+		return TextDatumGetCString(DirectFunctionCall1(network_show, plain));
 	return cg_plain_print(type->tag, plain);
 }
 

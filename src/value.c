@@ -84,14 +84,6 @@ take_plain_text(const char *plain, Size len, int32 typmod, Node *escontext)
 	/* A report of a refused value is redacted, too. */
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
 
-	/* Ciphertext that lost its way would be encrypted once more. */
-	if (cg_is_armor(plain, len))
-		ereturn(escontext, NULL,
-				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
-				 errmsg("text that begins with \"%s\" cannot be encrypted",
-						CG_ARMOR_PREFIX),
-				 errdetail("The prefix marks values that are encrypted already."),
-				 errhint("Insert the whole armor, as it was shown, or store such text in a column that is not encrypted.")));
 	if (!judged(c, plain, len, escontext))
 		return NULL;
 	return cg_encrypt_text(c, plain, len);
@@ -107,8 +99,8 @@ cg_take_value(uint8 type, Datum plain, int32 typmod, Node *escontext)
 	{
 		struct varlena *text = PG_DETOAST_DATUM_PACKED(plain);
 
-		return take_plain_text(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text),
-							   typmod, escontext);
+		return cg_take_text(type, VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text),
+							typmod, escontext);
 	}
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
@@ -184,6 +176,7 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 {
 	CgEnvelope	env;
 	struct varlena *result;
+	struct varlena *fresh;
 	const CgCategory *c;
 	bool		unknown;
 
@@ -228,7 +221,10 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 
 	if (typmod >= 0 && (int32) env.category != typmod)
 		return cg_recode(result, typmod);
-	return renew_key(result, &env, c);
+	if (unknown)
+		return result;
+	fresh = cg_with_fresh_token(result, &env);
+	return fresh != result ? fresh : renew_key(result, &env, c);
 }
 
 /*
@@ -268,7 +264,7 @@ cg_recode(struct varlena *datum, int32 typmod)
 	cg_refuse_mask(datum);
 	cg_parse(datum, &env);
 	if ((int32) env.category == typmod)
-		return datum;
+		return cg_with_fresh_token(datum, &env);
 	if ((int32) env.category != cg_category_unclassified() &&
 		cg_access_level((int32) env.category, InvalidOid) < CG_LEVEL_READ)
 	{
@@ -327,7 +323,7 @@ cg_search_key(struct varlena *datum, int32 typmod)
 	cg_require_search(typmod);
 	cg_parse(datum, &env);
 	if ((int32) env.category == typmod)
-		return datum;
+		return cg_with_fresh_token(datum, &env);
 
 	c = cg_category_by_id(typmod, false);
 	domain = c->domain;
@@ -340,7 +336,7 @@ cg_search_key(struct varlena *datum, int32 typmod)
 					(errcode(CG_ERRCODE_NOT_COMPARABLE),
 					 errmsg("values of different categories cannot be compared"),
 					 errhint("Categories that share a token domain can.")));
-		return datum;
+		return cg_with_fresh_token(datum, &env);
 	}
 
 	/* Not validated: what no column can hold simply is not found. */

@@ -10,16 +10,15 @@
 /*
  * Validate and encrypt a plain datum under the category that typmod names; -1
  * means unclassified.  Validators judge the text that cg_plain_iso() gives.
- * Returns NULL after a soft error.  Errors: CG_ERRCODE_INVALID_VALUE, and what
- * cg_encrypt() raises.
+ * Text that is armor, and bytes that are a value (cg_is_datum()), are kept as
+ * they are: ciphertext that lost its way is not encrypted once more.  Returns
+ * NULL after a soft error.  Errors: CG_ERRCODE_INVALID_VALUE, and what
+ * cg_encrypt() and cg_take_datum() raise.
  */
 extern struct varlena *cg_take_value(uint8 type, Datum plain, int32 typmod,
 									 Node *escontext);
 
-/*
- * The same of what the input function of the plain type takes, or of armor,
- * which is kept as it is.
- */
+/* The same of what the input function of the plain type takes, or of armor. */
 extern struct varlena *cg_take_text(uint8 type, const char *text, Size len,
 									int32 typmod, Node *escontext);
 

@@ -3,7 +3,8 @@
  *		The worker of a database: what it does, again and again.
  *
  * Each cycle takes in what the spool holds, seals the log and anchors it, each
- * step in transactions of its own.  On a standby it forwards the spool to the
+ * step in transactions of its own; in the time that is left it encrypts tables
+ * anew, if that was asked for, a batch at a time.  On a standby it forwards the spool to the
  * primary instead.  A step that fails is told once in the server log and shown
  * in cipguard.worker_status until a cycle succeeds; the worker goes on.
  *
@@ -41,9 +42,14 @@
 #include "forward.h"
 #include "guc.h"
 #include "ingest.h"
+#include "reencrypt.h"
 #include "worker.h"
 
 #define DAY		(24 * 3600 * USECS_PER_SEC)
+
+/* Between batches that encrypt anew, in milliseconds. */
+#define MIN_REST	5
+#define MAX_REST	1000
 
 typedef enum CgStep
 {
@@ -52,7 +58,9 @@ typedef enum CgStep
 	PENDING,
 	SEAL,
 	ANCHOR,
-	INDEX_MONTHS
+	INDEX_MONTHS,
+	REENCRYPT,
+	REENCRYPT_FAILED
 } CgStep;
 
 static const struct
@@ -65,7 +73,9 @@ static const struct
 	[PENDING] = {"look at the journal", NULL},
 	[SEAL] = {"seal the log", "SELECT cipguard.seal()"},
 	[ANCHOR] = {"anchor the log", "SELECT cipguard.anchor(false)"},
-	[INDEX_MONTHS] = {"index the log", "SELECT cipguard.index_closed_months()"}
+	[INDEX_MONTHS] = {"index the log", "SELECT cipguard.index_closed_months()"},
+	[REENCRYPT] = {"encrypt a table anew", NULL},
+	[REENCRYPT_FAILED] = {"note that", NULL}
 };
 
 /* What the steps of a cycle have met. */
@@ -75,6 +85,7 @@ typedef struct CgCycle
 	int64		pending;		/* bytes of the spool */
 	int			error_code;
 	char		error[CG_WORKER_ERROR_LEN]; /* of the first that failed */
+	char		last_error[CG_WORKER_ERROR_LEN];
 } CgCycle;
 
 PGDLLEXPORT void cipguard_worker_main(Datum arg);
@@ -82,6 +93,7 @@ PGDLLEXPORT void cipguard_worker_main(Datum arg);
 static void pin_settings(void);
 static bool extension_is_here(void);
 static void cycle(CgCycle *result);
+static void reencrypt(TimestampTz began, CgCycle *result);
 static bool call(CgStep step, int64 *value, CgCycle *result);
 static int64 query(const char *sql);
 static void note_error(const char *what, CgCycle *result);
@@ -143,6 +155,7 @@ cipguard_worker_main(Datum arg)
 
 		memset(&result, 0, sizeof(result));
 		cycle(&result);
+		reencrypt(began, &result);
 		if (!extension_is_here())	/* which explains any error */
 		{
 			cg_worker_absent();
@@ -229,6 +242,38 @@ cycle(CgCycle *result)
 		closed = GetCurrentTimestamp();
 }
 
+/*
+ * Batches of jobs that encrypt tables anew, until the next cycle is due.  After
+ * each it rests for as long as that took.
+ */
+static void
+reencrypt(TimestampTz began, CgCycle *result)
+{
+	TimestampTz until = began + cg_worker_interval * USECS_PER_SEC;
+
+	if (RecoveryInProgress())
+		return;
+	while (!ProcDiePending && !ConfigReloadPending)
+	{
+		TimestampTz start = GetCurrentTimestamp();
+		int64		wait = -1;
+		long		rest;
+
+		if (!call(REENCRYPT, &wait, result))
+			(void) call(REENCRYPT_FAILED, &wait, result);
+		if (wait < 0)
+			break;
+		rest = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+		rest = Max(Min(rest, MAX_REST), Max(wait, MIN_REST));
+		if (GetCurrentTimestamp() + rest * 1000 >= until)
+			break;
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 rest, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+}
+
 /* Take a step in a transaction of its own; false if it fails. */
 static bool
 call(CgStep step, int64 *value, CgCycle *result)
@@ -243,6 +288,10 @@ call(CgStep step, int64 *value, CgCycle *result)
 			*value = cg_forward();
 		else if (step == PENDING)
 			*value = cg_ingest_pending();
+		else if (step == REENCRYPT)
+			*value = cg_reencrypt_work();
+		else if (step == REENCRYPT_FAILED)
+			*value = cg_reencrypt_failed(result->last_error);
 		else
 			*value = query(steps[step].sql);
 		good = true;
@@ -291,6 +340,7 @@ note_error(const char *what, CgCycle *result)
 	FlushErrorState();
 	RESUME_INTERRUPTS();
 	MemoryContextSwitchTo(cycle_context);
+	strlcpy(result->last_error, error->message, CG_WORKER_ERROR_LEN);
 	if (result->error[0] == '\0')
 	{
 		result->error_code = error->sqlerrcode;

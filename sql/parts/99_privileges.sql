@@ -9,7 +9,7 @@ GRANT SELECT ON TABLE cipguard.access_grant, cipguard.access_grants, cipguard.ke
 GRANT EXECUTE ON FUNCTION
 	cipguard.init(),
 	cipguard.kek_configured(),
-	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure),
+	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure, text),
 	cipguard.alter_category_mask(text, text, jsonb, regprocedure),
 	cipguard.check_mask(text, jsonb, regprocedure),
 	cipguard.mask_function_problem(regprocedure),
@@ -136,6 +136,15 @@ GRANT EXECUTE ON FUNCTION cipguard.policy_statement() TO cipguard_officer, cipgu
 
 -- Moving values to the key and suite of today.
 GRANT EXECUTE ON FUNCTION cipguard.key_use() TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.reencrypt_progress TO PUBLIC;
+-- They ask whether the caller owns the table or is an officer.
+GRANT EXECUTE ON FUNCTION
+	cipguard.queue_reencrypt(regclass, integer, boolean),
+	cipguard.start_reencrypt(regclass, integer),
+	cipguard.stop_reencrypt(regclass),
+	cipguard.reencrypt_step(regclass)
+	TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE cipguard.reencrypt(regclass, integer) TO PUBLIC;
 
 -- Rotation, unsealing and escrow of keys; each asks who calls.
 GRANT EXECUTE ON FUNCTION
@@ -167,3 +176,11 @@ EXCEPTION WHEN SQLSTATE 'ZC001' OR SQLSTATE 'ZC002' OR SQLSTATE 'ZC003' THEN
 		USING ERRCODE = state, HINT = advice || ' Then call cipguard.init().';
 END
 $$;
+
+-- Suites and token keys.
+GRANT EXECUTE ON FUNCTION
+	cipguard.choose_suite(text, boolean),
+	cipguard.alter_category_suite(text, text),
+	cipguard.token_domain_tables(text),
+	cipguard.rotate_token_key(text, text)
+	TO cipguard_officer;
