@@ -182,7 +182,6 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 {
 	CgEnvelope	env;
 	struct varlena *result;
-	struct varlena *fresh;
 	const CgCategory *c;
 	bool		unknown;
 
