@@ -199,7 +199,7 @@ test_aes_ctr(bool spoil)
 	(void) unhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", iv);
 	(void) unhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
 				 "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710", text);
-	ctr = cg_ctr_new(key);
+	ctr = cg_ctr_new(&cg_aes256, key);
 	good = ctr != NULL &&
 		cg_ctr_run(ctr, iv, text, sizeof(text), text) == CG_OK &&
 		answers(text, sizeof(text),
