@@ -106,8 +106,6 @@ static uint64 times_loaded = 0;
 static MemoryContext key_context = NULL;
 static CgKeyRow *rows = NULL;
 static int	num_rows = 0;
-static int	(*rewraps[4]) (void);
-static int	num_rewraps = 0;
 
 void
 cg_keyring_init(void)
@@ -337,14 +335,6 @@ cg_keyring_add(char kind, int32 owner)
 	return version;
 }
 
-void
-cg_keyring_on_rewrap(int (*rewrap) (void))
-{
-	if (num_rewraps == lengthof(rewraps))
-		elog(FATAL, "too many kinds of keys");
-	rewraps[num_rewraps++] = rewrap;
-}
-
 int
 cg_keyring_rewrap(void)
 {
@@ -355,7 +345,6 @@ cg_keyring_rewrap(void)
 	uint8		key[CG_KEY_LEN];
 	uint8		kek_id[CG_KEK_ID_LEN];
 	int			count = 0;
-	int			i;
 
 	cg_kek_current(key, kek_id);
 	cg_wipe(key, sizeof(key));
@@ -393,8 +382,6 @@ cg_keyring_rewrap(void)
 		changed(rel);
 		verify_rows();			/* as they are now */
 	}
-	for (i = 0; i < num_rewraps; i++)
-		count += rewraps[i] ();
 	table_close(rel, NoLock);
 	return count;
 }

@@ -93,12 +93,6 @@ extern void cg_keyring_verify(void);
  */
 extern int	cg_keyring_rewrap(void);
 
-/*
- * Have a function called by cg_keyring_rewrap(), which does the same with
- * keys that are not in cipguard.data_key, and returns their number.
- */
-extern void cg_keyring_on_rewrap(int (*rewrap) (void));
-
 typedef enum CgKeyState
 {
 	CG_KEY_ACTIVE,				/* encrypts new values, decrypts */

@@ -12,6 +12,9 @@
 extern int	cg_selftest_count(void);
 extern const char *cg_selftest_name(int test);
 
+/* Is it of an algorithm that the library does not have?  Then it cannot pass. */
+extern bool cg_selftest_absent(int test);
+
 /*
  * Run one.  spoil flips a bit of what was computed before it is compared, so
  * that every test can be seen to fail.

@@ -27,7 +27,7 @@ CREATE FUNCTION cipguard.selftest() RETURNS TABLE (test text, ok boolean)
 	AS 'MODULE_PATHNAME', 'cipguard_selftest'
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 	ROWS 20;
-COMMENT ON FUNCTION cipguard.selftest() IS 'known-answer tests of the cryptography; after a failure the session uses no key any more';
+COMMENT ON FUNCTION cipguard.selftest() IS 'known-answer tests of the cryptography; null where the library lacks an algorithm; after a failure the session uses no key any more';
 REVOKE ALL ON FUNCTION cipguard.selftest() FROM PUBLIC;
 
 CREATE FUNCTION cipguard.export_keys(pgp_public_key text) RETURNS text
