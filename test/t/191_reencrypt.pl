@@ -236,7 +236,7 @@ foreach my $victim ('worker', 'server', 'worker')
 			last if system("pgrep -f '^postgres: reencrypt: ' > /dev/null") != 0;
 			select(undef, undef, undef, 0.1);
 		}
-		unlink($node->data_dir . '/postmaster.pid');
+		unlink($node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock');
 		$node->start;
 	}
 	else
