@@ -229,12 +229,15 @@ foreach my $victim ('worker', 'server', 'worker')
 	if ($victim eq 'server')
 	{
 		$node->kill9;
-		# Its children notice, and go.
-		foreach (1 .. 120)
+		# Its children notice, and go.  What is left of it could look alive where
+		# nobody takes note of its end.
+		foreach (1 .. 600)
 		{
-			last if $node->start(fail_ok => 1);
-			select(undef, undef, undef, 0.5);
+			last if system("pgrep -f '^postgres: reencrypt: ' > /dev/null") != 0;
+			select(undef, undef, undef, 0.1);
 		}
+		unlink($node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock');
+		$node->start;
 	}
 	else
 	{
