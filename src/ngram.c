@@ -30,7 +30,7 @@ typedef struct CgRun
 	int			n;
 } CgRun;
 
-static bool is_dense(uint32_t symbol);
+static bool is_dense(uint32_t cp);
 static bool is_pair(uint32_t a, uint32_t b);
 static bool is_odd(uint32_t cp);
 static bool has_no_case(uint32_t cp);
@@ -104,13 +104,13 @@ cg_pattern_grams(const char *pattern, size_t len, bool fold,
 
 /* Of a script in which two characters tell as much as three letters. */
 static bool
-is_dense(uint32_t symbol)
+is_dense(uint32_t cp)
 {
-	return (symbol >= 0x3040 && symbol <= 0x30FF) ||
-		(symbol >= 0x3400 && symbol <= 0x9FFF) ||
-		(symbol >= 0xAC00 && symbol <= 0xD7A3) ||
-		(symbol >= 0xF900 && symbol <= 0xFAFF) ||
-		(symbol >= 0x20000 && symbol <= 0x3FFFF);
+	return (cp >= 0x3040 && cp <= 0x30FF) ||
+		(cp >= 0x3400 && cp <= 0x9FFF) ||
+		(cp >= 0xAC00 && cp <= 0xD7A3) ||
+		(cp >= 0xF900 && cp <= 0xFAFF) ||
+		(cp >= 0x20000 && cp <= 0x3FFFF);
 }
 
 static bool
@@ -171,7 +171,9 @@ push(CgRun *run, uint32_t symbol, CgGram *out)
 		s[1] = s[2];
 		run->n = 2;
 	}
-	s[run->n++] = symbol;
+	s[run->n] = symbol;
+
+	run->n++;
 	if (run->n < 3)
 		return 0;
 	if (is_pair(s[0], s[1]))

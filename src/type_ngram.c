@@ -114,7 +114,9 @@ known_key(FunctionCallInfo fcinfo, CgGram gram)
 											cg_name_hash(CG_DOMAIN_NGRAM));
 		known->keyring = keyring;
 	}
-	entry = &known->known[(gram ^ gram >> 19 ^ gram >> 38) % NUM_KNOWN];
+	/* Fibonacci hashing: neighbours differ in a few low bits only. */
+	entry = &known->known[(gram * UINT64CONST(0x9E3779B97F4A7C15) >> 40) %
+						  NUM_KNOWN];
 	if (entry->gram != gram)
 	{
 		entry->key = gram_key(gram_token(known->version, false), gram);

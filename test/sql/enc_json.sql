@@ -1,4 +1,5 @@
 -- Parts of encrypted JSON, for readers.
+SET jit = off;
 CREATE ROLE regress_cipguard_reader;
 CREATE ROLE regress_cipguard_clerk;
 CREATE SCHEMA regress_json;

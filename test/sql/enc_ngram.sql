@@ -1,4 +1,5 @@
 -- Patterns on encrypted text: the same results as on a plain column, with and without an index of its pieces.
+SET jit = off;
 CREATE ROLE regress_cipguard_reader;
 CREATE ROLE regress_cipguard_searcher;
 CREATE SCHEMA regress_ngram;
@@ -61,13 +62,14 @@ CREATE INDEX enc_t_n ON enc_t USING gin (t cipguard.enc_text_ngram_ops);
 CREATE INDEX random_t_n ON random_t USING gin (t cipguard.enc_text_ngram_ops) WITH (fastupdate = off);
 SET ROLE regress_cipguard_reader;
 SELECT * FROM differs();
+SET enable_seqscan = off;
 SELECT test.plan_has($$SELECT id FROM enc_t WHERE t LIKE '%1234'$$, 'enc_t_n') AS suffix, test.plan_has($$SELECT id FROM enc_t WHERE t ILIKE '%abc%'$$, 'enc_t_n') AS folded;
 SELECT id FROM enc_t WHERE t LIKE '%1234' ORDER BY id;
 SELECT id FROM enc_t WHERE t LIKE 'a!_b' ESCAPE '!' ORDER BY id;
 SELECT id FROM enc_t WHERE t LIKE NULL;
 SET enable_seqscan = off;
 SELECT id FROM enc_t WHERE t LIKE 'a!_b' ESCAPE '!' ORDER BY id;
-SELECT test.error_of($$SELECT id FROM enc_t WHERE t LIKE 'abc\'$$);
+SELECT test.error_of($$SELECT id FROM enc_t WHERE t LIKE 'a\'$$);
 PREPARE matching (text) AS SELECT count(*) FROM enc_t WHERE t LIKE $1;
 SET plan_cache_mode = force_generic_plan;
 EXECUTE matching('%1234');

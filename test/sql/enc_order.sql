@@ -1,5 +1,6 @@
 -- Ranges, order, min and max of encrypted values: the same results as on plain columns, with and without an index, and for readers only.
 -- server: masked
+SET jit = off;
 CREATE ROLE regress_cipguard_reader;
 CREATE ROLE regress_cipguard_searcher;
 CREATE ROLE regress_cipguard_clerk;

@@ -1,0 +1,33 @@
+-- Without transparent masking: operators and sorts of readers work, an index in the order of values is refused.
+SET jit = off;
+CREATE ROLE regress_cipguard_reader;
+CREATE ROLE regress_cipguard_searcher;
+SELECT cipguard.add_category('plain_word', 'searchable') IS NOT NULL AS added;
+SELECT cipguard.grant_access('regress_cipguard_reader', 'plain_word', 'read') IS NOT NULL AND cipguard.grant_access('regress_cipguard_searcher', 'plain_word', 'search') IS NOT NULL AS granted;
+CREATE SCHEMA regress_order_plain;
+SET search_path = regress_order_plain;
+CREATE TABLE enc_t (id int, n cipguard.enc_numeric('plain_word'), t cipguard.enc_text('plain_word'), CHECK (n > -1000));
+GRANT USAGE ON SCHEMA regress_order_plain TO regress_cipguard_reader, regress_cipguard_searcher;
+GRANT ALL ON enc_t TO regress_cipguard_reader, regress_cipguard_searcher;
+SET ROLE regress_cipguard_reader;
+INSERT INTO enc_t VALUES (1, 10, 'b'), (2, 2.5, 'a'), (3, -7, 'c'), (4, 2.50, NULL);
+SELECT test.error_of($$INSERT INTO enc_t VALUES (5, -1000, 'd')$$) ~ '^23514' AS checked;
+SELECT id FROM enc_t WHERE n < 10 ORDER BY n USING <, id;
+SELECT id FROM enc_t WHERE n BETWEEN '2.5' AND '10' ORDER BY id;
+SELECT min(n) = -7::numeric AS least, max(t) = 'c' AS greatest FROM enc_t;
+SELECT id, dense_rank() OVER (ORDER BY n USING <) FROM enc_t ORDER BY id;
+RESET ROLE;
+SELECT test.error_of('CREATE INDEX ON enc_t (n cipguard.enc_numeric_order_ops)');
+SELECT test.error_of('CREATE INDEX ON enc_t (t cipguard.enc_text_collate_order_ops)');
+SET ROLE regress_cipguard_searcher;
+SELECT test.error_of('SELECT id FROM enc_t WHERE n < 10');
+SELECT test.error_of('SELECT id FROM enc_t ORDER BY n USING <');
+SELECT test.error_of('SELECT id FROM enc_t ORDER BY t USING OPERATOR(cipguard.~<)');
+SELECT test.error_of('SELECT min(n) FROM enc_t');
+SELECT test.error_of('SELECT id FROM enc_t WHERE (n, id) < (10, 3)');
+SELECT test.error_of('SELECT cipguard.enc_smaller(n, n) FROM enc_t');
+RESET ROLE;
+\set VERBOSITY terse
+SET client_min_messages = warning;
+DROP SCHEMA regress_order_plain CASCADE;
+DROP ROLE regress_cipguard_reader, regress_cipguard_searcher;
