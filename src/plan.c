@@ -66,6 +66,7 @@
 #include "journal.h"
 #include "plan.h"
 #include "plan_mask.h"
+#include "plan_order.h"
 #include "type_order.h"
 
 static void note_dependency(ParseState *pstate, Query *query,
@@ -175,7 +176,10 @@ plan(CG_PLANNER_PARAMS)
 			}
 		}
 		if (!foreign_key)
+		{
 			depends = cg_plan_search(parse);
+			cg_plan_order(parse);
+		}
 	}
 	depends = depends || cg_plan_touches;
 

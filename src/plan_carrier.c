@@ -26,12 +26,14 @@
 
 #include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_aggregate.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -169,6 +171,7 @@ static void hand_over_args(List *args, uint32 carried,
 static bool has_carrier(Node *node, void *context);
 static uint32 operator_carries(Oid opno);
 static uint32 function_carries(Oid func, CgCall call);
+static bool is_our_aggregate(Form_pg_proc proc);
 static uint32 builtin_carries(Form_pg_proc proc, CgCall call);
 static uint32 our_function_carries(Oid func, Form_pg_proc proc);
 static bool is_of_type(Form_pg_proc proc);
@@ -574,11 +577,30 @@ function_carries(Oid func, CgCall call)
 	else if (proc->pronamespace == cg_schema_oid())
 		result = call == CG_CALL_OPERATOR ? 0 :
 			our_function_carries(func, proc);
+	else if (call == CG_CALL_AGGREGATE && is_our_aggregate(proc))
+		result = 0;
 	else if (call == CG_CALL_OPERATOR &&
 			 proc->provolatile == PROVOLATILE_IMMUTABLE &&
 			 (proc->prolang == ClanguageId ||
 			  proc->prolang == INTERNALlanguageId))
 		result = 0;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* min and max of encrypted values, which are not in our schema. */
+static bool
+is_our_aggregate(Form_pg_proc proc)
+{
+	HeapTuple	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(proc->oid));
+	Form_pg_aggregate agg;
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	agg = (Form_pg_aggregate) GETSTRUCT(tuple);
+	result = superuser_arg(proc->proowner) && !OidIsValid(agg->aggfinalfn) &&
+		get_func_namespace(agg->aggtransfn) == cg_schema_oid();
 	ReleaseSysCache(tuple);
 	return result;
 }

@@ -258,11 +258,10 @@ load_comparable(const CgEncType *type, CgComparable *c)
 	for (i = 0; i < 2 && type->ordered; i++)
 	{
 		Oid			opno = our_operator(i == 0 ? "<" : ">", c->type, c->type);
-		Oid			opcintype;
-		int16		strategy;
 
+		/* Before its operator class is there, nothing can be sorted by it. */
 		if (OidIsValid(opno) &&
-			get_ordering_op_properties(opno, &family, &opcintype, &strategy))
+			OidIsValid(get_equality_op_for_ordering_op(opno, NULL)))
 			c->order[i] = opno;
 	}
 	for (i = 0; i < 3; i++)

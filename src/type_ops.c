@@ -33,6 +33,8 @@
 #include "display.h"
 #include "keyring.h"
 #include "key_provider.h"
+#include "reading.h"
+#include "type_order.h"
 #include "value.h"
 
 /* The part of a datum that comparison looks at. */
@@ -134,6 +136,13 @@ compare(FunctionCallInfo fcinfo, Datum a, Datum b)
 		else if (hb.token != NULL &&
 				 ha.category == cg_category_unclassified())
 			convert(fcinfo, &ha, &hb);
+		else if (ha.token == NULL && hb.token == NULL && !ha.display &&
+				 !hb.display && !cg_is_spelled_out(fcinfo) &&
+				 cg_enc_type(ha.type)->ordered)
+		{
+			/* Sorted by value (type_order.c): who are peers? */
+			return cg_order_values(a, b);
+		}
 		else
 			not_searchable(ha.token == NULL ? &ha : &hb);
 	}

@@ -284,6 +284,22 @@ compare_collated(const CgOrdered *a, const CgOrdered *b)
 	return result;
 }
 
+int
+cg_order_values(Datum a, Datum b)
+{
+	CgArg		args[2];
+	int			result;
+
+	take_arg(a, 0, &args[0]);
+	take_arg(b, 0, &args[1]);
+	settle_categories(&args[0], &args[1]);
+	result = compare_args(&args[0], &args[1], 0, false,
+						  cg_order_cache_of_transaction());
+	free_arg(&args[0]);
+	free_arg(&args[1]);
+	return result;
+}
+
 static void
 require_index_support(void)
 {

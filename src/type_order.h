@@ -5,7 +5,15 @@
 #ifndef CG_TYPE_ORDER_H
 #define CG_TYPE_ORDER_H
 
+#include "fmgr.h"
+
 /* Does an index of this operator family tell the order of its values? */
 extern bool cg_is_order_family(Oid family);
+
+/*
+ * Compare two values, or two masks, of a type that has an order; no right is
+ * asked for.
+ */
+extern int	cg_order_values(Datum a, Datum b);
 
 #endif							/* CG_TYPE_ORDER_H */

@@ -47,7 +47,6 @@ BEGIN
 	LOOP
 		family := pg_catalog.format('cipguard.%I', pg_catalog.concat(enc, CASE WHEN kind OPERATOR(pg_catalog.=) 'order' THEN '_order_ops' ELSE '_collate_order_ops' END));
 		enc := pg_catalog.format('cipguard.%I', enc);
-		CONTINUE WHEN pg_catalog.to_regtype(enc) IS NULL;
 		ops := CASE WHEN kind OPERATOR(pg_catalog.=) 'order' THEN ARRAY['pg_catalog.<', 'pg_catalog.<=', 'pg_catalog.=', 'pg_catalog.>=', 'pg_catalog.>']
 			ELSE ARRAY['cipguard.~<', 'cipguard.~<=', 'pg_catalog.=', 'cipguard.~>=', 'cipguard.~>'] END;
 		EXECUTE pg_catalog.format('CREATE OPERATOR FAMILY %s USING btree', family);

@@ -160,8 +160,8 @@ BEGIN
 				HINT = 'Name the category, for example: cipguard.enc_text(''mobile'').';
 	END LOOP;
 
-	-- An index on values that do not compare would fail at the second row.
-	-- Other operator classes than the default ones need no token.
+	-- An index on values that do not compare would fail at the second row,
+	-- unless it decrypts them.
 	FOR found IN
 		SELECT DISTINCT a.attname, r.relname, c.name
 		FROM pg_event_trigger_ddl_commands() d
@@ -170,9 +170,8 @@ BEGIN
 			JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
 			JOIN pg_type t ON t.oid = a.atttypid AND t.typname LIKE 'enc\_%' AND t.typnamespace = 'cipguard'::regnamespace
 			JOIN cipguard.category c ON c.id = a.atttypmod AND c.mode = 'random'
-		WHERE EXISTS (SELECT FROM unnest(i.indclass::oid[]) WITH ORDINALITY o (oid, n)
-			JOIN pg_opclass k ON k.oid = o.oid AND k.opcdefault AND k.opcintype = t.oid
-			WHERE i.indkey[o.n - 1] = a.attnum)
+		WHERE EXISTS (SELECT FROM unnest(i.indkey::int2[], i.indclass::oid[]) k (attnum, opclass) JOIN pg_opclass o ON o.oid = k.opclass
+			WHERE k.attnum = a.attnum AND o.opcname !~ '_(order|ngram)_ops$')
 	LOOP
 		RAISE EXCEPTION 'column "%" of "%" cannot be indexed: values of category "%" do not compare', found.attname, found.relname, found.name
 			USING ERRCODE = 'ZC009', HINT = 'Use a searchable category.';

@@ -204,7 +204,14 @@ INSERT INTO form (who, query) SELECT 'clerk', q FROM unnest(ARRAY[
 	'SELECT %e_out(%c) FROM t',
 	'SELECT ''HIT'' FROM t WHERE %c = ANY (SELECT p.%c FROM plain p) OR EXISTS (SELECT FROM plain p WHERE p.%c = t.%c)',
 	'SELECT ''HIT'' FROM t JOIN plain p ON t.%c = p.%c',
-	'SELECT ''HIT'' FROM t WHERE (%c, id) = (SELECT p.%c, 1 FROM plain p WHERE p.id = 1)']) q;
+	'SELECT ''HIT'' FROM t WHERE (%c, id) = (SELECT p.%c, 1 FROM plain p WHERE p.id = 1)',
+	'SELECT %c -> ''x'', %c ->> ''name'', %c #>> ''{x}'' FROM t',
+	'SELECT ''HIT'' FROM t WHERE %c @> jsonb_build_object(''x'', 7350 + 1) OR %c ? ''x''',
+	'SELECT ''HIT'' FROM t WHERE %c LIKE ''%73510%''',
+	'SELECT ''HIT'' FROM t WHERE %c ~~* ''%73510001'' OR %c LIKE ''13873%''',
+	'SELECT id FROM t WHERE %c BETWEEN %c AND %c ORDER BY %c USING <',
+	'SELECT id FROM t ORDER BY %c USING >',
+	'SELECT id FROM t ORDER BY %c USING OPERATOR(cipguard.#>#)']) q;
 INSERT INTO form (who, query) SELECT 'search', q FROM unnest(ARRAY[
 	'SELECT %c FROM t',
 	'SELECT %c::text FROM t',
@@ -219,7 +226,11 @@ INSERT INTO form (who, query) SELECT 'search', q FROM unnest(ARRAY[
 	'SELECT min(%c), max(%c) FROM t',
 	'INSERT INTO t (id, %c) SELECT id + 10, %c FROM t RETURNING %c',
 	'UPDATE t SET %c = s.%c FROM t s WHERE s.id = 1 AND t.id = 2 RETURNING t.%c',
-	'SELECT %e_send(%c), %e_out(%c) FROM t']) q;
+	'SELECT %e_send(%c), %e_out(%c) FROM t',
+	'SELECT %c -> ''x'', %c ->> ''name'', %c #>> ''{x}'' FROM t',
+	'SELECT ''HIT'' FROM t WHERE %c @> jsonb_build_object(''x'', 7350 + 1) OR %c ? ''x''',
+	'SELECT ''HIT'' FROM t WHERE %c LIKE ''%73510%''',
+	'SELECT id FROM t ORDER BY %c USING <']) q;
 SELECT f.n, f.who, f.query, p.result, p.columns FROM form f, probes(who, query) p ORDER BY f.n, p.result COLLATE "C";
 
 -- Types and functions of the clerk's own making, and COPY.
