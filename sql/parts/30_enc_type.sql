@@ -367,3 +367,16 @@ CREATE CAST (varchar AS cipguard.enc_text) WITH FUNCTION cipguard.enc_text(varch
 COMMENT ON CAST (varchar AS cipguard.enc_text) IS 'encrypts';
 CREATE CAST (bpchar AS cipguard.enc_text) WITH FUNCTION cipguard.enc_text(bpchar, integer, boolean) AS IMPLICIT;
 COMMENT ON CAST (bpchar AS cipguard.enc_text) IS 'encrypts';
+
+-- Drivers send numbers and dates for text, too; PostgreSQL assigns any type to
+-- text by its output.  Not those that print in another way than they cast.
+DO $cast$
+DECLARE
+	source text;
+BEGIN
+	FOREACH source IN ARRAY '{smallint,integer,bigint,numeric,real,double precision,date,timestamp,timestamptz,uuid}'::text[] LOOP
+		EXECUTE pg_catalog.format('CREATE CAST (%1$s AS cipguard.enc_text) WITH INOUT AS ASSIGNMENT', source);
+		EXECUTE pg_catalog.format('COMMENT ON CAST (%1$s AS cipguard.enc_text) IS %2$L', source, 'encrypts what the value prints as');
+	END LOOP;
+END
+$cast$;

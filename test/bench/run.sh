@@ -1,8 +1,8 @@
 #!/bin/bash
 #
 # run.sh
-#		The benchmark: what encryption, masking and audit cost (audit.sh,
-#		seal.sh).
+#		The benchmark: what encryption, masking and audit cost (types.sh,
+#		audit.sh, seal.sh).
 #
 #	run.sh [quick]
 #
@@ -318,6 +318,8 @@ fi
 rc=0
 perl report.pl "$tmp/facts.tsv" "$tmp/raw.tsv" "$tmp/results.tsv" || rc=1
 CIPGUARD_BENCH_ROUNDS=$rounds bash audit.sh "$@" || rc=1
+progress 'types'
+CIPGUARD_BENCH_ROWS=$rows CIPGUARD_BENCH_ROUNDS=$((rounds < 3 ? rounds : 3)) bash types.sh "$@" || rc=1
 progress 'blocks of the audit log'
 bash seal.sh "$((rows < 100000 ? 100000 : rows))" || rc=1
 exit "$rc"

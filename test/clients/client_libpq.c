@@ -42,7 +42,7 @@ open_as(const char *user)
 
 /* Must succeed. */
 static PGresult *
-must(PGconn *conn, const char *sql)
+must(PGconn * conn, const char *sql)
 {
 	PGresult   *res = PQexec(conn, sql);
 
@@ -56,7 +56,7 @@ must(PGconn *conn, const char *sql)
 
 /* What a statement gave, in comparable form: bytes in hexadecimal. */
 static void
-note(char *to, size_t size, PGresult *res)
+note(char *to, size_t size, PGresult * res)
 {
 	size_t		n = 0;
 	int			i,
@@ -88,7 +88,7 @@ typedef struct Value
 	const char *text;
 	char		binary[256];
 	int			len;
-} Value;
+}			Value;
 
 typedef struct Try
 {
@@ -100,7 +100,7 @@ typedef struct Try
 	int			out;			/* 1: binary results */
 	Value	   *v;
 	char		array[1024];
-} Try;
+}			Try;
 
 #define STEPS 14
 static const char *const step_name[STEPS] = {
@@ -109,7 +109,7 @@ static const char *const step_name[STEPS] = {
 };
 
 static PGresult *
-params(Try *t, const char *sql, const Value *v, const char *array, const char *prepared)
+params(Try * t, const char *sql, const Value * v, const char *array, const char *prepared)
 {
 	Oid			types[1];
 	const char *values[1];
@@ -126,7 +126,7 @@ params(Try *t, const char *sql, const Value *v, const char *array, const char *p
 }
 
 static PGresult *
-step(Try *t, int number, const char *table)
+step(Try * t, int number, const char *table)
 {
 	char		sql[2048],
 			   *quoted;
@@ -235,7 +235,7 @@ step(Try *t, int number, const char *table)
 }
 
 static void
-reader(PGconn *conn, const char *type, Try *t)
+reader(PGconn * conn, const char *type, Try * t)
 {
 	static char want[65536],
 				got[65536];
@@ -266,7 +266,7 @@ reader(PGconn *conn, const char *type, Try *t)
 }
 
 static void
-clerk(PGconn *conn, const char *type, Try *t, const char *mode)
+clerk(PGconn * conn, const char *type, Try * t, const char *mode)
 {
 	char		sql[512];
 	PGresult   *res,

@@ -14,7 +14,7 @@ command -v pg_bsd_indent > /dev/null || { echo 'pg_bsd_indent is missing, Debian
 check=''
 [ "${1:-}" != --check ] || { check=1; shift; }
 files=("$@")
-[ $# -gt 0 ] || mapfile -t files < <(ls src/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch] test/bench/*.[ch] 2> /dev/null)
+[ $# -gt 0 ] || mapfile -t files < <(ls src/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch] test/bench/*.[ch] test/clients/*.[ch] 2> /dev/null)
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/cipguard-indent.XXXXXX")
 trap 'rm -rf "$work"' EXIT
