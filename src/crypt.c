@@ -29,7 +29,10 @@
 #define NONCE_PREFIX	12
 #define STACK_TEXT		256		/* normal forms up to here need no palloc */
 
-/* What it takes to encrypt or decrypt values of one category. */
+/*
+ * What it takes to encrypt or decrypt values of one category.  The category
+ * itself may be reloaded by any look-up, and is large to copy.
+ */
 typedef struct CgHot
 {
 	uint64		keyring;		/* cg_keyring_refresh() when this was filled */
@@ -40,6 +43,9 @@ typedef struct CgHot
 	int			suite;
 	CgCipher   *cipher;			/* NULL with a subject's key */
 	CgToken    *token;			/* NULL: random suite */
+	uint8		pad;			/* of the category; sealing only, and the */
+	uint8		nonce_len;		/* next two */
+	CgNormalizer normalizer;
 } CgHot;
 
 #define NUM_HOT		16
@@ -48,7 +54,7 @@ static void hot_keys(CgHot *hot, int32 category, uint16 dek_version,
 					 uint16 token_version, int suite);
 static const CgHot *hot_for_open(const CgEnvelope *env, CgCipher **cipher);
 static const CgHot *hot_for_seal(const CgCategory *c);
-static const char *canonical(const CgCategory *c, uint8 type,
+static const char *canonical(CgNormalizer normalizer, uint8 type,
 							 const char *stored, Size len, char *stack,
 							 size_t *canon_len);
 static void next_nonce(uint8 *nonce, int len);
@@ -125,10 +131,18 @@ hot_for_seal(const CgCategory *c)
 	CgHot	   *hot = &sealing[(uint32) c->id % NUM_HOT];
 
 	if (!is_hot(hot, c->id, cg_keyring_refresh()))
-		hot_keys(hot, c->id, cg_keyring_current(CG_KEY_KIND_DATA, c->id),
-				 c->searchable ?
-				 cg_keyring_current(CG_KEY_KIND_TOKEN, c->domain) : 0,
-				 c->suite);
+	{
+		CgCategory	copy = *c;	/* look-ups below may reload the cache */
+
+		hot_keys(hot, copy.id,
+				 cg_keyring_current(CG_KEY_KIND_DATA, copy.id),
+				 copy.searchable ?
+				 cg_keyring_current(CG_KEY_KIND_TOKEN, copy.domain) : 0,
+				 copy.suite);
+		hot->pad = copy.pad;
+		hot->nonce_len = cg_suite_by_id(copy.suite)->nonce_len;
+		hot->normalizer = copy.normalizer;
+	}
 	return hot;
 }
 
@@ -151,7 +165,7 @@ cg_encrypt_text(const CgCategory *category, const char *text, Size len)
  * or the stored bytes themselves if they are canonical for their type.
  */
 static const char *
-canonical(const CgCategory *c, uint8 type, const char *stored, Size len,
+canonical(CgNormalizer normalizer, uint8 type, const char *stored, Size len,
 		  char *stack, size_t *canon_len)
 {
 	char	   *canon;
@@ -162,7 +176,7 @@ canonical(const CgCategory *c, uint8 type, const char *stored, Size len,
 		return stored;
 	canon = len <= STACK_TEXT ? stack : palloc(len);
 	if (type == CG_TYPE_TEXT)
-		*canon_len = cg_normalize(c->normalizer, stored, len, canon);
+		*canon_len = cg_normalize(normalizer, stored, len, canon);
 	else
 		*canon_len = cg_stored_canon(type, (const uint8 *) stored, len,
 									 (uint8 *) canon);
@@ -173,8 +187,8 @@ struct varlena *
 cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 			   Size len, uint64 subject)
 {
-	CgCategory	c = *category;	/* look-ups below may reload the cache */
 	const CgHot *hot;
+	CgCategory	copy;
 	CgCipher   *cipher = NULL;
 	char		stack[STACK_TEXT];
 	const char *canon = NULL;
@@ -194,24 +208,28 @@ cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 				 errdetail("The limit is %zu bytes.", CG_MAX_PLAIN_LEN),
 				 errhint("Store it in pieces.")));
 
-	if (c.searchable)
-		canon = canonical(&c, type, stored, len, stack, &canon_len);
-	else
-		next_nonce(nonce, cg_suite_by_id(c.suite)->nonce_len);
-
 	if (subject != 0)
-		cipher = cg_subject_cipher(subject, c.suite, false);
-	hot = hot_for_seal(&c);
+	{
+		copy = *category;		/* looking the key up may reload the cache */
+		category = &copy;
+		cipher = cg_subject_cipher(subject, copy.suite, false);
+	}
+	hot = hot_for_seal(category);
 	if (subject == 0)
 		cipher = hot->cipher;
+	if (hot->token != NULL)
+		canon = canonical(hot->normalizer, type, stored, len, stack,
+						  &canon_len);
+	else
+		next_nonce(nonce, hot->nonce_len);
 	spec.type = type;
-	spec.category = (uint32) c.id;
+	spec.category = (uint32) hot->category;
 	spec.dek_version = subject == 0 ? hot->dek_version :
 		CG_SUBJECT_DEK_VERSION;
 	spec.token_version = hot->token_version;
-	spec.pad = cg_enc_type(type)->fixed ? 1 : c.pad;
+	spec.pad = cg_enc_type(type)->fixed ? 1 : hot->pad;
 	spec.subject = subject;
-	bound = cg_envelope_bound(c.suite, len, spec.pad);
+	bound = cg_envelope_bound(hot->suite, len, spec.pad);
 	result = palloc(VARHDRSZ + bound);
 	status = cg_envelope_seal(cipher, hot->token, &spec,
 							  (const uint8 *) stored, len,
@@ -325,16 +343,18 @@ void
 cg_plain_token(const CgCategory *category, uint16 version,
 			   const CgPlain *plain, uint8 *token)
 {
-	CgCategory	c = *category;
+	int32		domain = category->domain;	/* the cache may be reloaded */
+	int			suite = category->suite;
+	CgNormalizer normalizer = category->normalizer;
 	char		stack[STACK_TEXT];
 	const char *canon;
 	size_t		canon_len;
 
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
 	cg_keyring_refresh();
-	canon = canonical(&c, plain->type, plain->stored, plain->len, stack,
-					  &canon_len);
-	if (cg_token_make(cg_keyring_token(c.domain, version, c.suite, false),
+	canon = canonical(normalizer, plain->type, plain->stored, plain->len,
+					  stack, &canon_len);
+	if (cg_token_make(cg_keyring_token(domain, version, suite, false),
 					  plain->type, (const uint8 *) canon, canon_len,
 					  token) != CG_OK)
 		elog(ERROR, "could not make an equality token");

@@ -79,9 +79,6 @@ none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m
 my %public = map { $_ => 1 } qw(
   audit_row audit_table unaudit_table can_access checked_in checked_out category_id check_attribute disclose disclose_support
   enc_eqjoinsel enc_eqsel enc_neqjoinsel enc_neqsel
-  enc_text enc_text_cmp enc_text_eq enc_text_ge enc_text_gt enc_text_hash
-  enc_text_hash_extended enc_text_in enc_text_le enc_text_lt enc_text_ne
-  enc_text_out enc_text_recv enc_text_send enc_text_sortsupport
   enc_typanalyze enc_typmod_in enc_typmod_out holds_encrypted
   undo seal_subject
   create_masking_view known_masker known_normalizer known_suite
@@ -89,6 +86,12 @@ my %public = map { $_ => 1 } qw(
   mask_value mask_value_serial disclose_value keep_value keep_text storable visible_statistics
   ingest_frames ingest_lost app_identity
   to_bpchar to_json to_jsonb to_name to_text to_varchar validate);
+my @types = qw(text int8 numeric bool date timestamptz uuid inet jsonb bytea);
+foreach my $type (@types)
+{
+	$public{"enc_$type$_"} = 1 foreach '', map { "_$_" } qw(in out recv send cmp eq ge gt hash hash_extended le lt ne sortsupport);
+	$public{"to_$type"} = 1;
+}
 my @public = grep { !$public{$_} } split(/\n/,
 	as($node, undef, "$members SELECT DISTINCT p.proname FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE has_function_privilege('clerk', p.oid, 'EXECUTE') ORDER BY 1"));
 is("@public", '', 'no function is open to everybody but those meant to be');
@@ -114,13 +117,18 @@ none("SELECT relname FROM pg_class WHERE relnamespace = 'cipguard'::regnamespace
 	'and writes none');
 none("SELECT rolname FROM pg_roles WHERE rolname ~ '^cipguard_' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolbypassrls OR rolreplication OR rolcreatedb)",
 	'roles of the extension have no rank and do not log in');
-is(as($node, undef, "SELECT typanalyze::text FROM pg_type WHERE oid = 'cipguard.enc_text'::regtype"), 'cipguard.enc_typanalyze', 'the type has an ANALYZE of its own');
-none("SELECT castsource::regtype, casttarget::regtype FROM pg_cast WHERE castsource = 'cipguard.enc_text'::regtype AND casttarget <> castsource AND castcontext <> 'e'",
+my $enc = "typnamespace = 'cipguard'::regnamespace AND typname ~ '^enc_' AND typtype = 'b'";
+is(as($node, undef, "SELECT string_agg(substr(typname, 5), ' ' ORDER BY oid) FROM pg_type WHERE $enc"), "@types", 'the encrypted types are all there');
+none("SELECT typname FROM pg_type WHERE $enc AND typanalyze::text <> 'cipguard.enc_typanalyze'", 'each has an ANALYZE of its own');
+none("SELECT typname FROM pg_type WHERE $enc AND typstorage <> 'e'", 'and is not compressed');
+none("SELECT castsource::regtype, casttarget::regtype FROM pg_cast JOIN pg_type t ON t.oid = castsource WHERE $enc AND casttarget <> castsource AND castcontext <> 'e'",
 	'casts to plain types are explicit');
-is( as($node, undef, "SELECT string_agg(casttarget::regtype::text, ' ' ORDER BY casttarget::regtype::text) FROM pg_cast WHERE castsource = 'cipguard.enc_text'::regtype"),
-	'character "character varying" cipguard.enc_text json jsonb name text' =~ s/"//gr, 'and there is one for each string type');
-none("SELECT amname, o.oprname FROM pg_amop a JOIN pg_am am ON am.oid = a.amopmethod JOIN pg_operator o ON o.oid = a.amopopr WHERE (o.oprleft = 'cipguard.enc_text'::regtype) AND o.oprname IN ('<', '>', '<=', '>=')",
-	'no order operator with the usual name');
+none("SELECT typname, s FROM pg_type t, unnest(ARRAY['text', 'varchar', 'bpchar', 'name', 'json', 'jsonb']::regtype[]) s WHERE $enc AND NOT EXISTS (SELECT FROM pg_cast WHERE castsource = t.oid AND casttarget = s)",
+	'and there is one for each string type');
+none("SELECT castsource::regtype, casttarget::regtype, castcontext FROM pg_cast JOIN pg_type t ON t.oid = casttarget WHERE $enc AND castsource <> casttarget AND castcontext <> CASE WHEN castsource::regtype::text = ANY (ARRAY[replace(substr(typname, 5), 'timestamptz', 'timestamp with time zone'), 'bigint', 'boolean', 'character varying', 'character']) AND NOT (castsource = 'bigint'::regtype AND typname = 'enc_numeric') THEN 'i' ELSE 'a' END",
+	'casts from the plain type are implicit, from others assignments');
+none("SELECT amname, o.oprname FROM pg_opclass c JOIN pg_amop a ON a.amopfamily = c.opcfamily JOIN pg_am am ON am.oid = a.amopmethod JOIN pg_operator o ON o.oid = a.amopopr JOIN pg_type t ON t.oid = c.opcintype WHERE $enc AND c.opcdefault AND o.oprname IN ('<', '>', '<=', '>=')",
+	'no order operator with the usual name in a default class');
 is(as($node, undef, "SELECT count(*) FROM pg_extension e, unnest(extconfig) c WHERE extname = 'cipguard'") >= 5 ? 1 : 0, 1, 'tables that users fill are dumped');
 
 # 3. Dropping.
