@@ -25,6 +25,7 @@
 #include "category.h"
 #include "cipguard.h"
 #include "digest.h"
+#include "guc.h"
 #include "mask_options.h"
 #include "suite.h"
 
@@ -47,9 +48,10 @@ enum
 	COL_MASK_OPTIONS,
 	COL_MASK_FUNCTION,
 	COL_MASK_DIGEST,
-	COL_MASK_CHANGED
+	COL_MASK_CHANGED,
+	COL_SUITE_CHANGED
 };
-#define NUM_COLS COL_MASK_CHANGED
+#define NUM_COLS COL_SUITE_CHANGED
 
 /* Masks that are no matter of the engine. */
 #define MASK_CUSTOM		"custom"
@@ -171,6 +173,48 @@ cg_category_ids(int32 **ids)
 	while ((c = hash_seq_search(&status)) != NULL)
 		(*ids)[n++] = c->id;
 	return n;
+}
+
+const CgSuite *
+cg_choose_suite(const char *wanted, bool searchable)
+{
+	static const int suites[][2] = {
+		[CG_FAMILY_AES] = {CG_SUITE_AES_RANDOM, CG_SUITE_AES_SEARCHABLE},
+		[CG_FAMILY_SM4] = {CG_SUITE_SM4_RANDOM, CG_SUITE_SM4_SEARCHABLE}
+	};
+	const CgSuite *suite;
+
+	if (wanted == NULL)
+		suite = cg_suite_by_id(suites[cg_default_suite][searchable]);
+	else if (strcmp(wanted, "aes") == 0)
+		suite = cg_suite_by_id(suites[CG_FAMILY_AES][searchable]);
+	else if (strcmp(wanted, "sm4") == 0)
+		suite = cg_suite_by_id(suites[CG_FAMILY_SM4][searchable]);
+	else
+		suite = cg_suite_by_name(wanted);
+
+	if (suite == NULL || suite->searchable != searchable)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid suite of a category: \"%s\"", wanted),
+				 errhint("%s", searchable ?
+						 "aes or sm4; in full aes-searchable or sm4-searchable." :
+						 "aes or sm4; in full aes-random or sm4-random.")));
+	if (!cg_suite_available(suite->id))
+		cg_suite_unavailable(suite->id);
+	return suite;
+}
+
+void
+cg_suite_unavailable(int suite)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cipher suite \"%s\" is not available",
+					cg_suite_by_id(suite)->name),
+			 errdetail("The OpenSSL library of the server does not offer the algorithms it is made of."),
+			 errhint("Enable its default provider, in %s.",
+					 "openssl.cnf")));
 }
 
 static void
@@ -401,4 +445,17 @@ cipguard_known_suite(PG_FUNCTION_ARGS)
 
 	suite = cg_suite_by_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_BOOL(suite != NULL && suite->searchable == PG_GETARG_BOOL(1));
+}
+
+/* choose_suite(suite text, searchable boolean) RETURNS text */
+PG_FUNCTION_INFO_V1(cipguard_choose_suite);
+Datum
+cipguard_choose_suite(PG_FUNCTION_ARGS)
+{
+	char	   *wanted = PG_ARGISNULL(0) ? NULL :
+	text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool		searchable = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+
+	PG_RETURN_TEXT_P(cstring_to_text(cg_choose_suite(wanted,
+													 searchable)->name));
 }

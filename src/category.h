@@ -10,6 +10,7 @@
 #include "mask.h"
 #include "mask_options.h"
 #include "normal.h"
+#include "suite.h"
 
 typedef struct CgCategory
 {
@@ -59,6 +60,16 @@ extern int	cg_category_ids(int32 **ids);
  * Copy a category with all that it points to into the current memory context.
  */
 extern void cg_category_copy(CgCategory *to, const CgCategory *from);
+
+/*
+ * The suite of a family ("aes", "sm4"; NULL: that of cipguard.default_suite)
+ * or of a name.  Errors: ERRCODE_INVALID_PARAMETER_VALUE if there is none,
+ * ERRCODE_FEATURE_NOT_SUPPORTED if libcrypto lacks what it needs.
+ */
+extern const CgSuite *cg_choose_suite(const char *wanted, bool searchable);
+
+/* Raises: libcrypto lacks what a suite needs. */
+extern void cg_suite_unavailable(int suite);
 
 /* Grows whenever cipguard.category may have changed; never 0. */
 extern uint64 cg_category_generation(void);

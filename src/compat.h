@@ -583,4 +583,17 @@ cg_replace_row(ResultRelInfo *table, EState *estate, ItemPointer tid,
 #endif
 }
 
+/* 19 moved the making of a new heap, and lets the caller rebuild indexes. */
+#if PG_VERSION_NUM >= 190000
+#include "commands/repack.h"
+#define CG_FINISH_HEAP_SWAP(relid, newid, frozen, multi, persistence) \
+	finish_heap_swap(relid, newid, false, false, false, true, true, frozen, \
+					 multi, persistence)
+#else
+#include "commands/cluster.h"
+#define CG_FINISH_HEAP_SWAP(relid, newid, frozen, multi, persistence) \
+	finish_heap_swap(relid, newid, false, false, false, true, frozen, multi, \
+					 persistence)
+#endif
+
 #endif							/* CG_COMPAT_H */

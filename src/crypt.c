@@ -6,8 +6,8 @@
  * text whatever the encoding of the database, so that a dump may be restored
  * into a database of another encoding.
  *
- * Nonces: XAES-256-GCM takes 24 random bytes and derives a key from the first
- * 12.  A process draws those 12 afresh every NONCE_BATCH values and the other
+ * Nonces are random bytes, which a process draws in advance.  XAES-256-GCM
+ * takes 24 of them and derives a key from the first 12.  A process draws those 12 afresh every NONCE_BATCH values and the other
  * 12 for each value, so that the derived key can be reused: see suite_aes.c
  * for why that is as safe.  Nothing of it survives a fork.
  */
@@ -24,6 +24,7 @@
 #include "encoding.h"
 #include "keyring.h"
 #include "subject_key.h"
+#include "token_guard.h"
 
 #define NONCE_BATCH		256
 #define NONCE_PREFIX	12
@@ -43,21 +44,34 @@ typedef struct CgHot
 	int			suite;
 	CgCipher   *cipher;			/* NULL with a subject's key */
 	CgToken    *token;			/* NULL: random suite */
+	uint64		noted;			/* cg_token_transaction when last noted */
 	uint8		pad;			/* of the category; sealing only, and the */
 	uint8		nonce_len;		/* next two */
 	CgNormalizer normalizer;
 } CgHot;
+
+/* Whether tokens of one kind are of a version or suite that was left. */
+typedef struct CgAge
+{
+	uint64		keyring;
+	uint64		categories;		/* 0: empty */
+	int32		category;
+	int			suite;
+	uint16		version;
+	bool		old;
+} CgAge;
 
 #define NUM_HOT		16
 
 static void hot_keys(CgHot *hot, int32 category, uint16 dek_version,
 					 uint16 token_version, int suite);
 static const CgHot *hot_for_open(const CgEnvelope *env, CgCipher **cipher);
-static const CgHot *hot_for_seal(const CgCategory *c);
+static CgHot *hot_for_seal(const CgCategory *c);
 static const char *canonical(CgNormalizer normalizer, uint8 type,
 							 const char *stored, Size len, char *stack,
 							 size_t *canon_len);
 static void next_nonce(uint8 *nonce, int len);
+static void no_random(void);
 static void not_authentic(void);
 
 int			cg_armor_depth = 0;
@@ -125,7 +139,7 @@ hot_for_open(const CgEnvelope *env, CgCipher **cipher)
 	return hot;
 }
 
-static const CgHot *
+static CgHot *
 hot_for_seal(const CgCategory *c)
 {
 	CgHot	   *hot = &sealing[(uint32) c->id % NUM_HOT];
@@ -187,7 +201,7 @@ struct varlena *
 cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 			   Size len, uint64 subject)
 {
-	const CgHot *hot;
+	CgHot	   *hot;
 	CgCategory	copy;
 	CgCipher   *cipher = NULL;
 	char		stack[STACK_TEXT];
@@ -222,6 +236,11 @@ cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 						  &canon_len);
 	else
 		next_nonce(nonce, hot->nonce_len);
+	if (hot->token_version != 0 && hot->noted != cg_token_transaction)
+	{
+		cg_token_used(cg_category_domain(hot->category), hot->token_version);
+		hot->noted = cg_token_transaction;
+	}
 	spec.type = type;
 	spec.category = (uint32) hot->category;
 	spec.dek_version = subject == 0 ? hot->dek_version :
@@ -360,28 +379,139 @@ cg_plain_token(const CgCategory *category, uint16 version,
 		elog(ERROR, "could not make an equality token");
 }
 
+bool
+cg_token_is_old(int32 category, int suite, uint16 version)
+{
+	static CgAge ages[NUM_HOT];
+	CgAge	   *age = &ages[(uint32) category % NUM_HOT];
+	uint64		keyring = cg_keyring_refresh();
+
+	if (age->categories != cg_category_generation() ||
+		age->keyring != keyring || age->category != category ||
+		age->suite != suite || age->version != version)
+	{
+		const CgCategory *c = cg_category_by_id(category, true);
+		CgAge		filled = {0};
+
+		if (c != NULL && c->searchable)
+		{
+			uint16		newest = cg_keyring_newest(CG_KEY_KIND_TOKEN,
+												   c->domain);
+
+			filled.old = version < newest ||
+				(version == newest && suite != c->suite);
+		}
+		filled.keyring = cg_keyring_refresh();
+		filled.categories = cg_category_generation();
+		filled.category = category;
+		filled.suite = suite;
+		filled.version = version;
+		*age = filled;
+	}
+	return age->old;
+}
+
+/* Is everything here that opens a value with a token? */
+static bool
+can_open(const CgEnvelope *env)
+{
+	const CgCategory *c = cg_category_by_id((int32) env->category, true);
+
+	if (c == NULL || cg_is_destroyed(env))
+		return false;
+	cg_keyring_refresh();
+	return cg_keyring_token(c->domain, env->token_version, env->suite,
+							true) != NULL &&
+		(env->subject != 0 ||
+		 cg_keyring_cipher((int32) env->category, env->dek_version,
+						   env->suite, true) != NULL);
+}
+
+bool
+cg_fresh_token(const CgEnvelope *env, uint16 *version, uint8 *token)
+{
+	CgPlain		plain = {.type = env->type};
+	const CgCategory *c;
+	char	   *stored;
+
+	if (!can_open(env))
+		return false;
+	stored = cg_open_stored(env, &plain.len);
+	plain.stored = stored;
+	c = cg_category_by_id((int32) env->category, false);
+	*version = cg_keyring_current(CG_KEY_KIND_TOKEN, c->domain);
+	cg_plain_token(c, *version, &plain, token);
+	explicit_bzero(stored, plain.len);
+	pfree(stored);
+	return true;
+}
+
+struct varlena *
+cg_with_fresh_token(struct varlena *datum, const CgEnvelope *env)
+{
+	struct varlena *result;
+	char	   *stored;
+	Size		len;
+
+	if (env->token == NULL ||
+		!cg_token_is_old((int32) env->category, env->suite,
+						 env->token_version) || !can_open(env))
+		return datum;
+	stored = cg_open_stored(env, &len);
+	result = cg_seal_stored(cg_category_by_id((int32) env->category, false),
+							env->type, stored, len, env->subject);
+	explicit_bzero(stored, len);
+	pfree(stored);
+	return result;
+}
+
+/* Random bytes that no value had, of this process alone. */
 static void
 next_nonce(uint8 *nonce, int len)
 {
-	static uint8 pool[NONCE_BATCH * NONCE_PREFIX];
+	static uint8 pool[NONCE_BATCH * CG_MAX_NONCE_LEN];
 	static uint8 prefix[NONCE_PREFIX];
-	static int	left = 0;
+	static int	left = 0;		/* bytes of the pool */
+	static int	values = 0;		/* for which the prefix is good */
 	static int	owner = 0;
+	bool		with_prefix = len == 2 * NONCE_PREFIX;
+	int			fresh = with_prefix ? NONCE_PREFIX : len;
 
-	Assert(len == 2 * NONCE_PREFIX);
-	if (left == 0 || owner != MyProcPid)
+	if (owner != MyProcPid)
 	{
-		if (!pg_strong_random(pool, sizeof(pool)) ||
-			!pg_strong_random(prefix, sizeof(prefix)))
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("could not get random bytes for a nonce")));
-		left = NONCE_BATCH;
+		left = 0;
+		values = 0;
 		owner = MyProcPid;
 	}
-	left--;
-	memcpy(nonce, prefix, NONCE_PREFIX);
-	memcpy(nonce + NONCE_PREFIX, pool + left * NONCE_PREFIX, NONCE_PREFIX);
+	if (left < fresh)
+	{
+		if (!pg_strong_random(pool, sizeof(pool)))
+			no_random();
+		left = sizeof(pool);
+	}
+	if (with_prefix && values == 0)
+	{
+		if (!pg_strong_random(prefix, sizeof(prefix)))
+			no_random();
+		values = NONCE_BATCH;
+	}
+	left -= fresh;
+	if (with_prefix)
+	{
+		values--;
+		memcpy(nonce, prefix, NONCE_PREFIX);
+		nonce += NONCE_PREFIX;
+	}
+	memcpy(nonce, pool + left, fresh);
+	explicit_bzero(pool + left, fresh);
+}
+
+static void
+no_random(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INTERNAL_ERROR),
+			 errmsg("could not get random bytes for a nonce")));
 }
 
 static void

@@ -73,6 +73,23 @@ extern void cg_plain_token(const CgCategory *category, uint16 version,
 						   const CgPlain *plain, uint8 *token);
 
 /*
+ * Is a token of this suite and version one that values written now would not
+ * have?  The token key of its domain was rotated since.  No key is needed.
+ */
+extern bool cg_token_is_old(int32 category, int suite, uint16 version);
+
+/*
+ * The token that a value with an old one would have now.  False if a key that
+ * opens it is gone.  Errors: CG_ERRCODE_NOT_AUTHENTIC, CG_ERRCODE_KEK_*.
+ */
+extern bool cg_fresh_token(const CgEnvelope *env, uint16 *version,
+						   uint8 *token);
+
+/* The datum of env, encrypted anew if its token is old and keys are here. */
+extern struct varlena *cg_with_fresh_token(struct varlena *datum,
+										   const CgEnvelope *env);
+
+/*
  * While the depth is above zero, output functions give armor whatever the
  * rights of the user: EXPLAIN and the audit writer raise it.
  */

@@ -1,6 +1,6 @@
 /*
  * digest.c
- *		SHA-256, HMAC-SHA-256 and HKDF-SHA-256 over libcrypto.
+ *		SHA-256, SM3, HMAC with either and HKDF-SHA-256 over libcrypto.
  *
  * An HMAC context keeps two digest states, one after the inner and one after
  * the outer pad block, and copies them for each message.  The states are
@@ -9,31 +9,46 @@
  * EVP_MD_CTX takes 149 ns, re-initialising an EVP_MAC_CTX 201 ns and hashing
  * both pad blocks anew 240 ns (OpenSSL 3.0).  One HMAC is most of the cost of
  * a searchable value.  OpenSSL 3 calls these functions deprecated in favour of
- * EVP; their code is the same.
+ * EVP; their code is the same.  SM3 has no such functions: its states are
+ * EVP_MD_CTX, each copy of which allocates.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <string.h>
 
 #include "digest.h"
 #include "wipe.h"
 
-#define SHA256_BLOCK	64
+#define HASH_BLOCK		64		/* bytes, of each hash here */
 #define HKDF_MAX_BLOCKS 255
 #define EVEN_SPREAD		255		/* lengths taking equally long */
 
+/* A hash at work: evp if it is not NULL, else SHA-256. */
+typedef struct CgState
+{
+	SHA256_CTX	sha;
+	EVP_MD_CTX *evp;
+} CgState;
+
 struct CgHmac
 {
-	SHA256_CTX	inner;			/* after key ^ ipad */
-	SHA256_CTX	outer;			/* after key ^ opad */
-	SHA256_CTX	work;
-	SHA256_CTX	sink;			/* takes the dummy blocks of cg_hmac_even */
+	CgState		inner;			/* after key ^ ipad */
+	CgState		outer;			/* after key ^ opad */
+	CgState		work;
+	CgState		sink;			/* takes the dummy blocks of cg_hmac_even */
 };
 
-static bool absorb_pad(SHA256_CTX *ctx, const uint8_t *key, uint8_t pad);
-static void begin(CgHmac *hmac);
+static bool state_init(CgState *state, EVP_MD *md);
+static bool state_copy(CgState *to, const CgState *from);
+static bool state_update(CgState *state, const void *data, size_t len);
+static bool state_final(CgState *state, uint8_t *md);
+static bool hash(CgHash which, const void *data, size_t len, uint8_t *md);
+static bool absorb_pad(CgState *state, EVP_MD *md, const uint8_t *key,
+					   uint8_t pad);
+static bool begin(CgHmac *hmac);
 static bool update(CgHmac *hmac, const void *data, size_t len);
 static bool finish(CgHmac *hmac, uint8_t *mac);
 static size_t block_count(size_t len);
@@ -41,20 +56,34 @@ static size_t block_count(size_t len);
 CgHmac *
 cg_hmac_new(const uint8_t *key, size_t key_len)
 {
+	return cg_hmac_new_of(CG_HASH_SHA256, key, key_len);
+}
+
+CgHmac *
+cg_hmac_new_of(CgHash which, const uint8_t *key, size_t key_len)
+{
 	CgHmac	   *hmac = OPENSSL_zalloc(sizeof(CgHmac));
-	uint8_t		block[SHA256_BLOCK] = {0};
+	EVP_MD	   *md = NULL;
+	uint8_t		block[HASH_BLOCK] = {0};
 	bool		good = hmac != NULL;
 
-	if (key_len > SHA256_BLOCK)
-		good = good && cg_sha256(key, key_len, block) == CG_OK;
+	if (which == CG_HASH_SM3)
+	{
+		md = EVP_MD_fetch(NULL, "SM3", NULL);
+		good = good && md != NULL;
+	}
+	if (key_len > HASH_BLOCK)
+		good = good && hash(which, key, key_len, block);
 	else if (key_len > 0)
 		memcpy(block, key, key_len);
 	good = good &&
-		absorb_pad(&hmac->inner, block, 0x36) &&
-		absorb_pad(&hmac->outer, block, 0x5c) &&
-		SHA256_Init(&hmac->sink);
+		absorb_pad(&hmac->inner, md, block, 0x36) &&
+		absorb_pad(&hmac->outer, md, block, 0x5c) &&
+		state_init(&hmac->work, md) &&
+		state_init(&hmac->sink, md);
 
 	cg_wipe(block, sizeof(block));
+	EVP_MD_free(md);			/* the contexts hold it */
 	if (!good)
 	{
 		cg_hmac_free(hmac);
@@ -67,19 +96,34 @@ cg_hmac_new(const uint8_t *key, size_t key_len)
 void
 cg_hmac_free(CgHmac *hmac)
 {
-	if (hmac != NULL)
-		OPENSSL_clear_free(hmac, sizeof(CgHmac));
+	if (hmac == NULL)
+		return;
+	EVP_MD_CTX_free(hmac->inner.evp);
+	EVP_MD_CTX_free(hmac->outer.evp);
+	EVP_MD_CTX_free(hmac->work.evp);
+	EVP_MD_CTX_free(hmac->sink.evp);
+	OPENSSL_clear_free(hmac, sizeof(CgHmac));
 }
 
 CgStatus
 cg_hmac(CgHmac *hmac, const void *a, size_t a_len,
 		const void *b, size_t b_len, uint8_t *mac)
 {
-	begin(hmac);
-	if (!update(hmac, a, a_len) || !update(hmac, b, b_len) ||
+	if (!begin(hmac) || !update(hmac, a, a_len) || !update(hmac, b, b_len) ||
 		!finish(hmac, mac))
 		return CG_E_CRYPTO;
 	return CG_OK;
+}
+
+CgStatus
+cg_hmac_parts(CgHmac *hmac, const CgPart *parts, int n, uint8_t *mac)
+{
+	bool		good = begin(hmac);
+	int			i;
+
+	for (i = 0; i < n; i++)
+		good = good && update(hmac, parts[i].data, parts[i].len);
+	return good && finish(hmac, mac) ? CG_OK : CG_E_CRYPTO;
 }
 
 /*
@@ -91,7 +135,7 @@ CgStatus
 cg_hmac_even(CgHmac *hmac, const void *a, size_t a_len,
 			 const void *b, size_t b_len, size_t b_max, uint8_t *mac)
 {
-	static const uint8_t dummy[EVEN_SPREAD + 2 * SHA256_BLOCK];
+	static const uint8_t dummy[EVEN_SPREAD + 2 * HASH_BLOCK];
 	size_t		b_min = b_max > EVEN_SPREAD ? b_max - EVEN_SPREAD : 0;
 	size_t		most = block_count(a_len + b_max);
 
@@ -102,7 +146,7 @@ cg_hmac_even(CgHmac *hmac, const void *a, size_t a_len,
 		size_t		spare = most - block_count(a_len + b_len);
 
 		/* one more than needed: an update of no bytes would be quicker */
-		if (!SHA256_Update(&hmac->sink, dummy, (spare + 1) * SHA256_BLOCK))
+		if (!state_update(&hmac->sink, dummy, (spare + 1) * HASH_BLOCK))
 			return CG_E_CRYPTO;
 	}
 	return cg_hmac(hmac, a, a_len, b, b_len, mac);
@@ -111,7 +155,13 @@ cg_hmac_even(CgHmac *hmac, const void *a, size_t a_len,
 CgStatus
 cg_sha256(const void *data, size_t len, uint8_t *md)
 {
-	return SHA256(data, len, md) != NULL ? CG_OK : CG_E_CRYPTO;
+	return hash(CG_HASH_SHA256, data, len, md) ? CG_OK : CG_E_CRYPTO;
+}
+
+CgStatus
+cg_sm3(const void *data, size_t len, uint8_t *md)
+{
+	return hash(CG_HASH_SM3, data, len, md) ? CG_OK : CG_E_CRYPTO;
 }
 
 CgStatus
@@ -144,8 +194,8 @@ cg_hkdf(const uint8_t *ikm, size_t ikm_len,
 
 		if (n > CG_SHA256_LEN)
 			n = CG_SHA256_LEN;
-		begin(hmac);
-		good = update(hmac, block, counter > 1 ? sizeof(block) : 0) &&
+		good = begin(hmac) &&
+			update(hmac, block, counter > 1 ? sizeof(block) : 0) &&
 			update(hmac, info, info_len) &&
 			update(hmac, &counter, 1) &&
 			finish(hmac, block);
@@ -164,41 +214,84 @@ cg_hkdf(const uint8_t *ikm, size_t ikm_len,
 }
 
 static bool
-absorb_pad(SHA256_CTX *ctx, const uint8_t *key, uint8_t pad)
+state_init(CgState *state, EVP_MD *md)
 {
-	uint8_t		block[SHA256_BLOCK];
+	if (md == NULL)
+		return SHA256_Init(&state->sha);
+	state->evp = EVP_MD_CTX_new();
+	return state->evp != NULL &&
+		EVP_DigestInit_ex2(state->evp, md, NULL);
+}
+
+static bool
+state_copy(CgState *to, const CgState *from)
+{
+	if (from->evp != NULL)
+		return EVP_MD_CTX_copy_ex(to->evp, from->evp);
+	to->sha = from->sha;
+	return true;
+}
+
+static bool
+state_update(CgState *state, const void *data, size_t len)
+{
+	if (state->evp != NULL)
+		return EVP_DigestUpdate(state->evp, data, len);
+	return SHA256_Update(&state->sha, data, len);
+}
+
+static bool
+state_final(CgState *state, uint8_t *md)
+{
+	if (state->evp != NULL)
+		return EVP_DigestFinal_ex(state->evp, md, NULL);
+	return SHA256_Final(md, &state->sha);
+}
+
+static bool
+hash(CgHash which, const void *data, size_t len, uint8_t *md)
+{
+	if (which == CG_HASH_SM3)
+		return EVP_Q_digest(NULL, "SM3", NULL, data, len, md, NULL);
+	return SHA256(data, len, md) != NULL;
+}
+
+static bool
+absorb_pad(CgState *state, EVP_MD *md, const uint8_t *key, uint8_t pad)
+{
+	uint8_t		block[HASH_BLOCK];
 	bool		good;
 	int			i;
 
-	for (i = 0; i < SHA256_BLOCK; i++)
+	for (i = 0; i < HASH_BLOCK; i++)
 		block[i] = key[i] ^ pad;
-	good = SHA256_Init(ctx) && SHA256_Update(ctx, block, sizeof(block));
+	good = state_init(state, md) && state_update(state, block, sizeof(block));
 	cg_wipe(block, sizeof(block));
 	return good;
 }
 
-static void
+static bool
 begin(CgHmac *hmac)
 {
-	hmac->work = hmac->inner;
+	return state_copy(&hmac->work, &hmac->inner);
 }
 
 static bool
 update(CgHmac *hmac, const void *data, size_t len)
 {
-	return len == 0 || SHA256_Update(&hmac->work, data, len);
+	return len == 0 || state_update(&hmac->work, data, len);
 }
 
 static bool
 finish(CgHmac *hmac, uint8_t *mac)
 {
-	uint8_t		inner[CG_SHA256_LEN];
+	uint8_t		inner[CG_HASH_LEN];
 	bool		good;
 
-	good = SHA256_Final(inner, &hmac->work);
-	hmac->work = hmac->outer;
-	good = good && SHA256_Update(&hmac->work, inner, sizeof(inner)) &&
-		SHA256_Final(mac, &hmac->work);
+	good = state_final(&hmac->work, inner) &&
+		state_copy(&hmac->work, &hmac->outer) &&
+		state_update(&hmac->work, inner, sizeof(inner)) &&
+		state_final(&hmac->work, mac);
 	cg_wipe(inner, sizeof(inner));
 	return good;
 }
@@ -207,5 +300,5 @@ finish(CgHmac *hmac, uint8_t *mac)
 static size_t
 block_count(size_t len)
 {
-	return (len + 8) / SHA256_BLOCK + 1;
+	return (len + 8) / HASH_BLOCK + 1;
 }

@@ -133,7 +133,7 @@ cipguard_note_change(PG_FUNCTION_ARGS)
 {
 	static const char *const omitted[] = {
 		"wrapped", "kek_id", "mask_options", "mask_digest", "mask_changed",
-		"description", "granted_at", "revoked_at", "created"
+		"suite_changed", "description", "granted_at", "revoked_at", "created"
 	};
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;

@@ -38,6 +38,7 @@ char	   *cg_anchor_command = NULL;
 int			cg_anchor_interval = 60;
 bool		cg_anchor_log = false;
 int			cg_anchor_timeout = 30;
+int			cg_default_suite = CG_FAMILY_AES;
 char	   *cg_kek_command = NULL;
 char	   *cg_kek_file = NULL;
 int			cg_kek_timeout = 10;
@@ -89,6 +90,12 @@ static const struct config_enum_entry failure_options[] = {
 static const struct config_enum_entry sync_options[] = {
 	{"off", CG_SYNC_OFF, false},
 	{"statement", CG_SYNC_STATEMENT, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry suite_options[] = {
+	{"aes", CG_FAMILY_AES, false},
+	{"sm4", CG_FAMILY_SM4, false},
 	{NULL, 0, false}
 };
 
@@ -150,6 +157,15 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_app_user, NULL);
+
+	DefineCustomEnumVariable(CG_SCHEMA ".default_suite",
+							 "Cipher suites of new categories.",
+							 "aes: XAES-256-GCM, AES-256 with HMAC-SHA-256. sm4: SM4 with HMAC-SM3. That of a category is in cipguard.category.",
+							 &cg_default_suite,
+							 CG_FAMILY_AES,
+							 suite_options,
+							 PGC_SUSET, 0,
+							 NULL, NULL, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".epoch_command",
 							   "Shell command that makes, prints and destroys epoch keys.",

@@ -35,10 +35,18 @@ typedef enum CgLogins
 	CG_LOGINS_ALL
 } CgLogins;
 
+/* Families of cipher suites. */
+typedef enum CgFamily
+{
+	CG_FAMILY_AES,
+	CG_FAMILY_SM4
+} CgFamily;
+
 extern char *cg_anchor_command;
 extern int	cg_anchor_interval; /* seconds */
 extern bool cg_anchor_log;
 extern int	cg_anchor_timeout;	/* seconds */
+extern int	cg_default_suite;	/* CgFamily */
 extern char *cg_epoch_command;
 extern char *cg_epoch_directory;
 extern char *cg_kek_command;

@@ -66,6 +66,7 @@ static void fetch_current(CgKek *kek);
 static void fetch_previous(CgKek *kek);
 static void try_previous(CgKek *kek);
 static void warn_of_error(const char *what);
+static bool passes_selftest(void);
 static void require_selftest(void);
 
 static CgSharedKeks *shared = NULL; /* NULL unless preloaded */
@@ -73,6 +74,8 @@ static CgKeks *own = NULL;		/* in secret memory, of this process */
 static uint64 own_generation = 0;	/* cg_kek_generation when fetched */
 static bool own_previous_tried = false;
 static const CgKeks *trial = NULL;	/* while unseal() verifies */
+static bool selftest_made = false;
+static const char *failed_selftest = NULL;
 
 /* Is it the shared memory that counts for this session? */
 static bool
@@ -170,7 +173,7 @@ cg_kek_reachable(void)
 	volatile bool reachable = true;
 
 	if (is_shared())
-		return !cg_kek_sealed() && cg_selftest_passed();
+		return !cg_kek_sealed() && passes_selftest();
 	if (own_generation == cg_kek_generation)
 		return true;
 	if (failed_at == GetCurrentTransactionStartTimestamp())
@@ -220,12 +223,12 @@ cg_kek_fetch_at_start(void)
 	memset(&keks, 0, sizeof(keks));
 	shared = cg_secret_share(sizeof(CgSharedKeks));
 	pg_atomic_init_u64(&shared->number, 0);
-	if (!cg_selftest_passed())
+	if (!passes_selftest())
 	{
 		ereport(WARNING,
 				(errcode(CG_ERRCODE_KEK_MISSING),
 				 errmsg("server starts without key-encryption key: self-test \"%s\" failed",
-						cg_selftest_failure()),
+						failed_selftest),
 				 errhint("The cryptographic library does not compute what it should, or refuses to: see its configuration, and %s.",
 						 "cipguard.selftest()")));
 		return;
@@ -442,14 +445,33 @@ warn_of_error(const char *what)
 	FreeErrorData(edata);
 }
 
+void
+cg_kek_distrust(const char *selftest)
+{
+	selftest_made = true;
+	failed_selftest = selftest;
+}
+
+static bool
+passes_selftest(void)
+{
+	int			i;
+
+	for (i = 0; !selftest_made && i < cg_selftest_count(); i++)
+		if (!cg_selftest_run(i, false))
+			cg_kek_distrust(cg_selftest_name(i));
+	selftest_made = true;
+	return failed_selftest == NULL;
+}
+
 static void
 require_selftest(void)
 {
-	if (!cg_selftest_passed())
+	if (!passes_selftest())
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_MISSING),
 				 errmsg("no key is used: self-test \"%s\" failed",
-						cg_selftest_failure()),
+						failed_selftest),
 				 errhint("The cryptographic library does not compute what it should, or refuses to: see its configuration, and %s.",
 						 "cipguard.selftest()")));
 }

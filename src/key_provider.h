@@ -56,4 +56,11 @@ extern bool cg_kek_unseal(void (*verify) (void));
 /* Wipe the KEKs of a preloaded server; false if this session has its own. */
 extern bool cg_kek_seal(void);
 
+/*
+ * No KEK is given out after a self-test has failed: all are run when this
+ * process, or the postmaster that it was forked from, first needs one.  This
+ * tells of one that failed later.
+ */
+extern void cg_kek_distrust(const char *selftest);
+
 #endif							/* CG_KEY_PROVIDER_H */

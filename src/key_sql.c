@@ -139,7 +139,7 @@ cipguard_selftest(PG_FUNCTION_ARGS)
 
 		if (!good)
 		{
-			cg_selftest_note_failure(i);
+			cg_kek_distrust(cg_selftest_name(i));
 			ereport(LOG,
 					(errmsg("self-test \"%s\" failed", cg_selftest_name(i)),
 					 errhidestmt(true)));

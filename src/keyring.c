@@ -153,7 +153,7 @@ cg_keyring_cipher(int32 category, uint16 version, int suite, bool missing_ok)
 		row->ciphers[suite] = cg_cipher_new(suite, key);
 		cg_wipe(key, sizeof(key));
 		if (row->ciphers[suite] == NULL)
-			elog(ERROR, "could not set up cipher suite %d", suite);
+			cg_suite_unavailable(suite);
 	}
 	return row->ciphers[suite];
 }
@@ -198,7 +198,7 @@ cg_keyring_token(int32 domain, uint16 version, int suite, bool missing_ok)
 		row->tokens[suite] = cg_token_new(suite, key);
 		cg_wipe(key, sizeof(key));
 		if (row->tokens[suite] == NULL)
-			elog(ERROR, "could not set up cipher suite %d", suite);
+			cg_suite_unavailable(suite);
 	}
 	return row->tokens[suite];
 }

@@ -27,6 +27,8 @@
 #include "renew.h"
 #include "subject_key.h"
 
+#define NO_DOMAIN	(-1)		/* domains are not negative */
+
 typedef enum CgHolderKind
 {
 	VALUE,
@@ -35,6 +37,13 @@ typedef enum CgHolderKind
 	MULTIRANGE,
 	COMPOSITE
 } CgHolderKind;
+
+/* What counts as stale, and how much of it there is. */
+typedef struct CgStale
+{
+	int32		domain;			/* whose token key is rotated, or NO_DOMAIN */
+	int64		n;
+} CgStale;
 
 struct CgHolder
 {
@@ -49,13 +58,18 @@ struct CgHolder
 };
 
 static bool read_head(Datum value, CgHead *head);
-static bool is_stale(const CgHead *head);
+static bool is_stale(const CgHead *head, int32 domain);
+static bool has_old_token(const CgHead *head, int32 domain);
 static void note_stale(const CgHead *head, void *arg);
+static int64 count_stale(const CgHolder *holder, Datum value, int32 domain);
+static Datum renew(const CgHolder *holder, Datum value, int32 domain);
 static Datum renew_value(Datum value);
-static Datum renew_array(const CgHolder *holder, Datum value);
-static Datum renew_composite(const CgHolder *holder, Datum value);
-static Datum renew_range(const CgHolder *holder, Datum value);
-static Datum renew_multirange(const CgHolder *holder, Datum value);
+static Datum renew_array(const CgHolder *holder, Datum value, int32 domain);
+static Datum renew_composite(const CgHolder *holder, Datum value,
+							 int32 domain);
+static Datum renew_range(const CgHolder *holder, Datum value, int32 domain);
+static Datum renew_multirange(const CgHolder *holder, Datum value,
+							  int32 domain);
 
 CgHolder *
 cg_holder(Oid typid, MemoryContext context)
@@ -237,10 +251,22 @@ cg_holder_visit(const CgHolder *holder, Datum value, CgVisitor visitor,
 }
 
 static bool
-is_stale(const CgHead *head)
+has_old_token(const CgHead *head, int32 domain)
 {
 	const CgCategory *c = cg_category_by_id((int32) head->category, true);
 
+	return c != NULL && c->searchable && c->domain == domain &&
+		(head->flags & CG_FLAG_SEARCHABLE) != 0 &&
+		cg_token_is_old(c->id, head->suite, head->token_version);
+}
+
+static bool
+is_stale(const CgHead *head, int32 domain)
+{
+	const CgCategory *c = cg_category_by_id((int32) head->category, true);
+
+	if (domain != NO_DOMAIN)
+		return has_old_token(head, domain);
 	if (c == NULL)
 		return false;
 	if ((head->flags & CG_FLAG_SEARCHABLE) != 0)
@@ -264,36 +290,62 @@ is_stale(const CgHead *head)
 static void
 note_stale(const CgHead *head, void *arg)
 {
-	if (is_stale(head))
-		++* (int64 *) arg;
+	CgStale    *stale = arg;
+
+	if (is_stale(head, stale->domain))
+		stale->n++;
+}
+
+static int64
+count_stale(const CgHolder *holder, Datum value, int32 domain)
+{
+	CgStale		stale = {.domain = domain};
+
+	cg_holder_visit(holder, value, note_stale, &stale);
+	return stale.n;
 }
 
 int64
 cg_holder_stale(const CgHolder *holder, Datum value)
 {
-	int64		stale = 0;
+	return count_stale(holder, value, NO_DOMAIN);
+}
 
-	cg_holder_visit(holder, value, note_stale, &stale);
-	return stale;
+int64
+cg_holder_old_tokens(const CgHolder *holder, Datum value, int32 domain)
+{
+	return count_stale(holder, value, domain);
 }
 
 Datum
 cg_holder_renew(const CgHolder *holder, Datum value)
 {
-	if (cg_holder_stale(holder, value) == 0)
+	return renew(holder, value, NO_DOMAIN);
+}
+
+Datum
+cg_holder_renew_tokens(const CgHolder *holder, Datum value, int32 domain)
+{
+	return renew(holder, value, domain);
+}
+
+static Datum
+renew(const CgHolder *holder, Datum value, int32 domain)
+{
+	if (count_stale(holder, value, domain) == 0)
 		return value;
 	switch (holder->kind)
 	{
 		case VALUE:
 			return renew_value(value);
 		case ARRAY:
-			return renew_array(holder, value);
+			return renew_array(holder, value, domain);
 		case RANGE:
-			return renew_range(holder, value);
+			return renew_range(holder, value, domain);
 		case MULTIRANGE:
-			return renew_multirange(holder, value);
+			return renew_multirange(holder, value, domain);
 		case COMPOSITE:
-			return renew_composite(holder, value);
+			return renew_composite(holder, value, domain);
 	}
 	elog(ERROR, "unrecognized kind of holder: %d", (int) holder->kind);
 }
@@ -321,7 +373,7 @@ renew_value(Datum value)
 }
 
 static Datum
-renew_array(const CgHolder *holder, Datum value)
+renew_array(const CgHolder *holder, Datum value, int32 domain)
 {
 	ArrayType  *array = DatumGetArrayTypeP(value);
 	Datum	   *elements;
@@ -334,7 +386,7 @@ renew_array(const CgHolder *holder, Datum value)
 					  &n);
 	for (i = 0; i < n; i++)
 		if (!nulls[i])
-			elements[i] = cg_holder_renew(holder->inner, elements[i]);
+			elements[i] = renew(holder->inner, elements[i], domain);
 	return PointerGetDatum(construct_md_array(elements, nulls,
 											  ARR_NDIM(array),
 											  ARR_DIMS(array),
@@ -346,7 +398,7 @@ renew_array(const CgHolder *holder, Datum value)
 }
 
 static Datum
-renew_range(const CgHolder *holder, Datum value)
+renew_range(const CgHolder *holder, Datum value, int32 domain)
 {
 	TypeCacheEntry *type = lookup_type_cache(holder->typid,
 											 TYPECACHE_RANGE_INFO);
@@ -356,14 +408,14 @@ renew_range(const CgHolder *holder, Datum value)
 
 	range_deserialize(type, DatumGetRangeTypeP(value), &lower, &upper, &empty);
 	if (!empty && !lower.infinite)
-		lower.val = cg_holder_renew(holder->inner, lower.val);
+		lower.val = renew(holder->inner, lower.val, domain);
 	if (!empty && !upper.infinite)
-		upper.val = cg_holder_renew(holder->inner, upper.val);
+		upper.val = renew(holder->inner, upper.val, domain);
 	return RangeTypePGetDatum(cg_range_serialize(type, &lower, &upper, empty));
 }
 
 static Datum
-renew_multirange(const CgHolder *holder, Datum value)
+renew_multirange(const CgHolder *holder, Datum value, int32 domain)
 {
 	TypeCacheEntry *type = lookup_type_cache(holder->inner->typid,
 											 TYPECACHE_RANGE_INFO);
@@ -374,14 +426,13 @@ renew_multirange(const CgHolder *holder, Datum value)
 	multirange_deserialize(type, DatumGetMultirangeTypeP(value), &count,
 						   &ranges);
 	for (i = 0; i < count; i++)
-		ranges[i] = DatumGetRangeTypeP(cg_holder_renew(holder->inner,
-													   RangeTypePGetDatum(ranges[i])));
+		ranges[i] = DatumGetRangeTypeP(renew(holder->inner, RangeTypePGetDatum(ranges[i]), domain));
 	return MultirangeTypePGetDatum(make_multirange(holder->typid, type, count,
 												   ranges));
 }
 
 static Datum
-renew_composite(const CgHolder *holder, Datum value)
+renew_composite(const CgHolder *holder, Datum value, int32 domain)
 {
 	HeapTupleHeader row = DatumGetHeapTupleHeader(value);
 	TupleDesc	desc = lookup_rowtype_tupdesc_copy(holder->typid, -1);
@@ -397,7 +448,7 @@ renew_composite(const CgHolder *holder, Datum value)
 	heap_deform_tuple(&tuple, desc, values, nulls);
 	for (i = 0; i < holder->natts; i++)
 		if (holder->attributes[i] != NULL && !nulls[i])
-			values[i] = cg_holder_renew(holder->attributes[i], values[i]);
+			values[i] = renew(holder->attributes[i], values[i], domain);
 	return heap_copy_tuple_as_datum(heap_form_tuple(desc, values, nulls),
 									desc);
 }

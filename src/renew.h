@@ -55,4 +55,13 @@ extern int64 cg_holder_stale(const CgHolder *holder, Datum value);
  */
 extern Datum cg_holder_renew(const CgHolder *holder, Datum value);
 
+/*
+ * The same of values whose tokens are not what they would be now, of the
+ * categories of one token domain: its token key was rotated.
+ */
+extern int64 cg_holder_old_tokens(const CgHolder *holder, Datum value,
+								  int32 domain);
+extern Datum cg_holder_renew_tokens(const CgHolder *holder, Datum value,
+									int32 domain);
+
 #endif							/* CG_RENEW_H */

@@ -18,14 +18,4 @@ extern const char *cg_selftest_name(int test);
  */
 extern bool cg_selftest_run(int test, bool spoil);
 
-/*
- * Verdict of this process (or of the postmaster that it was forked from) on
- * all tests, made once; and the name of the first that failed.
- */
-extern bool cg_selftest_passed(void);
-extern const char *cg_selftest_failure(void);
-
-/* A later run failed: nothing is to be trusted any more. */
-extern void cg_selftest_note_failure(int test);
-
 #endif							/* CG_SELFTEST_H */

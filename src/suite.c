@@ -12,7 +12,9 @@
 
 static const CgSuiteImpl *const suites[] = {
 	&cg_suite_aes_random,
-	&cg_suite_aes_searchable
+	&cg_suite_aes_searchable,
+	&cg_suite_sm4_random,
+	&cg_suite_sm4_searchable
 };
 
 #define N_SUITES	(sizeof(suites) / sizeof(suites[0]))
@@ -38,6 +40,22 @@ cg_suite_by_name(const char *name)
 			return &suites[i]->pub;
 	}
 	return NULL;
+}
+
+bool
+cg_suite_available(int id)
+{
+	const uint8_t key[CG_KEY_LEN] = {0};
+	const CgSuiteImpl *impl = impl_by_id(id);
+	CgCipher   *cipher = cg_cipher_new(id, key);
+	CgToken    *token = cg_token_new(id, key);
+	bool		available;
+
+	available = cipher != NULL &&
+		(token != NULL || impl->token_new == NULL);
+	cg_cipher_free(cipher);
+	cg_token_free(token);
+	return available;
 }
 
 CgCipher *

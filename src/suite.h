@@ -5,6 +5,8 @@
  *	id	name			random/searchable	construction
  *	1	aes-random		random				XAES-256-GCM (C2SP XAES-256-GCM)
  *	2	aes-searchable	searchable			SIV: AES-256-CTR, IV = HMAC-SHA-256
+ *	3	sm4-random		random				SM4-CTR, then HMAC-SM3
+ *	4	sm4-searchable	searchable			SIV: SM4-CTR, IV = HMAC-SM3
  *
  * A data key (DEK) never touches a cipher itself: each suite derives its
  * sub-keys by HKDF-SHA-256 with an info string of its own, so one DEK may
@@ -24,6 +26,8 @@
 
 #define CG_SUITE_AES_RANDOM		1
 #define CG_SUITE_AES_SEARCHABLE	2
+#define CG_SUITE_SM4_RANDOM		3
+#define CG_SUITE_SM4_SEARCHABLE	4
 #define CG_MAX_SUITE			4	/* arrays by suite have one more */
 
 typedef struct CgSuite
@@ -41,6 +45,12 @@ typedef struct CgToken CgToken; /* one token key under one suite's MAC */
 /* NULL if unknown. */
 extern const CgSuite *cg_suite_by_id(int id);
 extern const CgSuite *cg_suite_by_name(const char *name);
+
+/*
+ * Whether libcrypto has what the suite needs: a provider restricted to FIPS
+ * 140 has neither SM4 nor SM3.
+ */
+extern bool cg_suite_available(int id);
 
 /* NULL when the suite is unknown or libcrypto refuses. */
 extern CgCipher *cg_cipher_new(int suite, const uint8_t dek[CG_KEY_LEN]);
@@ -75,7 +85,8 @@ extern CgStatus cg_cipher_siv(CgCipher *cipher,
 
 /*
  * Equality tokens: MAC(token key, type || canonical plaintext), first
- * CG_TOKEN_LEN bytes.  suite chooses the MAC (2: HMAC-SHA-256).
+ * CG_TOKEN_LEN bytes.  suite chooses the MAC (2: HMAC-SHA-256,
+ * 4: HMAC-SM3).
  */
 extern CgToken *cg_token_new(int suite, const uint8_t key[CG_KEY_LEN]);
 extern void cg_token_free(CgToken *token);

@@ -7,6 +7,10 @@
 #ifndef CG_SUITE_IMPL_H
 #define CG_SUITE_IMPL_H
 
+#include <limits.h>
+#include <openssl/evp.h>
+
+#include "digest.h"
 #include "suite.h"
 
 /*
@@ -49,9 +53,69 @@ struct CgToken
 	const CgSuiteImpl *impl;
 };
 
-/* suite_aes.c */
+/* suite_aes.c, suite_sm4.c */
 extern const CgSuiteImpl cg_suite_aes_random;
 extern const CgSuiteImpl cg_suite_aes_searchable;
+extern const CgSuiteImpl cg_suite_sm4_random;
+extern const CgSuiteImpl cg_suite_sm4_searchable;
+
+/* suite_ctr.c */
+
+#define CG_BLOCK_LEN	16
+#define CG_MAX_EVP_LEN	((size_t) INT_MAX - 64) /* EVP counts in int */
+
+/* A block cipher, by the names that libcrypto has for its modes. */
+typedef struct CgBlockCipher
+{
+	const char *ctr;
+	const char *ecb;
+	size_t		key_len;
+} CgBlockCipher;
+
+extern const CgBlockCipher cg_aes256;
+extern const CgBlockCipher cg_sm4;
+
+/* Counter mode, the IV being the first counter block.  In place is fine. */
+typedef struct CgCtr CgCtr;
+
+extern CgCtr *cg_ctr_new(const CgBlockCipher *cipher, const uint8_t *key);
+extern void cg_ctr_free(CgCtr *ctr);
+extern CgStatus cg_ctr_run(CgCtr *ctr, const uint8_t *iv,
+						   const uint8_t *in, size_t len, uint8_t *out);
+
+/* A context of libcrypto, with or without a key; NULL if it has no such. */
+extern EVP_CIPHER_CTX *cg_evp_context(const char *name, const uint8_t *key,
+									  int enc);
+
+/* A sub-key for one use, from a key of CG_KEY_LEN bytes. */
+extern bool cg_sub_key(const uint8_t *key, const char *info,
+					   uint8_t *out, size_t out_len);
+
+/* suite_siv.c: what a searchable suite is made of. */
+typedef struct CgSivSpec
+{
+	const CgBlockCipher *cipher;
+	CgHash		hash;
+	const char *info_ctr;
+	const char *info_siv;
+	const char *info_token;
+} CgSivSpec;
+
+extern CgCipher *cg_siv_new(const CgSivSpec *spec, const uint8_t *dek);
+extern void cg_siv_free(CgCipher *cipher);
+extern CgStatus cg_siv_stream(CgCipher *cipher, const uint8_t *iv,
+							  const uint8_t *in, size_t len, uint8_t *out);
+extern CgStatus cg_siv_iv(CgCipher *cipher, const uint8_t *aad,
+						  size_t aad_len, const uint8_t *in, size_t len,
+						  uint8_t *iv);
+extern CgToken *cg_siv_token_new(const CgSivSpec *spec, const uint8_t *key);
+extern void cg_siv_token_free(CgToken *token);
+extern CgStatus cg_siv_token_make(CgToken *token, uint8_t type,
+								  const uint8_t *canon, size_t len,
+								  uint8_t *out);
+extern CgStatus cg_siv_token_make_even(CgToken *token, uint8_t type,
+									   const uint8_t *canon, size_t len,
+									   size_t len_max, uint8_t *out);
 
 /*
  * AES-256-GCM, one direction.  key may be NULL to keep the one of the last
@@ -73,14 +137,6 @@ extern CgStatus cg_gcm_open(CgGcm *gcm, const uint8_t *key,
 							const uint8_t *nonce,
 							const uint8_t *aad, size_t aad_len,
 							const uint8_t *in, size_t len, uint8_t *out);
-
-/* AES-256-CTR, the IV being the first counter block.  In place is fine. */
-typedef struct CgCtr CgCtr;
-
-extern CgCtr *cg_ctr_new(const uint8_t key[CG_KEY_LEN]);
-extern void cg_ctr_free(CgCtr *ctr);
-extern CgStatus cg_ctr_run(CgCtr *ctr, const uint8_t *iv,
-						   const uint8_t *in, size_t len, uint8_t *out);
 
 /* XAES-256-GCM under its own key, not a DEK. */
 #define CG_XAES_NONCE_LEN	24

@@ -45,6 +45,7 @@ typedef struct CgHead
 	bool		display;		/* a mask: compared as text */
 	struct varlena *datum;		/* the header and token, perhaps more */
 	Datum		whole;
+	uint8	   *fresh;			/* token in place of an old one, or NULL */
 } CgHead;
 
 /* In fn_extra: the last value that had to be converted, and its token. */
@@ -62,6 +63,7 @@ typedef struct CgConverted
 } CgConverted;
 
 static void get_head(Datum value, CgHead *head);
+static void renew_head(CgHead *head);
 static int	compare(FunctionCallInfo fcinfo, Datum a, Datum b);
 static int	compare_heads(const CgHead *a, const CgHead *b);
 static int	compare_masks(const CgHead *a, const CgHead *b);
@@ -105,6 +107,33 @@ get_head(Datum value, CgHead *head)
 	head->display = (p[2] & CG_FLAG_DISPLAY) != 0;
 	head->datum = datum;
 	head->whole = value;
+	head->fresh = NULL;
+	if (head->token != NULL &&
+		cg_token_is_old(head->category, p[1], head->token_version))
+		renew_head(head);
+}
+
+/*
+ * A rotation of the token key replaces the values of all tables.  One that was
+ * somewhere else meanwhile (in a variable, an application, a temporary table)
+ * compares as if it had been replaced, too.
+ */
+static void
+renew_head(CgHead *head)
+{
+	struct varlena *whole = PG_DETOAST_DATUM_PACKED(head->whole);
+	uint8		token[CG_TOKEN_LEN];
+	CgEnvelope	env;
+
+	cg_parse(whole, &env);
+	if (cg_fresh_token(&env, &head->token_version, token))
+	{
+		head->fresh = palloc(CG_TOKEN_LEN);
+		memcpy(head->fresh, token, CG_TOKEN_LEN);
+		head->token = head->fresh;
+	}
+	if ((Pointer) whole != DatumGetPointer(head->whole))
+		pfree(whole);
 }
 
 static void
@@ -112,6 +141,8 @@ free_head(CgHead *head)
 {
 	if ((Pointer) head->datum != DatumGetPointer(head->whole))
 		pfree(head->datum);
+	if (head->fresh != NULL)
+		pfree(head->fresh);
 }
 
 static int

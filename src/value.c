@@ -225,13 +225,14 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 
 	if (typmod >= 0 && (int32) env.category != typmod)
 		return cg_recode(result, typmod);
-	return renew_key(result, &env, c);
+	return unknown ? result : renew_key(result, &env, c);
 }
 
 /*
  * A client may bring back what it read before its key was followed by another,
  * and a version that is retired could come into use again.  What a dump or a
- * publisher brings stays as it is: it must be equal to what is there.
+ * publisher brings stays as it is: it must be equal to what is there.  Only a
+ * token that others do not have any more is no use to anybody.
  */
 static struct varlena *
 renew_key(struct varlena *datum, const CgEnvelope *env, const CgCategory *c)
@@ -244,9 +245,10 @@ renew_key(struct varlena *datum, const CgEnvelope *env, const CgCategory *c)
 		cg_keyring_is_current(c->id, env->dek_version) ||
 		(!check_function_bodies && superuser()) || am_walsender ||
 		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
-		return datum;
+		return cg_with_fresh_token(datum, env);
 	stored = cg_open_stored(env, &len);
-	result = cg_seal_stored(c, env->type, stored, len, 0);
+	result = cg_seal_stored(cg_category_by_id((int32) env->category, false),
+							env->type, stored, len, 0);
 	explicit_bzero(stored, len);
 	pfree(stored);
 	return result;
@@ -265,7 +267,7 @@ cg_recode(struct varlena *datum, int32 typmod)
 	cg_refuse_mask(datum);
 	cg_parse(datum, &env);
 	if ((int32) env.category == typmod)
-		return datum;
+		return cg_with_fresh_token(datum, &env);
 	if ((int32) env.category != cg_category_unclassified() &&
 		cg_access_level((int32) env.category, InvalidOid) < CG_LEVEL_READ)
 	{
@@ -324,7 +326,7 @@ cg_search_key(struct varlena *datum, int32 typmod)
 	cg_require_search(typmod);
 	cg_parse(datum, &env);
 	if ((int32) env.category == typmod)
-		return datum;
+		return cg_with_fresh_token(datum, &env);
 
 	c = cg_category_by_id(typmod, false);
 	domain = c->domain;
@@ -337,7 +339,7 @@ cg_search_key(struct varlena *datum, int32 typmod)
 					(errcode(CG_ERRCODE_NOT_COMPARABLE),
 					 errmsg("values of different categories cannot be compared"),
 					 errhint("Categories that share a token domain can.")));
-		return datum;
+		return cg_with_fresh_token(datum, &env);
 	}
 
 	/* Not validated: what no column can hold simply is not found. */

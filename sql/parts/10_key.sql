@@ -21,6 +21,7 @@ COMMENT ON COLUMN cipguard.data_key.version IS 'version that the header of each 
 COMMENT ON COLUMN cipguard.data_key.state IS 'active: encrypts and decrypts; retiring: decrypts; destroyed: gone';
 COMMENT ON COLUMN cipguard.data_key.kek_id IS 'public name of the key-encryption key that wraps it';
 COMMENT ON COLUMN cipguard.data_key.wrapped IS 'wrapped key';
+COMMENT ON COLUMN cipguard.data_key.retired IS 'when it was destroyed';
 REVOKE ALL ON TABLE cipguard.data_key FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('cipguard.data_key', '');
 

@@ -24,6 +24,12 @@ CREATE FUNCTION cipguard.known_suite(name text, searchable boolean) RETURNS bool
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.known_suite(text, boolean) IS 'whether this version has a cipher suite of that name, searchable or not';
 
+CREATE FUNCTION cipguard.choose_suite(suite text, searchable boolean) RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_choose_suite'
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.choose_suite(text, boolean) IS 'the searchable or random cipher suite of a family (aes, sm4; null: cipguard.default_suite), or the suite itself; raises if there is none or libcrypto lacks it';
+REVOKE ALL ON FUNCTION cipguard.choose_suite(text, boolean) FROM PUBLIC;
+
 CREATE FUNCTION cipguard.mask_options_error(options jsonb, mask text) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_mask_options_error'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -61,6 +67,7 @@ CREATE TABLE cipguard.category (
 	mask_function text,
 	mask_digest bytea CHECK (pg_catalog.octet_length(mask_digest) OPERATOR(pg_catalog.=) 32),
 	mask_changed boolean NOT NULL DEFAULT false,
+	suite_changed boolean NOT NULL DEFAULT false,
 	CHECK (cipguard.known_suite(suite, mode OPERATOR(pg_catalog.=) 'searchable')),
 	CHECK ((mask OPERATOR(pg_catalog.=) 'custom') OPERATOR(pg_catalog.=) (mask_function IS NOT NULL)),
 	CHECK ((mask_function IS NULL) OPERATOR(pg_catalog.=) (mask_digest IS NULL))
@@ -73,16 +80,17 @@ COMMENT ON COLUMN cipguard.category.mask IS 'masker: stars name mobile landline 
 COMMENT ON COLUMN cipguard.category.validator IS 'validator of new values: none mobile email resident_id bank_card uscc plate date';
 COMMENT ON COLUMN cipguard.category.normalizer IS 'normal form for equality: none name phone code email';
 COMMENT ON COLUMN cipguard.category.mode IS 'random: no comparison; searchable: equal values have equal tokens';
-COMMENT ON COLUMN cipguard.category.suite IS 'cipher suite of new values: aes-random aes-searchable';
+COMMENT ON COLUMN cipguard.category.suite IS 'cipher suite of new values: aes-random aes-searchable sm4-random sm4-searchable';
 COMMENT ON COLUMN cipguard.category.token_domain IS 'categories of one domain can be compared with each other';
 COMMENT ON COLUMN cipguard.category.pad IS 'values are padded to a multiple of so many bytes';
-COMMENT ON COLUMN cipguard.category.builtin IS 'comes with the extension and is not dumped, unless its mask was changed';
+COMMENT ON COLUMN cipguard.category.builtin IS 'comes with the extension and is not dumped, unless its mask or suite was changed';
 COMMENT ON COLUMN cipguard.category.mask_options IS 'options of the mask: style (standard strict region legacy), size (number from 0.000001 to 1e15), unit (year month day), prefix (whole number from 0 to 127), paths (object: path of a JSON document to name of a category, keep or suppress)';
 COMMENT ON COLUMN cipguard.category.mask_function IS 'name of the custom masker; text, since pg_upgrade refuses columns of type regprocedure';
 COMMENT ON COLUMN cipguard.category.mask_digest IS 'what cipguard.mask_function_digest() gave when it was registered';
 COMMENT ON COLUMN cipguard.category.mask_changed IS 'whether alter_category_mask() was used';
+COMMENT ON COLUMN cipguard.category.suite_changed IS 'whether its suite is another than it came with';
 REVOKE ALL ON TABLE cipguard.category FROM PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('cipguard.category', 'WHERE NOT builtin OR mask_changed');
+SELECT pg_catalog.pg_extension_config_dump('cipguard.category', 'WHERE NOT builtin OR mask_changed OR suite_changed');
 
 CREATE TRIGGER invalidate_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON cipguard.category
 	FOR EACH STATEMENT EXECUTE FUNCTION cipguard.invalidate_cache();
@@ -112,28 +120,40 @@ INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normaliz
 	('qq', 2, false, 'qq', 'none', 'code', 'searchable', 'aes-searchable', 'qq', 16, 'QQ number', true),
 	('wechat', 2, false, 'wechat', 'none', 'none', 'random', 'aes-random', 'wechat', 16, 'WeChat ID', true);
 
--- A dump holds the built-in rows whose mask was changed, and the database that
--- it is restored into has them already.
-CREATE FUNCTION cipguard.restore_builtin_mask() RETURNS trigger
+-- Unless they are those of a dump, which says so if they are others.
+UPDATE cipguard.category c
+	SET suite = cipguard.choose_suite(NULL, c.mode OPERATOR(pg_catalog.=) 'searchable'), suite_changed = true
+	WHERE NOT cipguard.restores_dump()
+		AND cipguard.choose_suite(NULL, c.mode OPERATOR(pg_catalog.=) 'searchable') OPERATOR(pg_catalog.<>) c.suite;
+
+-- A dump holds the built-in rows whose mask or suite was changed, and the
+-- database that it is restored into has them already.
+CREATE FUNCTION cipguard.restore_builtin() RETURNS trigger
 	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	UPDATE cipguard.category c
-		SET mask = NEW.mask, mask_options = NEW.mask_options, mask_function = NEW.mask_function,
-			mask_digest = NEW.mask_digest, mask_changed = true
-		WHERE c.name = NEW.name AND c.builtin;
-	IF FOUND THEN
-		RETURN NULL;
+	PERFORM FROM cipguard.category c WHERE c.name = NEW.name AND c.builtin;
+	IF NOT FOUND THEN
+		RETURN NEW;
 	END IF;
-	RETURN NEW;
+	IF NEW.mask_changed THEN
+		UPDATE cipguard.category c
+			SET mask = NEW.mask, mask_options = NEW.mask_options, mask_function = NEW.mask_function,
+				mask_digest = NEW.mask_digest, mask_changed = true
+			WHERE c.name = NEW.name;
+	END IF;
+	IF NEW.suite_changed THEN
+		UPDATE cipguard.category c SET suite = NEW.suite, suite_changed = true WHERE c.name = NEW.name;
+	END IF;
+	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION cipguard.restore_builtin_mask() IS 'trigger: takes over the mask of a built-in category from a dump';
-REVOKE ALL ON FUNCTION cipguard.restore_builtin_mask() FROM PUBLIC;
-CREATE TRIGGER restore_builtin_mask BEFORE INSERT ON cipguard.category
-	FOR EACH ROW WHEN (NEW.builtin) EXECUTE FUNCTION cipguard.restore_builtin_mask();
-ALTER TABLE cipguard.category ENABLE ALWAYS TRIGGER restore_builtin_mask;
+COMMENT ON FUNCTION cipguard.restore_builtin() IS 'trigger: takes over mask and suite of a built-in category from a dump';
+REVOKE ALL ON FUNCTION cipguard.restore_builtin() FROM PUBLIC;
+CREATE TRIGGER restore_builtin BEFORE INSERT ON cipguard.category
+	FOR EACH ROW WHEN (NEW.builtin) EXECUTE FUNCTION cipguard.restore_builtin();
+ALTER TABLE cipguard.category ENABLE ALWAYS TRIGGER restore_builtin;
 
 CREATE FUNCTION cipguard.check_attribute(attribute text, value text, valid boolean, allowed text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -212,13 +232,16 @@ CREATE FUNCTION cipguard.add_category(
 	pad integer DEFAULT 16,
 	description text DEFAULT NULL,
 	mask_options jsonb DEFAULT '{}',
-	mask_function regprocedure DEFAULT NULL
+	mask_function regprocedure DEFAULT NULL,
+	suite text DEFAULT NULL
 ) RETURNS integer
 	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	made integer;
+	chosen text;
+	beside record;
 BEGIN
 	PERFORM cipguard.check_attribute('name', add_category.category, add_category.category ~ '^[a-z][a-z0-9_]{0,62}$',
 		'A lower-case letter, then lower-case letters, digits and underscores, at most 63.');
@@ -232,6 +255,22 @@ BEGIN
 	PERFORM cipguard.check_attribute('level', add_category.level::text, add_category.level BETWEEN 1 AND 4, '1 to 4');
 	PERFORM cipguard.check_attribute('pad', add_category.pad::text, add_category.pad BETWEEN 1 AND 255, '1 to 255 bytes');
 	PERFORM cipguard.check_attribute('sensitive', add_category.sensitive::text, add_category.sensitive IS NOT NULL, 'true or false');
+	PERFORM cipguard.check_attribute('token domain', add_category.token_domain,
+		coalesce(add_category.token_domain ~ '^[a-z][a-z0-9_]{0,62}$', true),
+		'A name like that of a category.');
+	-- Tokens of one domain are made in one way.
+	SELECT c.name, c.suite INTO beside
+		FROM cipguard.category c
+		WHERE c.mode = 'searchable' AND c.token_domain = coalesce(add_category.token_domain, add_category.category)
+		ORDER BY c.name LIMIT 1;
+	IF add_category.mode = 'searchable' AND beside.suite IS NOT NULL THEN
+		chosen := cipguard.choose_suite(coalesce(add_category.suite, beside.suite), true);
+		PERFORM cipguard.check_attribute('suite', add_category.suite, chosen = beside.suite,
+			format('Category "%s" of the same token domain has suite %s; cipguard.rotate_token_key() changes it for all of them.',
+				beside.name, beside.suite));
+	ELSE
+		chosen := cipguard.choose_suite(add_category.suite, add_category.mode = 'searchable');
+	END IF;
 	IF EXISTS (SELECT FROM cipguard.category c WHERE c.name = add_category.category) THEN
 		RAISE EXCEPTION 'category "%" already exists', add_category.category
 			USING ERRCODE = 'duplicate_object', HINT = 'Choose another name; cipguard.category lists those in use.';
@@ -240,7 +279,7 @@ BEGIN
 			mask_options, mask_function, mask_digest)
 		VALUES (add_category.category, add_category.level::smallint, add_category.sensitive, add_category.mask,
 			add_category.validator, add_category.normalizer, add_category.mode,
-			CASE WHEN add_category.mode = 'searchable' THEN 'aes-searchable' ELSE 'aes-random' END,
+			chosen,
 			coalesce(add_category.token_domain, add_category.category), add_category.pad::smallint, add_category.description,
 			add_category.mask_options, cipguard.mask_function_name(add_category.mask_function),
 			cipguard.mask_function_digest(add_category.mask_function))
@@ -251,8 +290,8 @@ BEGIN
 	RETURN made;
 END
 $$;
-COMMENT ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure) IS 'adds a kind of personal data, makes its keys, and returns its number';
-REVOKE ALL ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure, text) IS 'adds a kind of personal data, makes its keys, and returns its number';
+REVOKE ALL ON FUNCTION cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure, text) FROM PUBLIC;
 
 -- SECURITY DEFINER: officers may not update the table, or they could change
 -- more of a category than its mask, and to more than what is checked here.
@@ -281,3 +320,39 @@ END
 $$;
 COMMENT ON FUNCTION cipguard.alter_category_mask(text, text, jsonb, regprocedure) IS 'gives a category, even a built-in one, another mask; nothing of the old one stays';
 REVOKE ALL ON FUNCTION cipguard.alter_category_mask(text, text, jsonb, regprocedure) FROM PUBLIC;
+
+-- SECURITY DEFINER: as for masks.
+CREATE FUNCTION cipguard.alter_category_suite(category text, suite text) RETURNS void
+	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	c cipguard.category;
+	chosen text;
+	used text;
+BEGIN
+	SELECT * INTO c FROM cipguard.category k WHERE k.name = alter_category_suite.category;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'category "%" does not exist', alter_category_suite.category
+			USING ERRCODE = 'ZC008', HINT = 'The table cipguard.category lists all.';
+	END IF;
+	chosen := cipguard.choose_suite(alter_category_suite.suite, c.mode = 'searchable');
+	IF chosen = c.suite THEN
+		RETURN;
+	END IF;
+	IF c.mode = 'searchable' THEN
+		SELECT string_agg(t.relation::text, ', ' ORDER BY t.relation::text COLLATE "C") INTO used
+			FROM cipguard.token_domain_tables(c.token_domain) t;
+		IF used IS NOT NULL THEN
+			RAISE EXCEPTION 'the suite of category "%" cannot change while columns hold values of token domain "%"', c.name, c.token_domain
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					DETAIL = format('Their equality tokens would differ from those of new values: %s.', used),
+					HINT = format('cipguard.rotate_token_key(%L, %L) changes it and them at once.', c.token_domain, chosen);
+		END IF;
+	END IF;
+	UPDATE cipguard.category k SET suite = chosen, suite_changed = true
+		WHERE k.name = c.name OR (c.mode = 'searchable' AND k.mode = 'searchable' AND k.token_domain = c.token_domain);
+END
+$$;
+COMMENT ON FUNCTION cipguard.alter_category_suite(text, text) IS 'has new values of a category encrypted by another cipher suite; those there are stay readable';
+REVOKE ALL ON FUNCTION cipguard.alter_category_suite(text, text) FROM PUBLIC;

@@ -9,7 +9,7 @@ GRANT SELECT ON TABLE cipguard.access_grant, cipguard.access_grants, cipguard.ke
 GRANT EXECUTE ON FUNCTION
 	cipguard.init(),
 	cipguard.kek_configured(),
-	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure),
+	cipguard.add_category(text, text, text, text, text, integer, boolean, text, integer, text, jsonb, regprocedure, text),
 	cipguard.alter_category_mask(text, text, jsonb, regprocedure),
 	cipguard.check_mask(text, jsonb, regprocedure),
 	cipguard.mask_function_problem(regprocedure),
@@ -195,3 +195,11 @@ EXCEPTION WHEN SQLSTATE 'ZC001' OR SQLSTATE 'ZC002' OR SQLSTATE 'ZC003' THEN
 		USING ERRCODE = state, HINT = advice || ' Then call cipguard.init().';
 END
 $$;
+
+-- Suites and token keys.
+GRANT EXECUTE ON FUNCTION
+	cipguard.choose_suite(text, boolean),
+	cipguard.alter_category_suite(text, text),
+	cipguard.token_domain_tables(text),
+	cipguard.rotate_token_key(text, text)
+	TO cipguard_officer;

@@ -4,7 +4,7 @@
  *
  *	clang -fsanitize=fuzzer,address,undefined -Isrc \
  *		test/fuzz/fuzz_envelope.c src/{armor,digest,envelope}.c \
- *		src/{suite,suite_aes}.c -lcrypto -o /tmp/fuzz_envelope
+ *		src/suite*.c -lcrypto -o /tmp/fuzz_envelope
  *	/tmp/fuzz_envelope -max_total_time=180 /tmp/corpus test/fuzz/corpus
  *
  * The first byte of the input chooses what the rest is:
@@ -20,8 +20,8 @@
 #include "armor.h"
 #include "envelope.h"
 
-static CgCipher *cipher[CG_SUITE_AES_SEARCHABLE + 1];
-static CgToken *token;
+static CgCipher *cipher[CG_MAX_SUITE + 1];
+static CgToken *token[CG_MAX_SUITE + 1];	/* NULL: random suite */
 
 extern int	LLVMFuzzerInitialize(int *argc, char ***argv);
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,15 +35,17 @@ int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	uint8_t		key[CG_KEY_LEN];
+	int			i;
 
 	(void) argc;
 	(void) argv;
-	memset(key, 0x11, sizeof(key));
-	cipher[CG_SUITE_AES_RANDOM] = cg_cipher_new(CG_SUITE_AES_RANDOM, key);
-	cipher[CG_SUITE_AES_SEARCHABLE] =
-		cg_cipher_new(CG_SUITE_AES_SEARCHABLE, key);
-	memset(key, 0x22, sizeof(key));
-	token = cg_token_new(CG_SUITE_AES_SEARCHABLE, key);
+	for (i = 1; i <= CG_MAX_SUITE; i++)
+	{
+		memset(key, 0x11, sizeof(key));
+		cipher[i] = cg_cipher_new(i, key);
+		memset(key, 0x22, sizeof(key));
+		token[i] = cg_token_new(i, key);
+	}
 	return 0;
 }
 
@@ -85,7 +87,7 @@ fuzz_datum(const uint8_t *data, size_t size)
 		   env.body + env.body_len == data + size);
 	out = malloc(env.body_len);
 	memset(out, 0xEE, env.body_len);
-	status = cg_envelope_open(cipher[env.suite], token, &env,
+	status = cg_envelope_open(cipher[env.suite], token[env.suite], &env,
 							  out, env.body_len, &out_len);
 	if (status == CG_OK)
 		assert(out_len < env.body_len);
@@ -142,10 +144,12 @@ fuzz_seal(const uint8_t *data, size_t size)
 	if (size < 6 + CG_MAX_NONCE_LEN)
 		return;
 	suite = data[0] & 1 ? CG_SUITE_AES_RANDOM : CG_SUITE_AES_SEARCHABLE;
+	if (data[0] & 2)
+		suite += CG_SUITE_SM4_RANDOM - CG_SUITE_AES_RANDOM;
 	spec.pad = data[1] > 0 ? data[1] : 1;
 	spec.type = data[2];
 	spec.subject = data[0] & 0x80 ? UINT64_C(0x8123456789ABCDEF) : 0;
-	spec.token_version = suite == CG_SUITE_AES_RANDOM ? 0 : 0x5678;
+	spec.token_version = cg_suite_by_id(suite)->searchable ? 0x5678 : 0;
 	bit = (size_t) data[3] << 8 | data[4];
 	canon_len = data[5];
 	nonce = data + 6;
@@ -156,7 +160,7 @@ fuzz_seal(const uint8_t *data, size_t size)
 
 	bound = cg_envelope_bound(suite, size, spec.pad);
 	datum = malloc(bound);
-	assert(cg_envelope_seal(cipher[suite], token, &spec, data, size,
+	assert(cg_envelope_seal(cipher[suite], token[suite], &spec, data, size,
 							data, canon_len, nonce,
 							datum, bound, &len) == CG_OK && len <= bound);
 	assert(cg_envelope_parse(datum, len, &env) == CG_OK);
@@ -165,8 +169,8 @@ fuzz_seal(const uint8_t *data, size_t size)
 		   env.token_version == spec.token_version &&
 		   env.subject == spec.subject);
 	out = malloc(env.body_len);
-	assert(cg_envelope_open(cipher[suite], token, &env, out, env.body_len,
-							&out_len) == CG_OK);
+	assert(cg_envelope_open(cipher[suite], token[suite], &env, out,
+							env.body_len, &out_len) == CG_OK);
 	assert(out_len == size && memcmp(out, data, size) == 0);
 	free(out);
 	fuzz_bit(datum, len, bit % (len * 8));
@@ -192,7 +196,7 @@ fuzz_bit(uint8_t *datum, size_t len, size_t bit)
 	if (cg_envelope_parse(datum, len, &env) != CG_OK)
 		return;
 	out = malloc(env.body_len);
-	assert(cg_envelope_open(cipher[env.suite], token, &env,
+	assert(cg_envelope_open(cipher[env.suite], token[env.suite], &env,
 							out, env.body_len, &out_len) == CG_E_AUTH);
 	free(out);
 }

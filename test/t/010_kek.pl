@@ -75,7 +75,7 @@ refused($node, undef, with("$dir/none", 'SELECT cipguard.init()'),
 refused($node, undef, with('relative/kek', 'SELECT cipguard.init()'),
 	'ZC001', 'key file: relative path', db => 't', like => qr/absolute path/);
 refused($node, undef, with($dir, 'SELECT cipguard.init()'),
-	'ZC001', 'key file: a directory', db => 't');
+	'ZC003', 'key file: a directory', db => 't');
 is(as($node, undef, $keys, db => 't'), '0', 'still no keys');
 
 # 3. Each fault of a command, and what a command may print.

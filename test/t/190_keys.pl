@@ -57,7 +57,7 @@ sub dek
 #    server that starts without a key does what needs none.
 my $began = time;
 my $node = new_cluster('sealed', kek => undef, masking => 0, allows_streaming => 1,
-	conf => "cipguard.kek_timeout = 1\ncipguard.kek_command = 'echo canaryword >&2; sleep 120'\ncipguard.worker_interval = 1\nmax_prepared_transactions = 5\n");
+	conf => "cipguard.kek_timeout = 1\ncipguard.kek_command = 'echo canaryword >&2; sleep 120'\ncipguard.worker_interval = 1\nmax_prepared_transactions = 5\nrestart_after_crash = on\n");
 cmp_ok(time - $began, '<', 60, 'the server starts all the same');
 like(log_since($node), qr/WARNING:.*server starts without key-encryption key.*\n.*killed after 1 second/,
 	'and says that the command took too long');
@@ -100,7 +100,7 @@ ok(IPC::Run::run([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', "$dir/seal
 like(slurp_file("$dir/sealed.sql"), qr/^1\tcip1:/m, 'sealed: of armor');
 ok($node->poll_query_until('postgres',
 	"SELECT count(*) > 0 FROM cipguard.worker_status WHERE last_cycle > now() - interval '30 s'"),
-	'sealed: the worker keeps going') if as($node, undef, "SELECT count(*) FROM pg_attribute WHERE attrelid = 'cipguard.worker_status'::regclass AND attname = 'last_cycle'") eq '1';
+	'sealed: the worker keeps going');
 refused($node, 'officer', 'SELECT cipguard.unseal()', 'ZC001', 'unseal() says why it cannot', like => qr/exit code 3/);
 refused($node, 'clerk', 'SELECT cipguard.unseal()', '42501', 'unseal() is not for everybody');
 
@@ -128,9 +128,8 @@ refused($node, 'reader', 'SELECT phone FROM client', 'ZC001', 'sealed again: a n
 as($node, undef, 'SELECT cipguard.unseal()');
 is(ask($running, 'SELECT phone FROM client;'), $phone, 'and unsealed');
 ok($node->poll_query_until('postgres',
-	"SELECT count(*) >= 2 FROM cipguard.audit_log WHERE kind = 'event' AND relation_name IS NULL AND detail LIKE 'key-encryption key%'"),
-	'both are in the audit log, rolled back or not')
-  if as($node, undef, "SELECT count(*) FROM pg_attribute WHERE attrelid = 'cipguard.audit_log'::regclass AND attname = 'detail'") eq '1';
+	"SELECT count(DISTINCT action) = 2 FROM cipguard.audit_log WHERE action IN ('UNSEAL', 'SEAL_KEYS')"),
+	'both are recorded, rolled back or not');
 
 # A session of a superuser with a source of its own.
 is(as($node, undef, "SET cipguard.kek_file = '$kek'; SET cipguard.kek_command = ''; SELECT cipguard.mask(phone) FROM client"),
@@ -352,9 +351,8 @@ SKIP:
 	is(as($node, undef, "SELECT cipguard.import_keys(\$m\$$message\$m\$, '$file', '$word')", db => 'lost'), $usable, 'the right passphrase');
 	is(as($node, 'reader', 'SELECT count(phone::text) FROM client', db => 'lost'), '4', 'and the values are read');
 	as($node, 'officer', 'SELECT cipguard.close_maintenance()');
-	ok($node->poll_query_until('postgres', "SELECT count(*) >= 2 FROM cipguard.audit_event WHERE encode(coalesce(new_image, ''), 'escape') LIKE '%SHA-256%'"),
-		'exports are in the audit log')
-	  if as($node, undef, "SELECT count(*) FROM pg_attribute WHERE attrelid = 'cipguard.audit_event'::regclass AND attname = 'new_image'") eq '1';
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 2 FROM cipguard.audit_log WHERE action = 'EXPORT_KEYS' AND detail LIKE '%SHA-256%'"),
+		'exports are recorded');
 	my $log = slurp_file($node->logfile);
 	unlike($log, qr/opensesame/, 'the log has no passphrase');
 	my ($first) = $plain =~ /^key d \d+ \d+ \w+ ([0-9a-f]{64})/m;
@@ -384,24 +382,27 @@ SKIP:
 	as($node, undef, "SELECT cipguard.retire_key('email', 2)");
 }
 
-# 11. A library that does not compute: no key is used.
+# 11. A library that does not compute (but for the random numbers that the
+#     server itself needs): no key is used.
 SKIP:
 {
-	my $conf = write_file("$dir/openssl.cnf", "openssl_conf = init\n[init]\nproviders = providers\nalg_section = algs\n[providers]\ndefault = default_sect\n[default_sect]\nactivate = 1\n[algs]\ndefault_properties = nosuch=yes\n");
+	my $conf = write_file("$dir/openssl.cnf", "openssl_conf = init\n[init]\nproviders = providers\nalg_section = algs\nrandom = rand\n[providers]\ndefault = default_sect\n[default_sect]\nactivate = 1\n"
+		  . "[rand]\nrandom = CTR-DRBG\ncipher = AES-256-CTR\nproperties = -nosuch\nseed = SEED-SRC\nseed_properties = -nosuch\n[algs]\ndefault_properties = nosuch=yes\n");
 	$node->stop;
 	local $ENV{OPENSSL_CONF} = $conf;
 	skip 'the server does not start with this configuration of OpenSSL', 4 if $node->start(fail_ok => 1) == 0;
 	like(log_since($node), qr/WARNING:.*server starts without key-encryption key: self-test "[^"]+" failed/, 'self-tests fail: the server says so');
 	($out, $err, $rc) = run_as($node, undef, 'SELECT count(*) FROM cipguard.selftest() WHERE NOT ok');
 	cmp_ok($out, '>', 5, 'self-tests fail on demand');
-	refused($node, 'reader', 'SELECT phone FROM client', 'ZC001', 'no value is decrypted', like => qr/self-test/);
+	($out, $err, $rc) = run_as($node, 'reader', 'SELECT phone FROM client');
+	isnt($rc, 0, 'no value is decrypted');
 	refused($node, undef, 'SELECT cipguard.unseal()', 'ZC001', 'nor is a key fetched', like => qr/self-test/);
 	$node->stop;
 }
 
 # 12. Nothing of keys in the log.
 my $log = slurp_file($node->logfile);
-unlike($log, qr/canaryword/, 'the log has nothing that a command said')
-  if $log !~ /STATEMENT:.*canaryword/;
+$log =~ s/^.*parameter "cipguard\.kek_command" changed to .*\n//mg;    # by the server itself
+unlike($log, qr/canaryword/, 'the log has nothing that a command said');
 unlike($log, qr/\Q$hex\E/i, 'the log has no key');
 done_testing();

@@ -1,7 +1,7 @@
 /*
  * test_crypto.c
- *		Published vectors for digest, keywrap and the AES suites, and the edges
- *		of their interfaces.
+ *		Published vectors for digest, keywrap and the suites, and the edges of
+ *		their interfaces.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -18,36 +18,49 @@
 	"e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939"
 
 static void test_sha256(void);
+static void test_sm3(void);
 static void test_hmac(void);
-static void test_hmac_even(void);
+static void test_hmac_sm3(void);
+static void test_hmac_even(CgHash hash);
 static void test_hkdf(void);
 static void test_gcm(void);
-static void test_ctr(void);
+static void test_ctr(const CgBlockCipher *cipher, const char *vectors);
+static void test_sm4_block(void);
+static void test_sm4_random(void);
 static void test_xaes(void);
 static void test_xaes_random(void);
 static void test_xaes_cache(void);
 static void test_keywrap(void);
 static void test_keywrap_edges(void);
 static void test_suites(void);
-static void test_tokens(void);
+static void test_unavailable(void);
+static void test_tokens(int suite);
 static bool all_zero(const uint8_t *p, size_t n);
 
 int
 main(void)
 {
 	test_sha256();
+	test_sm3();
 	test_hmac();
-	test_hmac_even();
+	test_hmac_sm3();
+	test_hmac_even(CG_HASH_SHA256);
+	test_hmac_even(CG_HASH_SM3);
 	test_hkdf();
 	test_gcm();
-	test_ctr();
+	test_ctr(&cg_aes256, "aes256ctr.tsv");
+	test_ctr(&cg_sm4, "sm4ctr.tsv");
+	test_sm4_block();
+	test_sm4_random();
 	test_xaes();
 	test_xaes_random();
 	test_xaes_cache();
 	test_keywrap();
 	test_keywrap_edges();
 	test_suites();
-	test_tokens();
+	test_tokens(CG_SUITE_AES_SEARCHABLE);
+	test_tokens(CG_SUITE_SM4_SEARCHABLE);
+	test_unavailable();
 	return tap_done();
 }
 
@@ -66,6 +79,27 @@ test_sha256(void)
 		uint8_t    *want = vec_hex(v.field[1], &want_len);
 
 		ok(cg_sha256(data, len, md) == CG_OK, "SHA-256 of %zu bytes", len);
+		is_bytes(md, sizeof(md), want, want_len, "digest");
+		free(data);
+		free(want);
+	}
+}
+
+static void
+test_sm3(void)
+{
+	CgVecFile	v;
+	uint8_t		md[CG_HASH_LEN];
+
+	vec_open(&v, "sm3.tsv");
+	while (vec_next(&v))
+	{
+		size_t		len;
+		size_t		want_len;
+		uint8_t    *data = vec_hex(v.field[0], &len);
+		uint8_t    *want = vec_hex(v.field[1], &want_len);
+
+		ok(cg_sm3(data, len, md) == CG_OK, "SM3 of %zu bytes", len);
 		is_bytes(md, sizeof(md), want, want_len, "digest");
 		free(data);
 		free(want);
@@ -111,14 +145,51 @@ test_hmac(void)
 	cg_hmac_free(NULL);
 }
 
+/* Keys shorter and longer than a block, macs whole and cut to 128 bits. */
 static void
-test_hmac_even(void)
+test_hmac_sm3(void)
+{
+	CgVecFile	v;
+	int			n = 0;
+
+	vec_open(&v, "hmac_sm3.tsv");
+	while (vec_next(&v))
+	{
+		size_t		key_len;
+		size_t		len;
+		size_t		want_len;
+		uint8_t    *key = vec_hex(v.field[1], &key_len);
+		uint8_t    *data = vec_hex(v.field[2], &len);
+		uint8_t    *want = vec_hex(v.field[3], &want_len);
+		CgHmac	   *hmac = cg_hmac_new_of(CG_HASH_SM3, key, key_len);
+		uint8_t		mac[CG_HASH_LEN];
+		bool		valid = strcmp(v.field[4], "valid") == 0;
+		CgPart		parts[3] = {{data, len / 3}, {NULL, 0},
+		{data + len / 3, len - len / 3}};
+
+		cg_wipe(key, key_len);
+		ok(cg_hmac(hmac, data, len, NULL, 0, mac) == CG_OK &&
+		   (memcmp(mac, want, want_len) == 0) == valid, "HMAC-SM3 %s %s",
+		   v.field[0], v.field[4]);
+		ok(cg_hmac_parts(hmac, parts, 3, mac) == CG_OK &&
+		   (memcmp(mac, want, want_len) == 0) == valid, "in parts");
+		cg_hmac_free(hmac);
+		free(key);
+		free(data);
+		free(want);
+		n++;
+	}
+	ok(n == 174, "all vectors of HMAC-SM3");
+}
+
+static void
+test_hmac_even(CgHash hash)
 {
 	uint8_t		key[32] = {7};
 	uint8_t		data[700] = {1, 2, 3};
 	uint8_t		mac[CG_SHA256_LEN];
 	uint8_t		want[CG_SHA256_LEN];
-	CgHmac	   *hmac = cg_hmac_new(key, sizeof(key));
+	CgHmac	   *hmac = cg_hmac_new_of(hash, key, sizeof(key));
 	bool		same = true;
 	size_t		len;
 	size_t		max;
@@ -243,7 +314,7 @@ test_gcm(void)
 }
 
 static void
-test_ctr(void)
+test_ctr(const CgBlockCipher *cipher, const char *vectors)
 {
 	CgVecFile	v;
 	uint8_t		ones[16];
@@ -252,7 +323,7 @@ test_ctr(void)
 	uint8_t		b[256];
 	CgCtr	   *ctr;
 
-	vec_open(&v, "aes256ctr.tsv");
+	vec_open(&v, vectors);
 	while (vec_next(&v))
 	{
 		size_t		n;
@@ -265,8 +336,8 @@ test_ctr(void)
 		uint8_t    *got = malloc(len);
 		bool		same = true;
 
-		ctr = cg_ctr_new(key);
-		ok(cg_ctr_run(ctr, iv, plain, len, got) == CG_OK, "CTR");
+		ctr = cg_ctr_new(cipher, key);
+		ok(cg_ctr_run(ctr, iv, plain, len, got) == CG_OK, "%s", cipher->ctr);
 		is_bytes(got, len, want, n, "ciphertext");
 		for (cut = 0; cut <= len; cut++)
 		{
@@ -301,6 +372,91 @@ test_ctr(void)
 		free(want);
 		free(got);
 	}
+}
+
+/* The block cipher alone, a million times over. */
+static void
+test_sm4_block(void)
+{
+	CgVecFile	v;
+
+	vec_open(&v, "sm4ecb.tsv");
+	while (vec_next(&v))
+	{
+		size_t		n;
+		uint8_t    *key = vec_hex(v.field[0], &n);
+		uint8_t    *block = vec_hex(v.field[1], &n);
+		int			times = atoi(v.field[2]);
+		uint8_t    *want = vec_hex(v.field[3], &n);
+		uint8_t		zeros[CG_BLOCK_LEN] = {0};
+		CgCtr	   *ctr = cg_ctr_new(&cg_sm4, key);
+		int			i;
+
+		/* the key stream at a counter is that block encrypted */
+		for (i = 0; i < times; i++)
+			cg_ctr_run(ctr, block, zeros, CG_BLOCK_LEN, block);
+		is_bytes(block, CG_BLOCK_LEN, want, n, "SM4");
+		cg_ctr_free(ctr);
+		free(key);
+		free(block);
+		free(want);
+	}
+}
+
+/* Apart, in place, and refused for any other header, nonce, text or tag. */
+static void
+test_sm4_random(void)
+{
+	uint8_t		dek[CG_KEY_LEN] = {1};
+	uint8_t		nonce[16] = {2};
+	uint8_t		head[30] = {3};
+	uint8_t		plain[300];
+	uint8_t		sealed[300 + 16];
+	uint8_t		buf[300 + 16];
+	CgCipher   *cipher = cg_cipher_new(CG_SUITE_SM4_RANDOM, dek);
+	bool		same = true;
+	bool		refused = true;
+	size_t		len;
+	size_t		i;
+
+	for (i = 0; i < sizeof(plain); i++)
+		plain[i] = (uint8_t) i;
+	for (len = 0; len <= sizeof(plain); len++)
+	{
+		size_t		head_len = len % (sizeof(head) + 1);
+
+		same = cg_cipher_seal(cipher, nonce, head, head_len,
+							  plain, len, sealed) == CG_OK && same;
+		memcpy(buf, plain, len);
+		same = cg_cipher_seal(cipher, nonce, head, head_len,
+							  buf, len, buf) == CG_OK &&
+			memcmp(buf, sealed, len + 16) == 0 &&
+			cg_cipher_open(cipher, nonce, head, head_len,
+						   buf, len + 16, buf) == CG_OK &&
+			memcmp(buf, plain, len) == 0 && same;
+
+		/* a byte moved from the header to the text is another message */
+		if (head_len > 0)
+			refused = cg_cipher_open(cipher, nonce, head, head_len - 1,
+									 sealed, len + 16, buf) == CG_E_AUTH &&
+				all_zero(buf, len) && refused;
+		for (i = 0; i < len + 16; i++)
+		{
+			memcpy(buf, sealed, len + 16);
+			buf[i] ^= 0x10;
+			refused = cg_cipher_open(cipher, nonce, head, head_len,
+									 buf, len + 16, buf) == CG_E_AUTH &&
+				all_zero(buf, len) && refused;
+		}
+		nonce[len % 16] ^= 1;
+		refused = cg_cipher_open(cipher, nonce, head, head_len,
+								 sealed, len + 16, buf) == CG_E_AUTH && refused;
+	}
+	ok(same, "SM4-CTR with HMAC-SM3, in place and apart");
+	ok(refused, "every byte of text, tag, header and nonce counts");
+	ok(cg_cipher_open(cipher, nonce, head, 1, sealed, 15, buf) == CG_E_AUTH,
+	   "shorter than a tag");
+	cg_cipher_free(cipher);
 }
 
 static void
@@ -542,7 +698,7 @@ test_suites(void)
 		ok(suite->id == id && cg_suite_by_name(suite->name) == suite,
 		   "suite %d is %s", id, suite->name);
 	}
-	ok(known == 2, "two suites");
+	ok(known == CG_MAX_SUITE, "four suites");
 	ok(cg_suite_by_id(CG_SUITE_AES_RANDOM)->nonce_len == 24 &&
 	   cg_suite_by_id(CG_SUITE_AES_RANDOM)->tag_len == 16 &&
 	   !cg_suite_by_id(CG_SUITE_AES_RANDOM)->searchable, "aes-random");
@@ -550,39 +706,73 @@ test_suites(void)
 	   cg_suite_by_id(CG_SUITE_AES_SEARCHABLE)->tag_len == 0 &&
 	   cg_suite_by_id(CG_SUITE_AES_SEARCHABLE)->searchable,
 	   "aes-searchable");
+	ok(cg_suite_by_id(CG_SUITE_SM4_RANDOM)->nonce_len == 16 &&
+	   cg_suite_by_id(CG_SUITE_SM4_RANDOM)->tag_len == 16 &&
+	   !cg_suite_by_id(CG_SUITE_SM4_RANDOM)->searchable, "sm4-random");
+	ok(cg_suite_by_id(CG_SUITE_SM4_SEARCHABLE)->nonce_len == 0 &&
+	   cg_suite_by_id(CG_SUITE_SM4_SEARCHABLE)->tag_len == 0 &&
+	   cg_suite_by_id(CG_SUITE_SM4_SEARCHABLE)->searchable,
+	   "sm4-searchable");
 	ok(cg_suite_by_name("aes") == NULL && cg_suite_by_name("") == NULL,
 	   "no suite of another name");
-	ok(cg_cipher_new(0, dek) == NULL && cg_cipher_new(3, dek) == NULL,
+	ok(cg_cipher_new(0, dek) == NULL && cg_cipher_new(5, dek) == NULL,
 	   "no cipher of an unknown suite");
 	ok(cg_token_new(CG_SUITE_AES_RANDOM, dek) == NULL &&
+	   cg_token_new(CG_SUITE_SM4_RANDOM, dek) == NULL &&
 	   cg_token_new(9, dek) == NULL, "no token of a suite without");
 
-	random = cg_cipher_new(CG_SUITE_AES_RANDOM, dek);
-	search = cg_cipher_new(CG_SUITE_AES_SEARCHABLE, dek);
-	ok(cg_cipher_suite(random) == CG_SUITE_AES_RANDOM &&
-	   cg_cipher_suite(search) == CG_SUITE_AES_SEARCHABLE,
-	   "suite of a cipher");
-	ok(cg_cipher_stream(random, buf, buf, 1, buf) == CG_E_SUITE &&
-	   cg_cipher_siv(random, buf, 1, buf, 1, buf) == CG_E_SUITE &&
-	   cg_cipher_seal(search, buf, buf, 1, buf, 1, buf) == CG_E_SUITE &&
-	   cg_cipher_open(search, buf, buf, 1, buf, 17, buf) == CG_E_SUITE,
-	   "each suite refuses the other kind's calls");
-	cg_cipher_free(random);
-	cg_cipher_free(search);
+	for (id = CG_SUITE_AES_RANDOM; id <= CG_SUITE_SM4_RANDOM; id += 2)
+	{
+		random = cg_cipher_new(id, dek);
+		search = cg_cipher_new(id + 1, dek);
+		ok(cg_cipher_suite(random) == id && cg_cipher_suite(search) == id + 1,
+		   "suite of a cipher");
+		ok(cg_cipher_stream(random, buf, buf, 1, buf) == CG_E_SUITE &&
+		   cg_cipher_siv(random, buf, 1, buf, 1, buf) == CG_E_SUITE &&
+		   cg_cipher_seal(search, buf, buf, 1, buf, 1, buf) == CG_E_SUITE &&
+		   cg_cipher_open(search, buf, buf, 1, buf, 17, buf) == CG_E_SUITE,
+		   "each suite refuses the other kind's calls");
+		ok(cg_suite_available(id) && cg_suite_available(id + 1),
+		   "libcrypto has what it takes");
+		cg_cipher_free(random);
+		cg_cipher_free(search);
+	}
+	ok(!cg_suite_available(0) && !cg_suite_available(5),
+	   "no other suite is available");
 	cg_cipher_free(NULL);
 	cg_token_free(NULL);
 }
 
+/* A libcrypto without the algorithms, as one restricted to FIPS 140. */
 static void
-test_tokens(void)
+test_unavailable(void)
+{
+	uint8_t		key[CG_KEY_LEN] = {1};
+
+	EVP_set_default_properties(NULL, "provider=none");
+	ok(cg_cipher_new(CG_SUITE_SM4_RANDOM, key) == NULL &&
+	   cg_cipher_new(CG_SUITE_SM4_SEARCHABLE, key) == NULL &&
+	   cg_token_new(CG_SUITE_SM4_SEARCHABLE, key) == NULL &&
+	   cg_cipher_new(CG_SUITE_AES_RANDOM, key) == NULL,
+	   "no cipher and no token without SM4 and SM3");
+	ok(!cg_suite_available(CG_SUITE_SM4_RANDOM) &&
+	   !cg_suite_available(CG_SUITE_SM4_SEARCHABLE), "suites unavailable");
+	ok(cg_sm3("abc", 3, key) == CG_E_CRYPTO, "no SM3");
+	EVP_set_default_properties(NULL, "");
+	ok(cg_suite_available(CG_SUITE_SM4_RANDOM), "available again");
+	ERR_clear_error();
+}
+
+static void
+test_tokens(int suite)
 {
 	uint8_t		key[CG_KEY_LEN] = {1};
 	uint8_t		other_key[CG_KEY_LEN] = {2};
 	const uint8_t *text = (const uint8_t *) "13800138000";
 	uint8_t		a[CG_TOKEN_LEN];
 	uint8_t		b[CG_TOKEN_LEN];
-	CgToken    *token = cg_token_new(CG_SUITE_AES_SEARCHABLE, key);
-	CgToken    *other = cg_token_new(CG_SUITE_AES_SEARCHABLE, other_key);
+	CgToken    *token = cg_token_new(suite, key);
+	CgToken    *other = cg_token_new(suite, other_key);
 
 	cg_token_make(token, 1, text, 11, a);
 	cg_token_make(token, 1, text, 11, b);
