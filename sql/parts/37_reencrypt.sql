@@ -91,6 +91,7 @@ COMMENT ON FUNCTION cipguard.queue_reencrypt(regclass, integer, boolean) IS 'not
 
 CREATE FUNCTION cipguard.start_reencrypt(relation regclass, batch integer DEFAULT 1000) RETURNS void
 	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
 AS $$ SELECT cipguard.queue_reencrypt(relation, batch, true) $$;
 REVOKE ALL ON FUNCTION cipguard.start_reencrypt(regclass, integer) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.start_reencrypt(regclass, integer) IS 'lets the background worker encrypt a table anew where key or suite are not those of today (its owner, officers)';

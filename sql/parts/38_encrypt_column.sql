@@ -40,7 +40,7 @@ REVOKE ALL ON FUNCTION cipguard.encrypt_column_fill(regclass, name, name, bigint
 COMMENT ON FUNCTION cipguard.encrypt_column_fill(regclass, name, name, bigint, bigint, integer) IS 'encrypts a batch of values into their empty twins';
 
 CREATE FUNCTION cipguard.encrypted_form(type regtype) RETURNS name
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT t.form
@@ -640,6 +640,7 @@ COMMENT ON PROCEDURE cipguard.encrypt_column(regclass, name, text, integer) IS '
 
 CREATE FUNCTION cipguard.cancel_encrypt_column(relation regclass, attribute name) RETURNS void
 	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
 AS $$ SELECT cipguard.encrypt_column_step(relation, attribute, '', 1, 'cancel') $$;
 REVOKE ALL ON FUNCTION cipguard.cancel_encrypt_column(regclass, name) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.cancel_encrypt_column(regclass, name) IS 'takes back what encrypt_column began and has not finished (owner of the table)';

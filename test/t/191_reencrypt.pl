@@ -97,8 +97,8 @@ is(as($node, 'owner', 'SELECT count(*) FROM cipguard.reencrypt_progress'), '1', 
 is(versions('mobile'), '2', 'all mobile numbers have the new key');
 is(versions('address'), '2', 'and all addresses');
 is(as($node, undef, "SELECT count(*) FROM app.tally"), '0', 'no trigger has fired');
-is(as($node, undef, "SELECT count(*) FROM cipguard.audit_log WHERE event = 'reencryption' OR detail::text LIKE '%encrypted anew%'"), '1', 'one event')
-  if as($node, undef, "SELECT count(*) FROM pg_attribute WHERE attrelid = 'cipguard.audit_log'::regclass AND attname IN ('event', 'detail')") eq '2';
+is(as($node, undef, "SELECT cipguard.audit_note(new, 1), cipguard.audit_note(new, 2) FROM cipguard.audit_event WHERE kind = 'G' AND relid = 'app.client'::regclass AND cipguard.audit_note(new, 1) = 'reencryption'"),
+	'reencryption|200000 values in 50000 rows encrypted anew, asked for by owner', 'one event for all of it');
 as($node, undef, 'DROP TRIGGER trip ON app.client; ALTER TABLE app.client DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY');
 all_is_well('foreground');
 ($out, $err) = run_as($node, 'officer', "CALL cipguard.reencrypt('app.client')");
@@ -228,7 +228,15 @@ foreach my $victim ('worker', 'server', 'worker')
 	isnt(progress('state'), 'done', "at work before the $victim dies");
 	if ($victim eq 'server')
 	{
-		$node->stop('immediate');
+		$node->kill9;
+		# Its children notice, and go.  What is left of it could look alive where
+		# nobody takes note of its end.
+		foreach (1 .. 600)
+		{
+			last if system("pgrep -f '^postgres: reencrypt: ' > /dev/null") != 0;
+			select(undef, undef, undef, 0.1);
+		}
+		unlink($node->data_dir . '/postmaster.pid');
 		$node->start;
 	}
 	else
@@ -252,7 +260,5 @@ unlike(log_since($node, $log), qr/deadlock detected/, 'no deadlock');
 cmp_ok(as($node, undef, "SELECT count(*) FROM app.tally"), '>', 500, 'there was a load');
 all_is_well('load');
 is(as($node, undef, "SELECT count(*) FROM app.visit v WHERE NOT EXISTS (SELECT FROM app.client c WHERE c.id = v.client)"), '0', 'references hold');
-as($node, undef, "UPDATE cipguard.category SET description = description WHERE false");
-
 $node->stop;
 done_testing();
