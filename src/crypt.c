@@ -202,6 +202,7 @@ cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 			   Size len, uint64 subject)
 {
 	CgHot	   *hot;
+	CgCategory	copy;
 	CgCipher   *cipher = NULL;
 	char		stack[STACK_TEXT];
 	const char *canon = NULL;
@@ -221,13 +222,11 @@ cg_seal_stored(const CgCategory *category, uint8 type, const char *stored,
 				 errdetail("The limit is %zu bytes.", CG_MAX_PLAIN_LEN),
 				 errhint("Store it in pieces.")));
 
-	/* First: what it looks up may renew what is hot. */
 	if (subject != 0)
 	{
-		int32		id = category->id;
-
-		cipher = cg_subject_cipher(subject, category->suite, false);
-		category = cg_category_by_id(id, false);
+		copy = *category;		/* looking the key up may reload the cache */
+		category = &copy;
+		cipher = cg_subject_cipher(subject, copy.suite, false);
 	}
 	hot = hot_for_seal(category);
 	if (hot->token != NULL)

@@ -166,6 +166,7 @@ cg_guc_init(void)
 							 suite_options,
 							 PGC_SUSET, 0,
 							 NULL, NULL, NULL);
+
 	DefineCustomStringVariable(CG_SCHEMA ".epoch_command",
 							   "Shell command that makes, prints and destroys epoch keys.",
 							   "%o is create, get or destroy, %e the number and %n the name of the epoch. Takes precedence over cipguard.epoch_directory.",

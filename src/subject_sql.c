@@ -11,6 +11,10 @@
  * nothing of them shall go into the audit log once more, and triggers of the
  * user have nothing to say.
  *
+ * The key is destroyed first, and then what is under it.  So an index that
+ * decrypts (of an order, of parts of text) meets values that it knows to be
+ * destroyed, and is built anew, for it found them elsewhere before.
+ *
  * Locks: tables by OID, then cipguard.subject_key; whoever writes rows takes
  * them in this order, too.
  */
@@ -26,8 +30,11 @@
 #include "catalog/catalog.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_opclass.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/seclabel.h"
@@ -46,6 +53,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/uuid.h"
 
 #include "compat.h"
@@ -84,6 +92,7 @@ static int64 persons_for(Oid relid);
 static bool has_trigger(Relation rel, bool *always, char **name);
 static bool ensure_trigger(Oid relid, int64 persons);
 static List *tables_of_persons(int64 persons);
+static bool decrypts(Oid indexid);
 static void scrub_table(Oid relid, CgScrub *scrub);
 static void scrub_row(Relation rel, ResultRelInfo *table, EState *estate,
 					  TupleTableSlot *old, TupleTableSlot *new,
@@ -395,6 +404,39 @@ tables_of_persons(int64 persons)
 	return result;
 }
 
+/* Does an index look at more of encrypted values than their tokens? */
+static bool
+decrypts(Oid indexid)
+{
+	Relation	index = index_open(indexid, AccessShareLock);
+	Oid			am = index->rd_rel->relam;
+	oidvector  *classes;
+	bool		isnull;
+	bool		result = false;
+	int			i;
+
+	classes = (oidvector *)
+		DatumGetPointer(SysCacheGetAttr(INDEXRELID, index->rd_indextuple,
+										Anum_pg_index_indclass, &isnull));
+	for (i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+	{
+		HeapTuple	tuple;
+		bool		by_token;
+
+		if (!cg_is_encrypted_type(index->rd_opcintype[i]))
+			continue;
+		tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(classes->values[i]));
+		by_token = HeapTupleIsValid(tuple) &&
+			((Form_pg_opclass) GETSTRUCT(tuple))->opcdefault &&
+			(am == BTREE_AM_OID || am == HASH_AM_OID);
+		if (HeapTupleIsValid(tuple))
+			ReleaseSysCache(tuple);
+		result |= !by_token;
+	}
+	index_close(index, AccessShareLock);
+	return result;
+}
+
 static void
 scrub_table(Oid relid, CgScrub *scrub)
 {
@@ -406,12 +448,18 @@ scrub_table(Oid relid, CgScrub *scrub)
 	TupleTableSlot *slot;
 	TupleTableSlot *new;
 	MemoryContext per_row;
+	List	   *rebuild = NIL;
+	ListCell   *lc;
+	int64		before = scrub->rows;
 	Oid			user;
 	int			context;
 	int			guc_level;
 
 	if (rel == NULL)
 		return;
+	foreach(lc, RelationGetIndexList(rel))
+		if (decrypts(lfirst_oid(lc)))
+		rebuild = lappend_oid(rebuild, lfirst_oid(lc));
 	CheckCmdReplicaIdentity(rel, CMD_UPDATE);
 
 	/* Expressions of indexes are code of the table's owner. */
@@ -455,6 +503,17 @@ scrub_table(Oid relid, CgScrub *scrub)
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(user, context);
 	relation_close(rel, NoLock);
+
+	if (scrub->rows > before && rebuild != NIL)
+	{
+		CgActing	acting;
+
+		CommandCounterIncrement();
+		cg_act_begin(&acting, cg_audit_owner());
+		foreach(lc, rebuild)
+			cg_act_execute("REINDEX INDEX %s", sql_name(lfirst_oid(lc)));
+		cg_act_end(&acting);
+	}
 }
 
 static void
@@ -536,6 +595,32 @@ destroy(int64 persons, uint64 id, const char *subject, Oid relid,
 	bool		isnull;
 	char	   *user = GetUserNameFromId(GetUserId(), false);
 
+	/* Others may make keys meanwhile, but no epoch begins. */
+	rel = cg_subject_table(RowExclusiveLock);
+	tuple = cg_subject_row(rel, id, &epoch);
+	if (!HeapTupleIsValid(tuple) ||
+		heap_attisnull(tuple, CG_SK_WRAPPED, RelationGetDescr(rel)))
+		ereport(ERROR,
+				(errcode(CG_ERRCODE_SUBJECT_DESTROYED),
+				 errmsg("the key of the subject was destroyed already"),
+				 errhint("%s says when and by whom.",
+						 "cipguard.destruction_certificate")));
+	tag = DatumGetInt64(heap_getattr(tuple, CG_SK_SUBJECT,
+									 RelationGetDescr(rel), &isnull));
+	table_close(rel, NoLock);
+
+	cg_act_begin(&acting, cg_audit_owner());
+	cg_act_execute("UPDATE cipguard.subject_key"
+				   " SET state = 'destroyed', wrapped = NULL,"
+				   " destroyed_at = pg_catalog.clock_timestamp()"
+				   " WHERE state OPERATOR(pg_catalog.=) 'active' AND"
+				   " key_id OPERATOR(pg_catalog.=) '" INT64_FORMAT
+				   "'::pg_catalog.int8", (int64) id);
+	if (SPI_processed != 1)
+		elog(ERROR, "could not destroy the key of a subject");
+	cg_act_end(&acting);
+	CommandCounterIncrement();
+
 	if (!pg_strong_random(key, sizeof(key)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -556,19 +641,6 @@ destroy(int64 persons, uint64 id, const char *subject, Oid relid,
 	}
 	PG_END_TRY();
 
-	rel = cg_subject_table(ShareRowExclusiveLock);
-	tuple = cg_subject_row(rel, id, &epoch);
-	if (!HeapTupleIsValid(tuple) ||
-		heap_attisnull(tuple, CG_SK_WRAPPED, RelationGetDescr(rel)))
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_SUBJECT_DESTROYED),
-				 errmsg("the key of the subject was destroyed already"),
-				 errhint("%s says when and by whom.",
-						 "cipguard.destruction_certificate")));
-	tag = DatumGetInt64(heap_getattr(tuple, CG_SK_SUBJECT,
-									 RelationGetDescr(rel), &isnull));
-	table_close(rel, NoLock);
-
 	values[0] = Int64GetDatum((int64) id);
 	values[1] = CStringGetTextDatum(reason == NULL ? "" : reason);
 	values[2] = Int64GetDatum(scrub.values);
@@ -577,16 +649,12 @@ destroy(int64 persons, uint64 id, const char *subject, Oid relid,
 	nulls[4] = OidIsValid(relid) ? ' ' : 'n';
 	values[5] = Int64GetDatum(scrub.rows);
 	cg_act_begin(&acting, cg_audit_owner());
-	if (SPI_execute_with_args("WITH gone AS (UPDATE cipguard.subject_key"
-							  " SET state = 'destroyed', wrapped = NULL,"
-							  " destroyed_at = pg_catalog.clock_timestamp()"
-							  " WHERE key_id OPERATOR(pg_catalog.=) $1"
-							  " RETURNING key_id, subject, epoch)"
-							  " INSERT INTO cipguard.destruction_certificate"
+	if (SPI_execute_with_args("INSERT INTO cipguard.destruction_certificate"
 							  " (key_id, subject, epoch, reason, destroyed_values,"
 							  " destroyed_by, relation, destroyed_rows)"
 							  " SELECT key_id, subject, epoch, $2, $3, $4, $5, $6"
-							  " FROM gone RETURNING id",
+							  " FROM cipguard.subject_key"
+							  " WHERE key_id OPERATOR(pg_catalog.=) $1 RETURNING id",
 							  lengthof(types), types, values, nulls, false,
 							  1) != SPI_OK_INSERT_RETURNING ||
 		SPI_processed != 1)

@@ -78,7 +78,7 @@ none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m
 	'no SQL or PL/pgSQL function without a pinned path');
 # A procedure that commits cannot pin it.
 is(as($node, undef, "$members SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.prokind = 'p'"),
-	'encrypt_column reencrypt', 'there are only these procedures');
+	'close_epoch encrypt_column reencrypt', 'there are only these procedures');
 my %public = map { $_ => 1 } qw(
   audit_row audit_table unaudit_table can_access checked_in checked_out category_id check_attribute disclose disclose_support
   enc_eqjoinsel enc_eqsel enc_neqjoinsel enc_neqsel

@@ -269,6 +269,14 @@ refused($node, 'reader', "INSERT INTO account VALUES (78, 1, '4111111111111111')
 as($node, 'reader', "INSERT INTO client VALUES (60, '13900000060')", db => 'copy');
 is(as($node, undef, "SELECT count(*) FROM pg_trigger WHERE tgname = '~~cipguard_subject_key' AND tgenabled = 'A'", db => 'copy'), as($node, undef, "SELECT count(*) FROM pg_trigger WHERE tgname = '~~cipguard_subject_key' AND tgenabled = 'A'"), 'and so do the triggers');
 
+# Rotation: the key of tokens is another, keys of persons stay.
+as($node, undef, "SELECT cipguard.rotate_token_key('mobile')");
+is(as($node, 'reader', "SELECT id FROM client WHERE phone = '13900000007'"), '7', 'with another token key values are found');
+is(as($node, 'reader', "SELECT count(*) FROM client WHERE phone::text = '139' || to_char(id, 'FM00000000')"), '22', 'and read');
+is(as($node, 'reader', 'SELECT phone::text FROM client WHERE id = 1'), '', 'and what was destroyed is as it was');
+as($node, undef, "SELECT cipguard.rotate_key('mobile')");
+is(as($node, 'reader', "INSERT INTO client VALUES (70, '13900000070') RETURNING phone::text"), '13900000070', 'another data key of the category matters to nobody');
+
 # 10. A command keeps the keys, and fails when it matters.
 my $store = "$dir/store";
 mkdir $store, 0700;
