@@ -36,6 +36,8 @@
 #include "enc_type.h"
 #include "encoding.h"
 
+#define JSONB_FORMAT	1		/* first byte of its binary form */
+
 static void forget_types(Datum arg, int cacheid, uint32 hashvalue);
 static void load_types(void);
 static Datum receive(uint8 tag, const char *stored, Size len);
@@ -292,6 +294,16 @@ receive(uint8 tag, const char *stored, Size len)
 Datum
 cg_plain_receive(uint8 tag, StringInfo buf)
 {
+	/* jsonb_recv() would quote what it refuses. */
+	if (tag == CG_TYPE_JSONB && buf->cursor < buf->len &&
+		buf->data[buf->cursor] == JSONB_FORMAT)
+	{
+		int			len;
+
+		buf->cursor++;
+		return cg_plain_parse(tag, pq_getmsgtext(buf, buf->len - buf->cursor,
+												 &len), -1, NULL);
+	}
 	return DirectFunctionCall3(cg_enc_type(tag)->receive, PointerGetDatum(buf),
 							   ObjectIdGetDatum(InvalidOid),
 							   Int32GetDatum(-1));

@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "replication/walsender.h"
@@ -110,8 +111,12 @@ cipguard_enc_recv(PG_FUNCTION_ARGS)
 							  fcinfo->context);
 	}
 	else
+	{
+		/* A report of a refused value is redacted, too. */
+		cg_plain_at = GetCurrentTransactionStartTimestamp();
 		result = cg_take_value(type->tag, cg_plain_receive(type->tag, buf),
 							   typmod, fcinfo->context);
+	}
 	if (result == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_POINTER(result);

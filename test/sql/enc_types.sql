@@ -270,6 +270,31 @@ GRANT pg_read_server_files, pg_write_server_files TO regress_cipguard_reader;
 SET ROLE regress_cipguard_reader;
 SELECT * FROM binary_copy(true);
 RESET ROLE;
+-- What a client sends in binary: plain forms, datums, and neither.
+CREATE FUNCTION receive(type text, sent bytea) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	file text := current_setting('regress.file');
+	result text;
+BEGIN
+	EXECUTE format('CREATE TEMP TABLE received (v cipguard.enc_%s(''regress_equal''))', type);
+	EXECUTE format('COPY (SELECT %L::bytea) TO %L (FORMAT binary)', sent, file);
+	EXECUTE format('COPY received FROM %L (FORMAT binary)', file);
+	SELECT v::text INTO result FROM received;
+	DROP TABLE received;
+	RETURN result;
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ': ' || SQLERRM;
+END
+$$;
+GRANT SELECT ON armor TO regress_cipguard_reader;
+SET ROLE regress_cipguard_reader;
+SELECT receive('int8', '\xc102010200000001'), receive('uuid', '\xc1020107000000010001000100000000'), receive('numeric', '\xc10200000000000000000000'), receive('date', '\xc1020105'), receive('bool', '\xc1');
+SELECT receive('jsonb', '\x01' || convert_to('{"a": 1.0}', 'UTF8')), receive('jsonb', '\x01' || convert_to('{"secret": x}', 'UTF8')), receive('jsonb', '\xc1'), receive('inet', '\xc1200004'), receive('int8', '\x00');
+SELECT receive('bytea', '\xc1'), receive('bytea', '\xc1020107000000010001000100000000'), receive('bytea', decode('c1020101000000010001000100' || repeat('00', 40), 'hex')), left(receive('bytea', decode('c10201ff000000010001000100' || repeat('00', 40), 'hex')), 8) AS no_type;
+SELECT a.name, count(*) FILTER (WHERE result ~ '^ZC010: ') AS refused, bool_or(result = e.value) FILTER (WHERE s.name = a.name) AS kept
+	FROM armor a JOIN each('SELECT v::text FROM regress_types.t_%1$s WHERE id = 1') e (name, value) USING (name) CROSS JOIN LATERAL (SELECT name FROM sample WHERE sample.name IN (a.name, 'date', 'bytea')) s
+		CROSS JOIN LATERAL (SELECT receive(s.name, decode(rpad(translate(substr(armor, 6), '-_', '+/'), 4 * ((length(armor) - 5 + 3) / 4), '='), 'base64')) AS result) r GROUP BY 1 ORDER BY a.name COLLATE "C";
+RESET ROLE;
 \setenv REGRESS_FILE :file
 \! rm -f "$REGRESS_FILE"
 
