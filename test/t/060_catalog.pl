@@ -83,7 +83,7 @@ my %public = map { $_ => 1 } qw(
   undo
   create_masking_view known_masker known_normalizer known_suite
   known_validator mask mask_options_error pseudonym search_key search_keys
-  mask_value mask_value_serial disclose_value keep_value keep_text storable visible_statistics
+  mask_value mask_value_serial disclose_value keep_value keep_plain storable visible_statistics
   ingest_frames ingest_lost app_identity
   to_bpchar to_json to_jsonb to_name to_text to_varchar validate);
 my @types = qw(text int8 numeric bool date timestamptz uuid inet jsonb bytea);
@@ -101,10 +101,10 @@ $public{$_} = 1 foreach qw(min max);
 my @public = grep { !$public{$_} } split(/\n/,
 	as($node, undef, "$members SELECT DISTINCT p.proname FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE has_function_privilege('clerk', p.oid, 'EXECUTE') ORDER BY 1"));
 is("@public", '', 'no function is open to everybody but those meant to be');
-none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE NOT p.proisstrict AND l(p) ORDER BY 1" =~ s/ AND l\(p\)/ AND p.provolatile = 'i' AND p.proname NOT IN ('check_attribute')/r,
+none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE NOT p.proisstrict AND l(p) ORDER BY 1" =~ s/ AND l\(p\)/ AND p.provolatile = 'i' AND p.prokind <> 'a' AND p.proname NOT IN ('check_attribute')/r,
 	'immutable functions are strict');
 # What touches keys, grants or settings is not immutable.
-is( as($node, undef, "$members SELECT string_agg(DISTINCT p.proname, ' ' ORDER BY p.proname) FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.provolatile = 'i'"),
+is( as($node, undef, "$members SELECT string_agg(DISTINCT p.proname, ' ' ORDER BY p.proname) FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.provolatile = 'i' AND p.prokind <> 'a'"),
 	'app_public_key category_id check_attribute known_masker known_normalizer known_suite known_validator mask_options_error',
 	'only these functions are immutable');
 none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.provolatile = 'v' AND p.proparallel = 's' ORDER BY 1",
