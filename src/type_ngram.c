@@ -19,11 +19,8 @@
 #include "access/gin.h"
 #include "access/stratnum.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_type.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/selfuncs.h"
 
 #include "compat.h"
 
@@ -180,7 +177,7 @@ cipguard_enc_text_grams(PG_FUNCTION_ARGS)
 }
 
 /*
- * enc_text_pattern_grams(text, internal, int2, internal, internal, internal,
+ * enc_text_pattern_grams(pattern, internal, int2, internal, internal, internal,
  *						  internal) RETURNS internal; GIN support 3
  */
 PG_FUNCTION_INFO_V1(cipguard_enc_text_pattern_grams);
@@ -236,7 +233,7 @@ cipguard_enc_text_pattern_grams(PG_FUNCTION_ARGS)
 }
 
 /*
- * enc_text_grams_match(internal, int2, text, int4, internal, internal,
+ * enc_text_grams_match(internal, int2, pattern, int4, internal, internal,
  *						internal) RETURNS "char"; GIN support 6
  */
 PG_FUNCTION_INFO_V1(cipguard_enc_text_grams_match);

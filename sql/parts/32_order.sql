@@ -25,6 +25,10 @@ COMMENT ON FUNCTION cipguard.enc_collate_sortsupport(internal) IS 'btree support
 -- which the default class has, too.  Of text there is a second one, whose
 -- operators go by the collation of the database; the types have none of
 -- their own.
+-- No family has operators with a plain type on both sides, which amvalidate()
+-- misses: those of PostgreSQL would then be in families of ours, and plans
+-- on plain columns suffer.  A btree needs them for arrays of plain values only,
+-- of which plan_order.c makes arrays of encrypted ones.
 DO LANGUAGE plpgsql $do$
 DECLARE
 	enc text;

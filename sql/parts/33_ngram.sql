@@ -70,15 +70,17 @@ CREATE FUNCTION cipguard.enc_text_grams(cipguard.enc_text, internal, internal) R
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.enc_text_grams(cipguard.enc_text, internal, internal) IS 'gin support: keys of the pieces of a text';
 
-CREATE FUNCTION cipguard.enc_text_pattern_grams(text, internal, smallint, internal, internal, internal, internal) RETURNS internal
+-- What they are given is the pattern, which is text; amvalidate() wants them
+-- declared by the type that is indexed.
+CREATE FUNCTION cipguard.enc_text_pattern_grams(cipguard.enc_text, internal, smallint, internal, internal, internal, internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'cipguard_enc_text_pattern_grams'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cipguard.enc_text_pattern_grams(text, internal, smallint, internal, internal, internal, internal) IS 'gin support: keys of the pieces that a pattern requires';
+COMMENT ON FUNCTION cipguard.enc_text_pattern_grams(cipguard.enc_text, internal, smallint, internal, internal, internal, internal) IS 'gin support: keys of the pieces that a pattern requires';
 
-CREATE FUNCTION cipguard.enc_text_grams_match(internal, smallint, text, integer, internal, internal, internal) RETURNS "char"
+CREATE FUNCTION cipguard.enc_text_grams_match(internal, smallint, cipguard.enc_text, integer, internal, internal, internal) RETURNS "char"
 	AS 'MODULE_PATHNAME', 'cipguard_enc_text_grams_match'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cipguard.enc_text_grams_match(internal, smallint, text, integer, internal, internal, internal) IS 'gin support: whether a text with some of the keys can match';
+COMMENT ON FUNCTION cipguard.enc_text_grams_match(internal, smallint, cipguard.enc_text, integer, internal, internal, internal) IS 'gin support: whether a text with some of the keys can match';
 
 CREATE OPERATOR FAMILY cipguard.enc_text_ngram_ops USING gin;
 COMMENT ON OPERATOR FAMILY cipguard.enc_text_ngram_ops USING gin IS 'patterns on encrypted text';
@@ -87,7 +89,7 @@ CREATE OPERATOR CLASS cipguard.enc_text_ngram_ops FOR TYPE cipguard.enc_text USI
 	OPERATOR 2 pg_catalog.~~* (cipguard.enc_text, text),
 	FUNCTION 1 (cipguard.enc_text, cipguard.enc_text) pg_catalog.btint4cmp(integer, integer),
 	FUNCTION 2 (cipguard.enc_text, cipguard.enc_text) cipguard.enc_text_grams(cipguard.enc_text, internal, internal),
-	FUNCTION 3 (cipguard.enc_text, cipguard.enc_text) cipguard.enc_text_pattern_grams(text, internal, smallint, internal, internal, internal, internal),
-	FUNCTION 6 (cipguard.enc_text, cipguard.enc_text) cipguard.enc_text_grams_match(internal, smallint, text, integer, internal, internal, internal),
+	FUNCTION 3 (cipguard.enc_text, cipguard.enc_text) cipguard.enc_text_pattern_grams(cipguard.enc_text, internal, smallint, internal, internal, internal, internal),
+	FUNCTION 6 (cipguard.enc_text, cipguard.enc_text) cipguard.enc_text_grams_match(internal, smallint, cipguard.enc_text, integer, internal, internal, internal),
 	STORAGE integer;
 COMMENT ON OPERATOR CLASS cipguard.enc_text_ngram_ops USING gin IS 'LIKE and ILIKE on encrypted text; the index tells which rows share pieces';
