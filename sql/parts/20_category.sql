@@ -134,7 +134,7 @@ CREATE FUNCTION cipguard.restore_builtin() RETURNS trigger
 AS $$
 BEGIN
 	PERFORM FROM cipguard.category c WHERE c.name = NEW.name AND c.builtin;
-	IF NOT FOUND THEN
+	IF NOT FOUND OR NOT (NEW.mask_changed OR NEW.suite_changed) THEN
 		RETURN NEW;
 	END IF;
 	IF NEW.mask_changed THEN

@@ -126,8 +126,8 @@ SELECT regress_typed.hint_of($$SELECT cipguard.alter_category_mask('name', 'noma
 SELECT test.error_of($$SELECT cipguard.alter_category_mask('name', NULL)$$), test.error_of($$SELECT cipguard.alter_category_mask(NULL, 'stars')$$), test.error_of($$SELECT cipguard.alter_category_mask('name', 'stars', NULL)$$);
 SELECT test.error_of($$INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normalizer, mode, suite, token_domain, pad, mask_options)
 	VALUES ('regress_x', 1, false, 'stars', 'none', 'none', 'random', 'aes-random', 'x', 16, '{"colour": "red"}')$$);
-SELECT test.error_of($$INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normalizer, mode, suite, token_domain, pad, builtin)
-	VALUES ('name', 1, false, 'stars', 'none', 'none', 'random', 'aes-random', 'x', 16, true)$$);
+SELECT test.error_of($$INSERT INTO cipguard.category (name, level, sensitive, mask, validator, normalizer, mode, suite, token_domain, pad, builtin, mask_changed)
+	VALUES ('name', 1, false, 'stars', 'none', 'none', 'random', 'aes-random', 'x', 16, true, true)$$);
 SET ROLE regress_cipguard_clerk;
 SELECT test.error_of($$SELECT cipguard.alter_category_mask('name', 'stars')$$);
 RESET ROLE;
