@@ -28,7 +28,7 @@ as($node, undef, <<'SQL', db => 'src');
 SET ROLE owner;
 SELECT format('ALTER TABLE app.t_%1$s ALTER v SET DEFAULT %2$L, ADD COLUMN w cipguard.enc_%1$s(%3$L) DEFAULT %2$L, ADD CHECK (w IS DISTINCT FROM %4$L)',
 	name, first, 't_' || name, second)
-	FROM (VALUES ('text', 'QzCANARYzQ default', 'QzCANARYzQ check'), ('int8', '7700000000000000001', '7700000000000000002'), ('numeric', '770000000000000.1', '770000000000000.2'),
+	FROM (VALUES ('text', 'QzCANARYzQ default', 'QzCANARYzQ check'), ('int8', '7731947000000000001', '7731947000000000002'), ('numeric', '773194700000000.1', '773194700000000.2'),
 		('bool', 'true', NULL), ('date', '2001-02-03', '2001-02-04'), ('timestamptz', '2001-02-03 00:00:00+00', '2001-02-04 00:00:00+00'),
 		('uuid', '0190163d-8694-739b-aea5-966c26f8ad90', '0190163d-8694-739b-aea5-966c26f8ad91'), ('inet', '2001:db8:7777:7777::1', '2001:db8:7777:7777::2'),
 		('jsonb', '{"a": "QzCANARYzQ"}', '{"b": "QzCANARYzQ"}'), ('bytea', '\x517a43414e4152597a51', '\x517a43414e4152597a52')) v (type, first, second)

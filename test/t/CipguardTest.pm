@@ -171,7 +171,7 @@ SQL
 # not to occur by chance, as the plain types store and send them.
 sub typed_needles
 {
-	return ('QzCANARYzQ', '77000000000000', '2001:db8:7777:7777', "\x20\x01\x0d\xb8\x77\x77\x77\x77");
+	return ('QzCANARYzQ', '7731947000000', '2001:db8:7777:7777', "\x20\x01\x0d\xb8\x77\x77\x77\x77");
 }
 
 # SQL that opens a maintenance window, for a superuser.

@@ -6,8 +6,8 @@
 CREATE TABLE app.typed (name text PRIMARY KEY, plain text NOT NULL, value text NOT NULL);
 INSERT INTO app.typed VALUES
 	('text', 'text', $$'QzCAN' || 'ARYzQ' || g$$),
-	('int8', 'bigint', '7700000 * 1000000000000 + g'),
-	('numeric', 'numeric', '7700000 * 1000000000.00 + 0.770077 + g'),
+	('int8', 'bigint', '7731947 * 1000000000000 + g'),
+	('numeric', 'numeric', '7731947 * 1000000000.00 + 0.770077 + g'),
 	('bool', 'boolean', 'g % 3 = 0'),
 	('date', 'date', $$date '2000-01-01' + g::int$$),
 	('timestamptz', 'timestamptz', $$timestamptz '2000-01-01 00:00:00.000077+00' + g * interval '1 hour'$$),
