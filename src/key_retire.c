@@ -40,6 +40,7 @@ static const struct
 	const char *place;
 	const char *remedy;
 }			remedies[] =
+
 {
 	{"column", "Encrypt values anew with CALL cipguard.reencrypt(relation)."},
 	{"index", "Build indexes anew with REINDEX."},

@@ -328,8 +328,8 @@ restore_rights(Oid viewid)
 											&isnull);
 
 		/*
-		 * What a superuser grants, the view's owner grants, who may lack USAGE
-		 * of the schema.
+		 * What a superuser grants, the view's owner grants, who may lack
+		 * USAGE of the schema.
 		 */
 		if (DatumGetObjectId(grantor) != masker)
 			SetUserIdAndSecContext(DatumGetObjectId(grantor), context);

@@ -266,7 +266,7 @@ recheck_scan(Scan *scan, List *quals, PlannedStmt *stmt)
 	foreach(lc, quals)
 		if (has_order_operator(lfirst(lc), NULL) &&
 			!contain_subplans(lfirst(lc)))
-			more = lappend(more, copyObject(lfirst(lc)));
+		more = lappend(more, copyObject(lfirst(lc)));
 	if (more != NIL &&
 		uses_subject_keys(rt_fetch(scan->scanrelid, stmt->rtable)->relid))
 		scan->plan.qual = list_concat(scan->plan.qual, more);
