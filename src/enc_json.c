@@ -16,6 +16,7 @@
 #include "cipguard.h"
 #include "display.h"
 #include "reading.h"
+#include "subject_key.h"
 #include "value.h"
 
 #define CONTAINS_SEL	0.001
@@ -65,7 +66,7 @@ take_document(FunctionCallInfo fcinfo)
 	cg_parse(datum, &env);
 	cg_require_type(&env, CG_TYPE_JSONB);
 	cg_require_read((int32) env.category);
-	if (cg_is_undecidable(&env))
+	if (cg_is_destroyed(&env) || cg_is_undecidable(&env))
 	{
 		fcinfo->isnull = true;
 		return (Datum) 0;

@@ -34,6 +34,20 @@
 
 #define MAX_LISTED	20			/* uses that are named */
 
+/* What to do about uses, by the places that cipguard.key_use() names. */
+static const struct
+{
+	const char *place;
+	const char *remedy;
+}			remedies[] =
+
+{
+	{"column", "Encrypt values anew with CALL cipguard.reencrypt(relation)."},
+	{"index", "Build indexes anew with REINDEX."},
+	{"constant", "Define anew what holds a constant."},
+	{"audit", "Images in the log stay until cipguard.purge_audit()."},
+};
+
 static void require_unused(const char *category, int32 id, int version);
 static void require_none_prepared(void);
 static void wait_for_others(void);
@@ -119,12 +133,15 @@ require_unused(const char *category, int32 id, int version)
 	Oid			types[2] = {INT4OID, INT4OID};
 	Datum		values[2];
 	StringInfoData detail;
+	StringInfoData hint;
+	bool		mentioned[lengthof(remedies)] = {false};
 	uint64		i;
+	int			j;
 
 	values[0] = Int32GetDatum(id);
 	values[1] = Int32GetDatum(version);
 	if (SPI_execute_with_args("SELECT u.rows || ' in ' || coalesce(u.relation::pg_catalog.text, '?')"
-							  " || coalesce('.' || u.attribute, '') || ' (' || u.place || ')'"
+							  " || coalesce('.' || u.attribute, '') || ' (' || u.place || ')', u.place"
 							  " FROM cipguard.key_use() u"
 							  " WHERE u.kind = 'd' AND u.owner = $1 AND u.version = $2 AND u.rows > 0"
 							  " ORDER BY u.rows DESC, 1",
@@ -142,14 +159,22 @@ require_unused(const char *category, int32 id, int version)
 	if (i < SPI_processed)
 		appendStringInfo(&detail, ", and " UINT64_FORMAT " more places",
 						 SPI_processed - i);
+
+	initStringInfo(&hint);
+	for (i = 0; i < SPI_processed; i++)
+		for (j = 0; j < lengthof(remedies); j++)
+			mentioned[j] |= strcmp(SPI_getvalue(SPI_tuptable->vals[i],
+												SPI_tuptable->tupdesc, 2),
+								   remedies[j].place) == 0;
+	for (j = 0; j < lengthof(remedies); j++)
+		if (mentioned[j])
+			appendStringInfo(&hint, "%s ", remedies[j].remedy);
 	ereport(ERROR,
 			(errcode(CG_ERRCODE_KEY_IN_USE),
 			 errmsg("version %d of the data key of category \"%s\" is in use",
 					version, category),
 			 errdetail("Values: %s.", detail.data),
-			 errhint("Encrypt them anew with %s; %s lists all.",
-					 "cipguard.reencrypt(relation)",
-					 "cipguard.key_use()")));
+			 errhint("%s%s lists all.", hint.data, "cipguard.key_use()")));
 }
 
 static void

@@ -301,6 +301,7 @@ restore_rights(Oid viewid)
 	SPITupleTable *found;
 	uint64		n;
 	uint64		i;
+	Oid			masker = get_role_oid(CG_ROLE_MASKER, true);
 	Oid			user;
 	int			context;
 
@@ -326,7 +327,12 @@ restore_rights(Oid viewid)
 		Datum		grantor = SPI_getbinval(found->vals[i], found->tupdesc, 1,
 											&isnull);
 
-		SetUserIdAndSecContext(DatumGetObjectId(grantor), context);
+		/*
+		 * What a superuser grants, the view's owner grants, who may lack
+		 * USAGE of the schema.
+		 */
+		if (DatumGetObjectId(grantor) != masker)
+			SetUserIdAndSecContext(DatumGetObjectId(grantor), context);
 		cg_act_execute("%s",
 					   SPI_getvalue(found->vals[i], found->tupdesc, 2));
 		SetUserIdAndSecContext(user, context);

@@ -148,6 +148,7 @@ plan(CG_PLANNER_PARAMS)
 	bool		outer_touches = cg_plan_touches;
 	bool		depends = false;
 	bool		compares = false;
+	bool		ordered = false;
 	PlannedStmt *result;
 	PlannerGlobal *inlined = NULL;
 
@@ -178,7 +179,7 @@ plan(CG_PLANNER_PARAMS)
 		if (!foreign_key)
 		{
 			depends = cg_plan_search(parse);
-			cg_plan_order(parse);
+			ordered = cg_plan_order(parse);
 		}
 	}
 	depends = depends || cg_plan_touches;
@@ -188,6 +189,8 @@ plan(CG_PLANNER_PARAMS)
 	else
 		result = standard_planner(CG_PLANNER_ARGS);
 
+	if (ordered)
+		cg_plan_recheck(result);
 	if (inlined != NULL)
 	{
 		depends = depends || inlined->dependsOnRole;

@@ -9,16 +9,26 @@
  * column.  So such values become search keys of the column's category, as for
  * equality (plan_search.c): texts, and arrays of any type, for which a btree
  * wants operators of the elements' type on both sides.
+ *
+ * And an index keeps what nobody can read any more after all other values, so
+ * that a range without an end holds it, while the operator says null.  Scans
+ * by an index of a table that uses keys of subjects test their conditions
+ * once more.
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "parser/parse_func.h"
+#include "parser/parsetree.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "compat.h"
 
@@ -27,6 +37,7 @@
 #include "enc_type.h"
 #include "label.h"
 #include "plan_order.h"
+#include "subject_key.h"
 
 static bool order_walker(Node *node, void *context);
 static void wrap_scalar(OpExpr *op);
@@ -35,11 +46,26 @@ static bool is_order_operator(Oid opno);
 static const CgEncType *column_type(Node *node);
 static Oid	twin_of(Oid opno, Oid type);
 static Node *key_of(char *func, Oid result, Node *arg, int32 category);
+static void recheck(Plan *plan, PlannedStmt *stmt);
+static void recheck_all(List *plans, PlannedStmt *stmt);
+static void recheck_scan(Scan *scan, List *quals, PlannedStmt *stmt);
+static bool uses_subject_keys(Oid relid);
+static bool has_order_operator(Node *node, void *context);
 
-void
+bool
 cg_plan_order(Query *query)
 {
-	(void) order_walker((Node *) query, NULL);
+	bool		ordered = false;
+
+	(void) order_walker((Node *) query, &ordered);
+	return ordered;
+}
+
+void
+cg_plan_recheck(PlannedStmt *stmt)
+{
+	recheck(stmt->planTree, stmt);
+	recheck_all(stmt->subplans, stmt);
 }
 
 /* The planner may scribble on its input, so nodes are changed in place. */
@@ -51,9 +77,16 @@ order_walker(Node *node, void *context)
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, order_walker, context, 0);
 	if (IsA(node, OpExpr))
+	{
+		*(bool *) context |= is_order_operator(((OpExpr *) node)->opno);
 		wrap_scalar((OpExpr *) node);
+	}
 	else if (IsA(node, ScalarArrayOpExpr))
+	{
+		*(bool *) context |=
+			is_order_operator(((ScalarArrayOpExpr *) node)->opno);
 		wrap_array((ScalarArrayOpExpr *) node);
+	}
 	return expression_tree_walker(node, order_walker, context);
 }
 
@@ -173,4 +206,91 @@ key_of(char *func, Oid result, Node *arg, int32 category)
 													  false, true)),
 								 InvalidOid, InvalidOid,
 								 COERCE_EXPLICIT_CALL);
+}
+
+static void
+recheck(Plan *plan, PlannedStmt *stmt)
+{
+	if (plan == NULL)
+		return;
+	check_stack_depth();
+	switch (nodeTag(plan))
+	{
+		case T_IndexScan:
+			recheck_scan((Scan *) plan, ((IndexScan *) plan)->indexqualorig,
+						 stmt);
+			break;
+		case T_IndexOnlyScan:
+			recheck_scan((Scan *) plan, ((IndexOnlyScan *) plan)->recheckqual,
+						 stmt);
+			break;
+		case T_BitmapHeapScan:
+			recheck_scan((Scan *) plan,
+						 ((BitmapHeapScan *) plan)->bitmapqualorig, stmt);
+			break;
+		case T_Append:
+			recheck_all(((Append *) plan)->appendplans, stmt);
+			break;
+		case T_MergeAppend:
+			recheck_all(((MergeAppend *) plan)->mergeplans, stmt);
+			break;
+		case T_SubqueryScan:
+			recheck(((SubqueryScan *) plan)->subplan, stmt);
+			break;
+		case T_CustomScan:
+			recheck_all(((CustomScan *) plan)->custom_plans, stmt);
+			break;
+		default:
+			break;
+	}
+	recheck(plan->lefttree, stmt);
+	recheck(plan->righttree, stmt);
+}
+
+static void
+recheck_all(List *plans, PlannedStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, plans)
+		recheck(lfirst(lc), stmt);
+}
+
+/* The conditions of the index, as conditions on the rows that it finds. */
+static void
+recheck_scan(Scan *scan, List *quals, PlannedStmt *stmt)
+{
+	List	   *more = NIL;
+	ListCell   *lc;
+
+	foreach(lc, quals)
+		if (has_order_operator(lfirst(lc), NULL) &&
+			!contain_subplans(lfirst(lc)))
+		more = lappend(more, copyObject(lfirst(lc)));
+	if (more != NIL &&
+		uses_subject_keys(rt_fetch(scan->scanrelid, stmt->rtable)->relid))
+		scan->plan.qual = list_concat(scan->plan.qual, more);
+}
+
+static bool
+uses_subject_keys(Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	bool		result = cg_subject_persons(rel) != 0;
+
+	table_close(rel, NoLock);
+	return result;
+}
+
+static bool
+has_order_operator(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, OpExpr) && is_order_operator(((OpExpr *) node)->opno))
+		return true;
+	if (IsA(node, ScalarArrayOpExpr) &&
+		is_order_operator(((ScalarArrayOpExpr *) node)->opno))
+		return true;
+	return expression_tree_walker(node, has_order_operator, context);
 }

@@ -25,6 +25,7 @@
 #include "key_provider.h"
 #include "label.h"
 #include "reading.h"
+#include "subject_key.h"
 
 static bool check_node(Node *node, void *context);
 
@@ -99,6 +100,8 @@ cg_is_undecidable(const CgEnvelope *env)
 	if (!cg_kek_reachable())
 		return true;
 	cg_keyring_refresh();
+	if (env->subject != 0)
+		return !cg_subject_usable(env->subject);
 	return cg_keyring_cipher((int32) env->category, env->dek_version,
 							 env->suite, true) == NULL;
 }

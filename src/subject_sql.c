@@ -14,6 +14,9 @@
  * decrypts (of an order, of parts of text) meets values that it knows to be
  * destroyed, and is built anew, for it found them elsewhere before.
  *
+ * Copies of values in tables that do not use these keys stay; their indexes
+ * that decrypt are built anew as well.
+ *
  * Locks: tables by OID, then cipguard.subject_key; whoever writes rows takes
  * them in this order, too.
  */
@@ -27,6 +30,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -61,6 +65,7 @@
 #include "audit_store.h"
 #include "catalog.h"
 #include "cipguard.h"
+#include "crypt.h"
 #include "event.h"
 #include "keyring.h"
 #include "label.h"
@@ -89,6 +94,9 @@ static bool has_trigger(Relation rel, bool *always, char **name);
 static bool ensure_trigger(Oid relid, int64 persons);
 static List *tables_of_persons(int64 persons);
 static bool decrypts(Oid indexid);
+static void rebuild(List *indexes);
+static void rebuild_elsewhere(List *tables, uint64 id);
+static bool holds(Relation rel, Oid indexid, uint64 id);
 static void scrub_table(Oid relid, CgScrub *scrub);
 static void scrub_row(Relation rel, ResultRelInfo *table, EState *estate,
 					  TupleTableSlot *old, TupleTableSlot *new,
@@ -442,7 +450,7 @@ scrub_table(Oid relid, CgScrub *scrub)
 	TupleTableSlot *slot;
 	TupleTableSlot *new;
 	MemoryContext per_row;
-	List	   *rebuild = NIL;
+	List	   *indexes = NIL;
 	ListCell   *lc;
 	int64		before = scrub->rows;
 	Oid			user;
@@ -453,7 +461,7 @@ scrub_table(Oid relid, CgScrub *scrub)
 		return;
 	foreach(lc, RelationGetIndexList(rel))
 		if (decrypts(lfirst_oid(lc)))
-		rebuild = lappend_oid(rebuild, lfirst_oid(lc));
+		indexes = lappend_oid(indexes, lfirst_oid(lc));
 	CheckCmdReplicaIdentity(rel, CMD_UPDATE);
 
 	/* Expressions of indexes are code of the table's owner. */
@@ -498,16 +506,113 @@ scrub_table(Oid relid, CgScrub *scrub)
 	SetUserIdAndSecContext(user, context);
 	relation_close(rel, NoLock);
 
-	if (scrub->rows > before && rebuild != NIL)
-	{
-		CgActing	acting;
+	if (scrub->rows > before)
+		rebuild(indexes);
+}
 
-		CommandCounterIncrement();
-		cg_act_begin(&acting, cg_audit_owner());
-		foreach(lc, rebuild)
-			cg_act_execute("REINDEX INDEX %s", sql_name(lfirst_oid(lc)));
-		cg_act_end(&acting);
+static void
+rebuild(List *indexes)
+{
+	CgActing	acting;
+	ListCell   *lc;
+
+	if (indexes == NIL)
+		return;
+	CommandCounterIncrement();
+	cg_act_begin(&acting, cg_audit_owner());
+	foreach(lc, indexes)
+		cg_act_execute("REINDEX INDEX %s", sql_name(lfirst_oid(lc)));
+	cg_act_end(&acting);
+}
+
+/*
+ * Values that were copied into other tables stay there as they are, and cannot
+ * be read.  An index that decrypts keeps them where they were, among others,
+ * and would lead searches astray.
+ */
+static void
+rebuild_elsewhere(List *tables, uint64 id)
+{
+	Relation	catalog = table_open(IndexRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0,
+										  NULL);
+	List	   *candidates = NIL;
+	List	   *found = NIL;
+	ListCell   *lc;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
+
+		if (index->indexrelid >= FirstNormalObjectId &&
+			!list_member_oid(tables, index->indrelid))
+			candidates = lappend_oid(candidates, index->indexrelid);
 	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+
+	foreach(lc, candidates)
+	{
+		Oid			indexid = lfirst_oid(lc);
+		Relation	rel = try_relation_open(IndexGetRelation(indexid, true),
+											AccessShareLock);
+
+		if (rel == NULL)
+			continue;
+		if ((rel->rd_rel->relkind == RELKIND_RELATION ||
+			 rel->rd_rel->relkind == RELKIND_MATVIEW) &&
+			!RELATION_IS_OTHER_TEMP(rel) &&
+			SearchSysCacheExists1(INDEXRELID, ObjectIdGetDatum(indexid)) &&
+			decrypts(indexid) && holds(rel, indexid, id))
+			found = lappend_oid(found, indexid);
+		relation_close(rel, AccessShareLock);
+	}
+	rebuild(found);
+}
+
+/* Is a value in a column of the index under the key? */
+static bool
+holds(Relation rel, Oid indexid, uint64 id)
+{
+	Relation	index = index_open(indexid, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = CG_BEGINSCAN(rel, snapshot);
+	bool		found = false;
+
+	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		int			i;
+
+		CHECK_FOR_INTERRUPTS();
+		for (i = 0; i < index->rd_index->indnkeyatts && !found; i++)
+		{
+			AttrNumber	column = index->rd_index->indkey.values[i];
+			struct varlena *value;
+			CgEnvelope	env;
+			Datum		datum;
+			bool		isnull;
+
+			if (column <= 0 ||
+				!cg_is_encrypted_type(TupleDescAttr(RelationGetDescr(rel),
+													column - 1)->atttypid))
+				continue;
+			datum = slot_getattr(slot, column, &isnull);
+			if (isnull)
+				continue;
+			value = PG_DETOAST_DATUM_PACKED(datum);
+			cg_parse(value, &env);
+			found = env.subject == id;
+			if ((Pointer) value != DatumGetPointer(datum))
+				pfree(value);
+		}
+	}
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	return found;
 }
 
 static void
@@ -628,6 +733,7 @@ destroy(int64 persons, uint64 id, const char *subject, Oid relid,
 	{
 		foreach(lc, tables)
 			scrub_table(lfirst_oid(lc), &scrub);
+		rebuild_elsewhere(tables, id);
 	}
 	PG_FINALLY();
 	{

@@ -386,6 +386,32 @@ category_of_domain(const char *name, int32 domain)
 	return NULL;				/* keep compiler quiet */
 }
 
+/*
+ * The key of pieces of text.  Nothing is locked or written: queries look for
+ * pieces under all of its versions (type_ngram.c).
+ */
+static void
+rotate_gram_key(const char *suite)
+{
+	uint16		version;
+
+	if (suite != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the key of substring indexes serves one suite only"),
+				 errdetail("Pieces of text are always hashed by HMAC-SHA-256."),
+				 errhint("Leave the suite out.")));
+	version = cg_keyring_add(CG_KEY_KIND_TOKEN,
+							 cg_name_hash(CG_DOMAIN_NGRAM));
+	cg_event_done("token_key", InvalidOid, NULL,
+				  psprintf("of token domain %s: version %u", CG_DOMAIN_NGRAM,
+						   version));
+	ereport(NOTICE,
+			(errmsg("substring indexes hold pieces under the old key until they are built anew"),
+			 errhint("REINDEX those of operator class %s.",
+					 CG_SCHEMA ".enc_text_ngram_ops")));
+}
+
 /* rotate_token_key(token_domain text, suite text) RETURNS int8 */
 PG_FUNCTION_INFO_V1(cipguard_rotate_token_key);
 Datum
@@ -411,6 +437,11 @@ cipguard_rotate_token_key(PG_FUNCTION_ARGS)
 				 errmsg("token domain must not be null")));
 	require_officer();
 	PreventCommandIfReadOnly("cipguard.rotate_token_key()");
+	if (strcmp(name, CG_DOMAIN_NGRAM) == 0)
+	{
+		rotate_gram_key(wanted);
+		PG_RETURN_INT64(0);
+	}
 	domain = cg_name_hash(name);
 	(void) category_of_domain(name, domain);
 	if (wanted != NULL)

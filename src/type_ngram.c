@@ -32,6 +32,7 @@
 #include "keyring.h"
 #include "ngram.h"
 #include "reading.h"
+#include "subject_key.h"
 #include "value.h"
 
 #define STRATEGY_LIKE	1
@@ -152,6 +153,11 @@ cipguard_enc_text_grams(PG_FUNCTION_ARGS)
 	cg_refuse_mask(datum);
 	cg_parse(datum, &env);
 	cg_require_type(&env, CG_TYPE_TEXT);
+	if (cg_is_destroyed(&env))
+	{
+		*n_keys = 0;
+		PG_RETURN_POINTER(NULL);
+	}
 	stored = cg_open_stored(&env, &len);
 	grams = palloc_extended(mul_size(CG_GRAM_BOUND(len), sizeof(CgGram)),
 							MCXT_ALLOC_HUGE);
@@ -264,8 +270,8 @@ cipguard_enc_text_grams_match(PG_FUNCTION_ARGS)
 }
 
 /*
- * Does the text match?  *decided is false if a CHECK constraint has to wait
- * for keys.
+ * Does the text match?  *decided is false if nobody can read it any more, or if
+ * a CHECK constraint has to wait for keys.
  */
 static bool
 matches(FunctionCallInfo fcinfo, PGFunction match, bool *decided)
@@ -298,7 +304,7 @@ matches(FunctionCallInfo fcinfo, PGFunction match, bool *decided)
 	cg_parse(datum, &env);
 	cg_require_type(&env, CG_TYPE_TEXT);
 	cg_require_read((int32) env.category);
-	if (cg_is_undecidable(&env))
+	if (cg_is_destroyed(&env) || cg_is_undecidable(&env))
 	{
 		*decided = false;
 		return false;

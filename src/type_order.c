@@ -11,6 +11,10 @@
  * Each function serves all types: the declaration of the SQL function says
  * which argument is encrypted, and of what type.
  *
+ * What nobody can read any more, since the key of its subject was destroyed,
+ * comes after all other values in an index and in ORDER BY, as a NULL does, and
+ * a comparison with it is null.
+ *
  * Rights: what a query spells out takes the right to read.  Support functions
  * called by an index do not ask, since they must work for whoever may write a
  * row; plan.c keeps such an index from plans of roles that may not read.  That
@@ -41,6 +45,7 @@
 #include "guc.h"
 #include "order_cache.h"
 #include "reading.h"
+#include "subject_key.h"
 #include "type_order.h"
 #include "value.h"
 
@@ -56,6 +61,7 @@ typedef struct CgArg
 {
 	bool		plain;
 	bool		mask;			/* a display datum that is no value */
+	bool		gone;			/* the key of its subject was destroyed */
 	int32		category;		/* -1: plain */
 	struct varlena *datum;
 	Datum		whole;			/* as it was given */
@@ -78,6 +84,7 @@ static int	compare(FunctionCallInfo fcinfo, bool collated, bool *decided);
 static int	compare_args(CgArg *a, CgArg *b, uint8 tag, bool collated,
 						 CgOrderCache *cache);
 static int	compare_masks(const CgArg *a, const CgArg *b);
+static int	compare_gone(const CgArg *a, const CgArg *b);
 static int	compare_ordered(const CgOrdered *a, const CgOrdered *b,
 							bool collated);
 static int	compare_collated(const CgOrdered *a, const CgOrdered *b);
@@ -122,6 +129,7 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 {
 	arg->plain = false;
 	arg->mask = false;
+	arg->gone = false;
 	arg->whole = value;
 	arg->datum = PG_DETOAST_DATUM_PACKED(value);
 	if (cg_is_display(arg->datum))
@@ -141,6 +149,7 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 	if (tag != 0)
 		cg_require_type(&arg->env, tag);
 	arg->category = (int32) arg->env.category;
+	arg->gone = cg_is_destroyed(&arg->env);
 }
 
 static void
@@ -150,13 +159,17 @@ free_arg(CgArg *arg)
 		pfree(arg->datum);
 }
 
-/* *decided is false if a CHECK constraint has to wait for keys. */
+/*
+ * *decided is false if a query compares what nobody can read any more, or if a
+ * CHECK constraint has to wait for keys.
+ */
 static int
 compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 {
 	uintptr_t	call = call_of(fcinfo);
 	bool		spelled_out = cg_is_spelled_out(fcinfo);
 	CgArg		args[2];
+	bool		waits = false;
 	int			result = 0;
 	int			i;
 
@@ -170,6 +183,7 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 		{
 			args[i].plain = true;
 			args[i].mask = false;
+			args[i].gone = false;
 			args[i].category = -1;
 			args[i].whole = PG_GETARG_DATUM(i);
 		}
@@ -182,10 +196,16 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 			continue;
 		if (spelled_out)
 			cg_require_read(args[i].category);
-		if (!args[i].mask && spelled_out && cg_is_undecidable(&args[i].env))
+		if (args[i].mask || !spelled_out)
+			continue;
+		if (args[i].gone)
 			*decided = false;
+		else
+			waits |= cg_is_undecidable(&args[i].env);
 	}
-	if (*decided)
+	if (waits)
+		*decided = false;
+	else
 		result = compare_args(&args[0], &args[1], CALL_TAG(call), collated,
 							  cg_order_cache_of_transaction());
 	free_arg(&args[0]);
@@ -228,6 +248,10 @@ compare_args(CgArg *a, CgArg *b, uint8 tag, bool collated,
 				(errcode(CG_ERRCODE_NOT_COMPARABLE),
 				 errmsg("a mask and a value cannot be compared"),
 				 errhint("Compare the column itself, not an expression of it.")));
+	if (a->gone && b->gone)
+		return compare_gone(a, b);
+	if (a->gone || b->gone)
+		return a->gone ? 1 : -1;
 	if (a->plain)
 		cg_order_plain(cache, tag, a->whole, a->category, &left);
 	else
@@ -252,6 +276,20 @@ compare_masks(const CgArg *a, const CgArg *b)
 	const char *b_text = cg_display_text(b->datum, &b_len);
 
 	return cg_order_compare(CG_ORDER_BYTES, a_text, a_len, b_text, b_len);
+}
+
+/* An order that agrees with "=", which compares tokens, and tells nothing. */
+static int
+compare_gone(const CgArg *a, const CgArg *b)
+{
+	if (a->env.token != NULL && b->env.token != NULL)
+		return memcmp(a->env.token, b->env.token, CG_TOKEN_LEN);
+	if (a->env.token != NULL || b->env.token != NULL)
+		return a->env.token != NULL ? 1 : -1;
+	return cg_order_compare(CG_ORDER_BYTES, VARDATA_ANY(a->datum),
+							VARSIZE_ANY_EXHDR(a->datum),
+							VARDATA_ANY(b->datum),
+							VARSIZE_ANY_EXHDR(b->datum));
 }
 
 static int
@@ -568,6 +606,8 @@ abbreviate(Datum original, SortSupport ssup)
 
 		key = cg_order_prefix(CG_ORDER_BYTES, text, len);
 	}
+	else if (arg.gone)
+		key = PG_UINT64_MAX;
 	else
 	{
 		CgOrdered	value;

@@ -75,7 +75,10 @@ AS $$
 		CASE
 			WHEN c.relkind <> 'v' THEN 'not a view'
 			WHEN c.relpersistence <> 'p' THEN 'temporary'
-			WHEN pg_get_userbyid(c.relowner) = 'cipguard_masker' THEN 'a masking view: drop it, and call cipguard.create_masking_view() again'
+			-- Made again by cipguard.after_ddl().
+			WHEN pg_get_userbyid(c.relowner) = 'cipguard_masker' THEN
+				CASE WHEN EXISTS (SELECT FROM pg_depend e, pg_rewrite r WHERE e.classid = 'pg_rewrite'::regclass AND e.refclassid = 'pg_class'::regclass
+						AND e.refobjid = c.oid AND r.oid = e.objid AND r.ev_class <> c.oid) THEN 'a masking view with other views on it' END
 			WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid) THEN 'it has triggers'
 			WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1') THEN 'it has rules'
 			WHEN EXISTS (SELECT FROM pg_attrdef f WHERE f.adrelid = c.oid) THEN 'it has defaults'
@@ -277,10 +280,12 @@ DECLARE
 	s text;
 BEGIN
 	dropped := ARRAY(SELECT format('DROP VIEW %s', w.view::regclass)
-		FROM pg_attribute a, cipguard.views_on(rel, a.attnum) w
-		WHERE a.attrelid = rel AND a.attname = attribute ORDER BY w.depth DESC);
-	FOR v IN SELECT w.view FROM pg_attribute a, cipguard.views_on(rel, a.attnum) w
-		WHERE a.attrelid = rel AND a.attname = attribute ORDER BY w.depth LOOP
+		FROM pg_attribute a, cipguard.views_on(rel, a.attnum) w, pg_class c
+		WHERE a.attrelid = rel AND a.attname = attribute AND c.oid = w.view AND pg_get_userbyid(c.relowner) <> 'cipguard_masker'
+		ORDER BY w.depth DESC);
+	FOR v IN SELECT w.view FROM pg_attribute a, cipguard.views_on(rel, a.attnum) w, pg_class c
+		WHERE a.attrelid = rel AND a.attname = attribute AND c.oid = w.view AND pg_get_userbyid(c.relowner) <> 'cipguard_masker'
+		ORDER BY w.depth LOOP
 		made := made || cipguard.view_statements(v.view);
 	END LOOP;
 	FOREACH s IN ARRAY dropped LOOP

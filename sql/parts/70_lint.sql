@@ -246,6 +246,22 @@ AS $$
 		WHERE NOT k.tells AND k.ordered AND NOT k.encrypted
 		GROUP BY k.indexrelid
 		UNION ALL
+		-- Operator classes that look at more than tokens.
+		SELECT 'pg_class'::regclass, i.indexrelid, 0, 'ordered_index', CASE WHEN max(g.level) >= 3 THEN 'medium' ELSE 'low' END,
+			format('Its file tells a thief %s of %s.',
+				string_agg(DISTINCT CASE WHEN o.opcname LIKE '%\_order\_ops' THEN 'the order' ELSE 'common pieces' END, ' and '),
+				cipguard.short_list(array_agg(p.column_name::text))),
+			'Drop the index if nobody searches by range or pattern.'
+		FROM protected p
+			JOIN pg_index i ON i.indrelid = p.relation
+			JOIN pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition
+			CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) k (attnum, class)
+			JOIN pg_opclass o ON o.oid = k.class AND o.opcnamespace = 'cipguard'::regnamespace
+				AND (o.opcname LIKE '%\_order\_ops' OR o.opcname LIKE '%\_ngram\_ops')
+			LEFT JOIN cipguard.category g ON g.name = p.category
+		WHERE p.encrypted AND k.attnum = p.attnum
+		GROUP BY i.indexrelid
+		UNION ALL
 		-- A key column depends once; once more if it is in an expression, too.
 		SELECT 'pg_class'::regclass, x.indexrelid, 0, 'expression_index', CASE WHEN bool_or(x.foreign_code) THEN 'high' ELSE 'medium' END,
 			format('The server computes an expression or condition of it from the stored values of %s, autovacuum included%s.',
