@@ -388,6 +388,10 @@ own_category(Oid relid, AttrNumber attnum)
 	Oid			collid;
 	int32		typmod;
 
+	/* The table of categories is empty while pg_upgrade fills the catalogs. */
+	if (IsBinaryUpgrade)
+		return NULL;
+
 	get_atttypetypmodcoll(relid, attnum, &typid, &typmod, &collid);
 	typid = getBaseTypeAndTypmod(typid, &typmod);
 	elemtype = get_element_type(typid);

@@ -143,7 +143,8 @@ cg_protection(Oid relid)
 	CgEntry   **slot = &recent[relid % NUM_RECENT];
 	bool		found;
 
-	if (relid < FirstNormalObjectId)
+	/* pg_upgrade makes definitions again, before categories are there. */
+	if (relid < FirstNormalObjectId || IsBinaryUpgrade)
 		return NULL;
 	entry = *slot;
 	if (entry != NULL && entry->relid == relid && !entry->stale &&

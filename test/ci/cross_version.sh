@@ -150,12 +150,16 @@ done
 # ---------------------------------------------------------------- pg_upgrade
 
 [[ " ${PARTS:-logical upgrade} " == *' upgrade '* ]] || exit 0
-start old upgraded
+mkdir -m 700 "$work/epochs"
+start old upgraded "cipguard.epoch_directory = '$work/epochs'"
 {
 	roles
 	source_sql
 	cat <<-'END'
-		SELECT app.insert_typed(1, 100);
+		SELECT app.insert_typed(1, 50);
+		SELECT format('SELECT cipguard.rotate_key(%L)', 't_' || name) FROM app.typed \gexec
+		SELECT app.insert_typed(51, 100);
+		SELECT cipguard.rotate_token_key('t_int8');
 		CREATE TYPE app.pair AS (a cipguard.enc_text('t_text'), b int);
 		CREATE DOMAIN app.note AS cipguard.enc_text('t_text');
 		CREATE TABLE app.client (id int PRIMARY KEY, name text, phone cipguard.enc_text('mobile') UNIQUE, pair app.pair, note app.note DEFAULT 'QzCANARYzQ default');
@@ -173,8 +177,32 @@ start old upgraded
 		CREATE TABLE app.parted0 PARTITION OF app.parted FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 		CREATE TABLE app.parted1 PARTITION OF app.parted FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 		INSERT INTO app.parted SELECT 'QzCANARYzQ' || g, g FROM generate_series(1, 100) g;
+		SELECT format('SELECT cipguard.grant_access(''owner'', %L)', 't_' || name) FROM app.typed \gexec
+		SET ROLE owner;
+		CREATE TABLE app.listed (v cipguard.enc_text('t_text') CHECK (v <> 'QzCANARYzQ none'), id int) PARTITION BY LIST (v);
+		CREATE TABLE app.listed_a PARTITION OF app.listed FOR VALUES IN ('QzCANARYzQ a', NULL);
+		CREATE TABLE app.listed_b PARTITION OF app.listed FOR VALUES IN ('QzCANARYzQ b');
+		INSERT INTO app.listed VALUES ('QzCANARYzQ a', 1), ('QzCANARYzQ b', 2), (NULL, 3);
 		CREATE INDEX ON app.t_text USING hash (v);
-		GRANT SELECT ON app.parted TO reader;
+		CREATE INDEX part ON app.t_text (id) WHERE v IS NOT NULL;
+		CREATE INDEX ON app.t_int8 (v cipguard.enc_int8_order_ops);
+		CREATE INDEX ON app.t_text USING gin (v cipguard.enc_text_ngram_ops);
+		CREATE VIEW app.found AS SELECT id, v FROM app.t_text WHERE v = 'QzCANARYzQ7';
+		CREATE MATERIALIZED VIEW app.kept AS SELECT id, v FROM app.t_date WHERE v = date '2000-01-08';
+		CREATE FUNCTION app.seven() RETURNS bigint LANGUAGE sql STABLE BEGIN ATOMIC SELECT count(*) FROM app.t_text WHERE v = 'QzCANARYzQ7'; END;
+		CREATE POLICY seven ON app.t_uuid TO clerk USING (v <> 'b3a0ddd6-c17b-4b6e-8b0f-1f0f3f0d7a11');
+		CREATE STATISTICS app.two (ndistinct) ON id, v FROM app.t_numeric;
+		RESET ROLE;
+		CREATE TABLE app.person (id int PRIMARY KEY, phone cipguard.enc_text('mobile'), born cipguard.enc_date('t_date'));
+		SECURITY LABEL FOR cipguard ON COLUMN app.person.id IS 'subject';
+		SELECT cipguard.use_subject_keys('app.person');
+		INSERT INTO app.person SELECT g, '138' || to_char(g, 'FM00000000'), date '1990-01-01' + g FROM generate_series(1, 5) g;
+		SELECT cipguard.destroy_subject_key('5', 'app.person', 'QzREASON');
+		CREATE TABLE app.half (id int PRIMARY KEY, road text);
+		INSERT INTO app.half SELECT g, 'road ' || g FROM generate_series(1, 100) g;
+		SELECT cipguard.encrypt_column_step('app.half', 'road', 'address', 1000, 'begin');
+		GRANT SELECT ON app.parted, app.listed, app.found, app.kept, app.person, app.half TO reader, clerk;
+		ANALYZE;
 		SELECT count(*) FROM cipguard.seal();
 	END
 } | sql old postgres > "$logs/setup" || { cat "$logs/setup"; exit 1; }
@@ -186,20 +214,35 @@ state() { # what must be the same
 		SELECT 'grants', count(*), md5(string_agg(g::text, ',' ORDER BY g::text)) FROM cipguard.access_grant g;
 		SELECT 'categories', count(*), md5(string_agg(c::text, ',' ORDER BY c::text)) FROM cipguard.category c;
 		SELECT 'labels', string_agg(l.objname || ' ' || label, ',' ORDER BY l.objname) FROM pg_seclabels l WHERE provider = 'cipguard';
-		SELECT 'log', action, relation, changed FROM cipguard.audit_log WHERE relation::text LIKE 'app.%' ORDER BY ts, action, relation::text;
+		SELECT 'log', action, relation, changed FROM cipguard.audit_log WHERE relation::text LIKE 'app.%' AND action <> 'REENCRYPTION' ORDER BY ts, action, relation::text;
 		SELECT 'partitions', tableoid::regclass, count(*) FROM app.parted GROUP BY 2 ORDER BY 2::text;
+		SELECT 'partitions', tableoid::regclass, id FROM app.listed ORDER BY id;
+		SELECT 'keys of subjects', count(*), md5(string_agg(k::text, ',' ORDER BY k::text)) FROM cipguard.subject_key k;
+		SELECT 'views', m.relation, m.view, m.owner FROM cipguard.masking_view m;
 		SET row_security = on;
 		SET ROLE reader;
 		SELECT * FROM app.client ORDER BY id;
 		SELECT * FROM app.client_masked ORDER BY id;
 		SELECT count(*) FROM app.parted WHERE v = 'QzCANARYzQ9';
+		SELECT * FROM app.listed ORDER BY id;
+		SELECT * FROM app.listed WHERE v = 'QzCANARYzQ b';
+		SELECT * FROM app.found;
+		SELECT * FROM app.kept;
+		SELECT * FROM app.person WHERE id < 5 ORDER BY id;
+		SELECT phone FROM app.person WHERE id = 5;
+		SELECT app.seven();
+		SELECT id FROM app.t_int8 ORDER BY v DESC LIMIT 3;
+		SELECT id FROM app.t_text WHERE v LIKE '%zQ77%';
 		SET ROLE clerk;
+		SELECT * FROM app.person ORDER BY id;
 		SELECT * FROM app.client ORDER BY id;
 		SELECT * FROM app.client_masked ORDER BY id;
 		SELECT cipguard.mask('A1234567', 'badge');
 	END
 }
-before=$(state | sql old postgres)
+# What is stopped in the middle goes on in the end.
+echo "SELECT cipguard.queue_reencrypt('app.t_jsonb', 10, true)" | sql old postgres > "$logs/job" || cat "$logs/job"
+before=$(state | sql old postgres) || { echo "$before"; exit 1; }
 read_before=$(readable | sql old postgres reader)
 stop old upgraded
 
@@ -207,7 +250,7 @@ for mode in --copy --link; do
 	d=upgrade$mode
 	rm -rf "${work:?}/$d"
 	cp -r "$work/template.new" "$work/$d"
-	printf '%s\n' "shared_preload_libraries = 'cipguard'" "port = ${port[new]}" 'statement_timeout = 60s' >> "$work/$d/postgresql.conf"
+	printf '%s\n' "shared_preload_libraries = 'cipguard'" "port = ${port[new]}" 'statement_timeout = 60s' "cipguard.epoch_directory = '$work/epochs'" >> "$work/$d/postgresql.conf"
 	# Checksums are on by default since 18.
 	if [ "$("${bin[new]}/pg_controldata" "$work/$d" | sed -n 's/^Data page checksum version: *//p')" != 0 ]; then
 		"${bin[new]}/pg_checksums" --disable -D "$work/$d" > /dev/null
@@ -241,6 +284,24 @@ for mode in --copy --link; do
 		SELECT count(*) FROM pg_attribute WHERE attrelid = 'app.client_masked'::regclass AND attname = 'more';
 	END
 	)" 1
-	is "pg_upgrade $mode: the audit log verifies" "$(echo "SELECT status FROM cipguard.audit_verify() WHERE status NOT IN ('ok', 'note')" | sql new postgres)" ''
+	is "pg_upgrade $mode: a column that was being encrypted is, and keys go on" "$(sql new postgres <<-'END'
+		SET client_min_messages = warning;
+		CALL cipguard.encrypt_column('app.half', 'road', 'address');
+		INSERT INTO app.half VALUES (101, 'road 101');
+		INSERT INTO app.person VALUES (6, '13800000006', '1990-01-07');
+		SELECT cipguard.destroy_subject_key('4', 'app.person', 'QzREASON') IS NOT NULL;
+		SELECT cipguard.rotate_key('t_text') > 2, cipguard.rotate_token_key('t_int8') > 0;
+		CALL cipguard.reencrypt('app.t_jsonb');
+		SET ROLE reader;
+		SELECT count(*) FROM app.half WHERE road::text = 'road ' || id;
+		SELECT phone, born FROM app.person WHERE id IN (1, 6) ORDER BY id;
+	END
+	)" $'t\nt|t\n101\n13800000001|1990-01-02\n13800000006|1990-01-07'
+	is "pg_upgrade $mode: nothing but the current key is in use" "$(echo "SELECT count(DISTINCT version) FROM cipguard.key_use() WHERE kind = 'd' AND relation = 'app.t_jsonb'::regclass AND place = 'column'" | sql new postgres)" 1
+	is "pg_upgrade $mode: the audit log goes on, and verifies" "$(sql new postgres <<-'END'
+		SELECT count(*) > 0 FROM cipguard.seal();
+		SELECT status, finding FROM cipguard.audit_verify() WHERE status <> 'note';
+	END
+	)" $'t\nok|summary'
 	stop new "$d"
 done

@@ -51,12 +51,12 @@ INSERT INTO client VALUES (103, 'x');
 ALTER TABLE client ALTER phone TYPE cipguard.enc_text('mobile');
 DELETE FROM client WHERE id = 103;
 
--- Both sides of a foreign key.
+-- Both sides of a foreign key, which from 18 on cannot be between text and
+-- a type without collation.
 CREATE TABLE parent (phone text PRIMARY KEY);
 CREATE TABLE child (phone text REFERENCES parent);
 INSERT INTO parent VALUES ('13800000001');
 INSERT INTO child VALUES ('13800000001');
-ALTER TABLE parent ALTER phone TYPE cipguard.enc_text('mobile');
 ALTER TABLE child DROP CONSTRAINT child_phone_fkey;
 ALTER TABLE parent ALTER phone TYPE cipguard.enc_text('mobile');
 ALTER TABLE child ALTER phone TYPE cipguard.enc_text('mobile');

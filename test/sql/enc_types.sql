@@ -206,7 +206,7 @@ SELECT name, result FROM each('SELECT count(*) FROM regress_types.big_%1$s WHERE
 SELECT name, result FROM each('SELECT count(*) FROM regress_types.big_%1$s x JOIN regress_types.big_%1$s y USING (v)') WHERE name <> 'bool';
 SET enable_hashjoin = off;
 SET enable_nestloop = off;
-SELECT name, result FROM each('SELECT test.plan_has($q$SELECT count(*) FROM regress_types.big_%1$s x JOIN regress_types.big_%1$s y USING (v)$q$, ''Merge Join'') || '' '' || (SELECT count(*) FROM regress_types.big_%1$s x JOIN regress_types.big_%1$s y USING (v))') WHERE name <> 'bool';
+SELECT name, result FROM each('SELECT test.plan_has($q$SELECT count(*) FROM regress_types.big_%1$s x JOIN (TABLE regress_types.big_%1$s OFFSET 0) y USING (v)$q$, ''Merge Join'') || '' '' || (SELECT count(*) FROM regress_types.big_%1$s x JOIN regress_types.big_%1$s y USING (v))') WHERE name <> 'bool';
 RESET enable_hashjoin;
 RESET enable_nestloop;
 SELECT name, result FROM each('SELECT test.plan_has(format(''SELECT id FROM regress_types.big_%1$s WHERE v = %%L'', plain), ''Index'') FROM regress_types.big_%1$s WHERE id = 7') WHERE name <> 'bool';

@@ -184,7 +184,7 @@ INSERT INTO form (who, query) SELECT 'clerk', q FROM unnest(ARRAY[
 	'SELECT cipguard.keep_value(%c, %c, cipguard.category_id(''regress_enc'')) FROM t',
 	'SELECT most_common_vals, histogram_bounds FROM pg_stats WHERE tablename = ''t'' AND attname = ''%c''',
 	'SELECT s FROM pg_statistic s WHERE starelid = ''t''::regclass',
-	'EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT %c FROM t WHERE %c IS NOT NULL ORDER BY %c',
+	'EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) SELECT %c FROM t WHERE %c IS NOT NULL ORDER BY %c',
 	'CREATE TEMP TABLE copy AS SELECT %c FROM t',
 	'CREATE MATERIALIZED VIEW mv AS SELECT %c FROM t',
 	'INSERT INTO t (id, %c) SELECT id + 10, %c FROM t RETURNING %c',
