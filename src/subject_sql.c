@@ -741,6 +741,35 @@ cipguard_destroy_key_of(PG_FUNCTION_ARGS)
 	return destroy(persons, id, NULL, InvalidOid, reason);
 }
 
+/* ---------- keys of another copy ---------- */
+
+/* subject_key_opens(key_id int8, epoch int4, wrapped bytea) RETURNS bool */
+PG_FUNCTION_INFO_V1(cipguard_subject_key_opens);
+Datum
+cipguard_subject_key_opens(PG_FUNCTION_ARGS)
+{
+	bytea	   *wrapped = PG_GETARG_BYTEA_PP(2);
+	uint8		key[CG_KEY_LEN];
+	bool		result;
+
+	(void) cg_epochs_refresh();
+	result = cg_epochs_unwrap(PG_GETARG_INT32(1),
+							  (uint64) PG_GETARG_INT64(0),
+							  (const uint8 *) VARDATA_ANY(wrapped),
+							  VARSIZE_ANY_EXHDR(wrapped), key);
+	cg_wipe(key, sizeof(key));
+	PG_RETURN_BOOL(result);
+}
+
+/* epoch_key_exists(epoch int4) RETURNS bool */
+PG_FUNCTION_INFO_V1(cipguard_epoch_key_exists);
+Datum
+cipguard_epoch_key_exists(PG_FUNCTION_ARGS)
+{
+	(void) cg_epochs_refresh();
+	PG_RETURN_BOOL(cg_epochs_usable(PG_GETARG_INT32(0)));
+}
+
 /* ---------- to close an epoch ---------- */
 
 /* Wrap every key that is left under this epoch; returns how many. */
