@@ -116,7 +116,7 @@ cg_display_text(const struct varlena *datum, Size *len)
 		if (type == CG_TYPE_TEXT)
 			return cg_open(&env, len);
 	}
-	if (cg_display_datum(datum, &plain))
+	if (cg_display_datum(datum, type, &plain))
 		text = cg_plain_print(type, plain);
 	else
 		text = cg_armor(value);
@@ -125,14 +125,18 @@ cg_display_text(const struct varlena *datum, Size *len)
 }
 
 bool
-cg_display_datum(const struct varlena *datum, Datum *plain)
+cg_display_datum(const struct varlena *datum, uint8 type, Datum *plain)
 {
 	const char *p = VARDATA_ANY(datum);
 	Size		len = VARSIZE_ANY_EXHDR(datum) - CG_HEADER_LEN;
-	uint8		type = (uint8) p[3];
 	struct varlena *value = cg_display_value(datum);
 	CgEnvelope	env;
 
+	if ((uint8) p[3] != type)
+	{
+		env.type = (uint8) p[3];
+		cg_require_type(&env, type);
+	}
 	if (value == NULL)
 	{
 		if (type == CG_TYPE_TEXT)

@@ -47,7 +47,8 @@ extern const char *cg_display_text(const struct varlena *datum, Size *len);
  * What it shows as a datum of the plain type; false if it shows ciphertext,
  * because its transaction is over.
  */
-extern bool cg_display_datum(const struct varlena *datum, Datum *plain);
+extern bool cg_display_datum(const struct varlena *datum, uint8 type,
+							 Datum *plain);
 
 /* The encrypted value in one that prints as plaintext, or NULL. */
 extern struct varlena *cg_display_value(const struct varlena *datum);

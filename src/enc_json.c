@@ -58,7 +58,7 @@ take_document(FunctionCallInfo fcinfo)
 		{
 			Datum		shown;
 
-			(void) cg_display_datum(datum, &shown);
+			(void) cg_display_datum(datum, CG_TYPE_JSONB, &shown);
 			return shown;
 		}
 		datum = real;

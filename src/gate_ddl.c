@@ -70,6 +70,7 @@
 #include "label.h"
 #include "plan.h"
 #include "protect.h"
+#include "type_order.h"
 
 static void look_at_alter_table(AlterTableStmt *stmt);
 static bool is_harmless(AlterTableCmd *cmd, const CgProtection *p);
@@ -79,6 +80,7 @@ static void look_at_create(CreateStmt *stmt);
 static void look_at_trigger(CreateTrigStmt *stmt);
 static void refuse_masking_view(Oid relid);
 static void look_at_pair(Oid parent, Oid child);
+static void refuse_bounds(Oid parent);
 static void refuse_code(List *tables);
 static bool runs_code(Oid relid);
 static bool has_policy(Oid relid);
@@ -228,6 +230,7 @@ look_at_alter_table(AlterTableStmt *stmt)
 		switch (cmd->subtype)
 		{
 			case AT_AttachPartition:
+				refuse_bounds(relid);
 				look_at_pair(relid,
 							 cg_gate_resolve(((PartitionCmd *) cmd->def)->name));
 				break;
@@ -414,6 +417,9 @@ look_at_create(CreateStmt *stmt)
 		foreach(lc, stmt->inhRelations)
 			refuse_if_forbidden(lfirst_node(RangeVar, lc),
 								"a child with code of its own");
+	if (stmt->partbound != NULL)
+		refuse_bounds(cg_gate_resolve(linitial_node(RangeVar,
+													stmt->inhRelations)));
 
 	/* Of several parents, the code of one would see the rows of another. */
 	foreach(lc, stmt->inhRelations)
@@ -431,6 +437,31 @@ look_at_create(CreateStmt *stmt)
 				refuse_code(lappend_oid(cg_ancestors(relid), relid));
 		}
 	}
+}
+
+/*
+ * Bounds of partitions tell where a value is that one may not read: in which
+ * partition it gets to.
+ */
+static void
+refuse_bounds(Oid parent)
+{
+	Relation	rel = OidIsValid(parent) ?
+	try_relation_open(parent, AccessShareLock) : NULL;
+	const CgProtection *p = NULL;
+
+	if (rel == NULL)
+		return;
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+	{
+		PartitionKey key = RelationGetPartitionKey(rel);
+
+		p = cg_gate_forbidden_order(parent, key->partnatts,
+									key->partopfamily, key->partattrs);
+	}
+	relation_close(rel, AccessShareLock);
+	if (p != NULL)
+		cg_gate_refuse(p, "a partition by the order of values");
 }
 
 static void
@@ -655,6 +686,27 @@ cg_gate_forbidden(Oid relid)
 		!rel->rd_rel->relhassubclass && !has_superclass(relid);
 	relation_close(rel, AccessShareLock);
 	return fresh ? NULL : p;
+}
+
+/*
+ * The protection of a table, if one of these columns (0: an expression) is
+ * there in the order of values that the current user may not read.
+ */
+const CgProtection *
+cg_gate_forbidden_order(Oid relid, int n, const Oid *families,
+						const AttrNumber *columns)
+{
+	const CgProtection *p = OidIsValid(relid) ? cg_protection(relid) : NULL;
+	int			i;
+
+	if (p == NULL || superuser())
+		return NULL;
+	for (i = 0; i < n; i++)
+		if (cg_is_order_family(families[i]) &&
+			(columns[i] == InvalidAttrNumber ? !cg_reads_all(p) :
+			 cg_column_level(p, columns[i]) < CG_LEVEL_READ))
+			return p;
+	return NULL;
 }
 
 void

@@ -22,6 +22,15 @@ extern void cg_gate_ddl(Node *stmt);
  */
 extern const CgProtection *cg_gate_forbidden(Oid relid);
 
+/*
+ * The protection of a table, if one of these columns (0: an expression) is
+ * there in the order of values that the current user may not read, by the
+ * operator family; superusers pass.
+ */
+extern const CgProtection *cg_gate_forbidden_order(Oid relid, int n,
+												   const Oid *families,
+												   const AttrNumber *columns);
+
 /* Raise 42501 for a definition on it. */
 extern void cg_gate_refuse(const CgProtection *p, const char *what);
 

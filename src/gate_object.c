@@ -50,6 +50,7 @@ static void label_references(Oid constraint_id);
 static HeapTuple fetch(Relation catalog, Oid index, AttrNumber oid_column,
 					   Oid oid);
 static Oid	relation_of(Oid class_id, Oid object_id);
+static void refuse_unique_order(Oid object_id);
 
 void
 cg_gate_object(Oid class_id, Oid object_id)
@@ -108,6 +109,46 @@ cg_gate_object(Oid class_id, Oid object_id)
 	p = cg_gate_forbidden(relation_of(class_id, object_id));
 	if (p != NULL)
 		cg_gate_refuse(p, what);
+	if (class_id == RelationRelationId)
+		refuse_unique_order(object_id);
+}
+
+/*
+ * Whether another row has the same value, a unique index tells of whatever
+ * one writes.  One that compares tokens tells no more than these.
+ */
+static void
+refuse_unique_order(Oid object_id)
+{
+	Relation	catalog = table_open(IndexRelationId, AccessShareLock);
+	HeapTuple	tuple = fetch(catalog, IndexRelidIndexId,
+							  Anum_pg_index_indexrelid, object_id);
+	const CgProtection *p = NULL;
+
+	if (HeapTupleIsValid(tuple) && !has_superclass(object_id))
+	{
+		Form_pg_index index = (Form_pg_index) GETSTRUCT(tuple);
+
+		if (index->indisunique || index->indisexclusion)
+		{
+			bool		isnull;
+			oidvector  *classes = (oidvector *)
+			DatumGetPointer(heap_getattr(tuple, Anum_pg_index_indclass,
+										 RelationGetDescr(catalog),
+										 &isnull));
+			int			n = index->indnkeyatts;
+			Oid		   *families = palloc(sizeof(Oid) * n);
+			int			i;
+
+			for (i = 0; i < n; i++)
+				families[i] = get_opclass_family(classes->values[i]);
+			p = cg_gate_forbidden_order(index->indrelid, n, families,
+										index->indkey.values);
+		}
+	}
+	table_close(catalog, AccessShareLock);
+	if (p != NULL)
+		cg_gate_refuse(p, "a unique index in the order of values");
 }
 
 /*

@@ -117,12 +117,7 @@ cg_displayed(uint8 tag, struct varlena *datum)
 {
 	Datum		plain;
 
-	if (((const uint8 *) VARDATA_ANY(datum))[3] != tag)
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_NOT_AUTHENTIC),
-				 errmsg("encrypted value is not of the type of its column"),
-				 errhint("Restore the row from a backup.")));
-	if (!cg_display_datum(datum, &plain))
+	if (!cg_display_datum(datum, tag, &plain))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("plaintext is shown in the transaction that read it only"),

@@ -1,6 +1,7 @@
 /*
  * subject_close.c
- *		SQL functions that close epochs of keys of subjects.
+ *		SQL functions that close epochs of keys of subjects, and judge keys of
+ *		another copy of the database.
  *
  * What is to be done in which order: subject_epoch.c.
  */
@@ -210,4 +211,31 @@ cipguard_close_epoch(PG_FUNCTION_ARGS)
 	values[0] = Int32GetDatum(epoch);
 	values[1] = Int64GetDatum(kept);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+/* subject_key_opens(key_id int8, epoch int4, wrapped bytea) RETURNS bool */
+PG_FUNCTION_INFO_V1(cipguard_subject_key_opens);
+Datum
+cipguard_subject_key_opens(PG_FUNCTION_ARGS)
+{
+	bytea	   *wrapped = PG_GETARG_BYTEA_PP(2);
+	uint8		key[CG_KEY_LEN];
+	bool		result;
+
+	(void) cg_epochs_refresh();
+	result = cg_epochs_unwrap(PG_GETARG_INT32(1),
+							  (uint64) PG_GETARG_INT64(0),
+							  (const uint8 *) VARDATA_ANY(wrapped),
+							  VARSIZE_ANY_EXHDR(wrapped), key);
+	cg_wipe(key, sizeof(key));
+	PG_RETURN_BOOL(result);
+}
+
+/* epoch_key_exists(epoch int4) RETURNS bool */
+PG_FUNCTION_INFO_V1(cipguard_epoch_key_exists);
+Datum
+cipguard_epoch_key_exists(PG_FUNCTION_ARGS)
+{
+	(void) cg_epochs_refresh();
+	PG_RETURN_BOOL(cg_epochs_usable(PG_GETARG_INT32(0)));
 }

@@ -249,7 +249,7 @@ read_plain(const CgEncType *type, struct varlena *datum, Datum *plain)
 
 	if (cg_is_display(datum))
 	{
-		if (cg_display_datum(datum, plain))
+		if (cg_display_datum(datum, type->tag, plain))
 			return true;
 		datum = cg_display_value(datum);
 	}
@@ -286,7 +286,7 @@ json_of(const CgEncType *type, struct varlena *datum)
 	initStringInfo(&buf);
 	if (cg_is_display(datum))
 	{
-		if (!cg_display_datum(datum, &plain))
+		if (!cg_display_datum(datum, type->tag, &plain))
 		{
 			Size		len;
 

@@ -137,7 +137,7 @@ cipguard_enc_send(PG_FUNCTION_ARGS)
 	{
 		Datum		plain;
 
-		if (cg_display_datum(datum, &plain))
+		if (cg_display_datum(datum, type->tag, &plain))
 			PG_RETURN_DATUM(cg_plain_send(type->tag, plain));
 		datum = cg_display_value(datum);
 	}

@@ -171,7 +171,12 @@ compare(FunctionCallInfo fcinfo, Datum a, Datum b)
 				 !hb.display && !cg_is_spelled_out(fcinfo) &&
 				 cg_enc_type(ha.type)->ordered)
 		{
-			/* Sorted by value (type_order.c): who are peers? */
+			/*
+			 * Sorted by value (type_order.c): who are peers?  Arrays, ranges
+			 * and list partitions come here, too.
+			 */
+			cg_require_read(ha.category);
+			cg_require_read(hb.category);
 			return cg_order_values(a, b);
 		}
 		else

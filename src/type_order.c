@@ -78,6 +78,7 @@ typedef struct CgSort
 } CgSort;
 
 static uintptr_t call_of(FunctionCallInfo fcinfo);
+static bool is_of_range(FunctionCallInfo fcinfo);
 static void take_arg(Datum value, uint8 tag, CgArg *arg);
 static void free_arg(CgArg *arg);
 static int	compare(FunctionCallInfo fcinfo, bool collated, bool *decided);
@@ -121,6 +122,13 @@ call_of(FunctionCallInfo fcinfo)
 	call |= CALL_KNOWN;
 	fcinfo->flinfo->fn_extra = (void *) call;
 	return call;
+}
+
+/* A range compares its bounds by a function that the type cache holds. */
+static bool
+is_of_range(FunctionCallInfo fcinfo)
+{
+	return fcinfo->flinfo->fn_mcxt == CacheMemoryContext;
 }
 
 /* What is shown to a reader is compared as the value that it is. */
@@ -167,7 +175,7 @@ static int
 compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 {
 	uintptr_t	call = call_of(fcinfo);
-	bool		spelled_out = cg_is_spelled_out(fcinfo);
+	bool		spelled_out = cg_is_spelled_out(fcinfo) || is_of_range(fcinfo);
 	CgArg		args[2];
 	bool		waits = false;
 	int			result = 0;

@@ -187,7 +187,8 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 
 	/* One that got stored all the same survives a dump as what it is. */
 	if (!check_function_bodies && superuser() && len >= CG_HEADER_LEN &&
-		data[0] == CG_MAGIC && (data[2] & CG_FLAG_DISPLAY) != 0)
+		data[0] == CG_MAGIC && (data[2] & CG_FLAG_DISPLAY) != 0 &&
+		data[3] == type)
 	{
 		result = palloc(VARHDRSZ + len);
 		SET_VARSIZE(result, VARHDRSZ + len);

@@ -59,7 +59,8 @@ CREATE TABLE cipguard.category (
 	normalizer text NOT NULL CHECK (cipguard.known_normalizer(normalizer)),
 	mode text NOT NULL CHECK (mode OPERATOR(pg_catalog.=) 'random' OR mode OPERATOR(pg_catalog.=) 'searchable'),
 	suite text NOT NULL,
-	token_domain text NOT NULL,
+	-- Names with a dot are of keys that the extension has for itself.
+	token_domain text NOT NULL CHECK (token_domain OPERATOR(pg_catalog.~) '^[a-z][a-z0-9_]{0,62}$'),
 	pad smallint NOT NULL CHECK (pad OPERATOR(pg_catalog.>=) 1 AND pad OPERATOR(pg_catalog.<=) 255),
 	description text,
 	builtin boolean NOT NULL DEFAULT false,

@@ -469,9 +469,9 @@ DECLARE
 BEGIN
 	FOR i IN SELECT * FROM cipguard.twin_indexes(rel, attribute, j.twin) t WHERE NOT t.built LOOP
 		IF pg_relation_size(rel) <= 128 * 1024 * 1024 THEN
-			EXECUTE format(i.definition, '');
+			EXECUTE regexp_replace(i.definition, '^(CREATE (UNIQUE )?INDEX )%s', '\1');
 		ELSE
-			left_over := left_over || (format(i.definition, 'CONCURRENTLY ') || ';');
+			left_over := left_over || (regexp_replace(i.definition, '^(CREATE (UNIQUE )?INDEX )%s', '\1CONCURRENTLY ') || ';');
 		END IF;
 	END LOOP;
 	RETURN nullif(array_to_string(left_over, E'\n'), '');

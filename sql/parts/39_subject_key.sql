@@ -153,6 +153,18 @@ $$;
 COMMENT ON FUNCTION cipguard.export_subject_keys() IS 'keys of subjects, wrapped as they are, and which were destroyed: what a backup of an older epoch needs';
 REVOKE ALL ON FUNCTION cipguard.export_subject_keys() FROM PUBLIC;
 
+CREATE FUNCTION cipguard.subject_key_opens(key_id bigint, epoch integer, wrapped bytea) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'cipguard_subject_key_opens'
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cipguard.subject_key_opens(bigint, integer, bytea) IS 'whether an epoch opens a wrapped key of a subject; false if the epoch key was destroyed, an error if the key is not of this epoch';
+REVOKE ALL ON FUNCTION cipguard.subject_key_opens(bigint, integer, bytea) FROM PUBLIC;
+
+CREATE FUNCTION cipguard.epoch_key_exists(epoch integer) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'cipguard_epoch_key_exists'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cipguard.epoch_key_exists(integer) IS 'whether the key of an epoch can be had from where epoch keys are kept';
+REVOKE ALL ON FUNCTION cipguard.epoch_key_exists(integer) FROM PUBLIC;
+
 -- SECURITY DEFINER: officers may not write the tables.  Nothing is made
 -- readable that the epoch keys that still exist would not open.
 CREATE FUNCTION cipguard.import_subject_keys(keys jsonb, OUT brought bigint, OUT destroyed bigint)
@@ -175,6 +187,15 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				HINT = 'Keys can be brought into a copy of the database that has closed no epoch of its own.';
 	END IF;
+
+	-- Certificates will say so: it must be true.
+	IF EXISTS (SELECT FROM jsonb_populate_recordset(NULL::cipguard.subject_epoch, keys -> 'epochs') n
+			JOIN cipguard.subject_epoch e ON e.epoch = n.epoch AND e.state <> 'destroyed'
+			WHERE n.state = 'destroyed' AND cipguard.epoch_key_exists(e.epoch)) THEN
+		RAISE EXCEPTION 'an epoch that these keys call destroyed still has its key'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				HINT = 'Destroy the epoch key where this database finds it, too; cipguard.epoch_directory or cipguard.epoch_command tells where.';
+	END IF;
 	INSERT INTO cipguard.subject_epoch
 		SELECT n.* FROM jsonb_populate_recordset(NULL::cipguard.subject_epoch, keys -> 'epochs') n
 		ON CONFLICT (epoch) DO NOTHING;
@@ -193,6 +214,15 @@ BEGIN
 		destroyed := destroyed + 1;
 	END LOOP;
 
+	-- What replaces a key must be one.
+	IF EXISTS (SELECT FROM jsonb_populate_recordset(NULL::cipguard.subject_key, keys -> 'keys') n
+			LEFT JOIN cipguard.subject_key k ON k.key_id = n.key_id
+			WHERE n.state = 'active' AND (k.epoch, k.wrapped) IS DISTINCT FROM (n.epoch, n.wrapped)
+				AND NOT cipguard.subject_key_opens(n.key_id, n.epoch, n.wrapped)) THEN
+		RAISE EXCEPTION 'the keys belong to an epoch whose key was destroyed'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				HINT = 'Export them again, from the database that goes on.';
+	END IF;
 	WITH n AS (
 		SELECT p.* FROM jsonb_populate_recordset(NULL::cipguard.subject_key, keys -> 'keys') p
 	), changed AS (

@@ -239,6 +239,11 @@ $node->wait_for_catchup($standby);
 is(as($standby, 'reader', "SELECT count(*) FROM client WHERE phone::text = '139' || to_char(id, 'FM00000000')"), '21', 'on the standby, too');
 as($node, 'reader', "INSERT INTO client VALUES (50, '13900000050')");
 is(as($node, 'reader', 'SELECT phone::text FROM client WHERE id = 50'), '13900000050', 'new keys belong to the new epoch');
+
+# A message that somebody changed brings nothing.
+refused($node, 'officer', q{SELECT cipguard.import_subject_keys(jsonb_set(jsonb_set(k, '{epochs,-1,state}', '"destroyed"'), '{epochs,-1,destroyed}', '"2001-01-01"')) FROM cipguard.export_subject_keys() k}, '55000', 'an epoch key that is there was not destroyed');
+refused($node, 'officer', q{SELECT cipguard.import_subject_keys(jsonb_set(k, '{keys}', (SELECT jsonb_agg(e || '{"wrapped": "\\\\x00"}') FROM jsonb_array_elements(k -> 'keys') e WHERE e ->> 'state' = 'active'))) FROM cipguard.export_subject_keys() k}, 'ZC006', 'nor is garbage a key');
+is(as($node, 'reader', 'SELECT phone::text FROM client WHERE id = 50'), '13900000050', 'and nothing was lost');
 $standby->stop;
 
 # 8. The old backup, with the key-encryption key and the epoch keys there are.
