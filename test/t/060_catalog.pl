@@ -135,7 +135,7 @@ none("SELECT castsource::regtype, casttarget::regtype FROM pg_cast JOIN pg_type 
 	'casts to plain types are explicit');
 none("SELECT typname, s FROM pg_type t, unnest(ARRAY['text', 'varchar', 'bpchar', 'name', 'json', 'jsonb']::regtype[]) s WHERE $enc AND NOT EXISTS (SELECT FROM pg_cast WHERE castsource = t.oid AND casttarget = s)",
 	'and there is one for each string type');
-none("SELECT castsource::regtype, casttarget::regtype, castcontext FROM pg_cast JOIN pg_type t ON t.oid = casttarget WHERE $enc AND castsource <> casttarget AND castcontext <> CASE WHEN castsource::regtype::text = ANY (ARRAY[replace(substr(typname, 5), 'timestamptz', 'timestamp with time zone'), 'bigint', 'boolean', 'character varying', 'character']) AND NOT (castsource = 'bigint'::regtype AND typname = 'enc_numeric') THEN 'i' ELSE 'a' END",
+none("SELECT castsource::regtype, casttarget::regtype, castcontext FROM pg_cast JOIN pg_type t ON t.oid = casttarget WHERE $enc AND castsource <> casttarget AND castcontext <> CASE WHEN castsource::regtype::text = ANY (ARRAY[replace(substr(typname, 5), 'timestamptz', 'timestamp with time zone'), 'bigint', 'boolean', 'character varying', 'character']) AND NOT (castsource = 'bigint'::regtype AND typname IN ('enc_numeric', 'enc_text')) THEN 'i' ELSE 'a' END",
 	'casts from the plain type are implicit, from others assignments');
 none("SELECT amname, o.oprname FROM pg_opclass c JOIN pg_amop a ON a.amopfamily = c.opcfamily JOIN pg_am am ON am.oid = a.amopmethod JOIN pg_operator o ON o.oid = a.amopopr JOIN pg_type t ON t.oid = c.opcintype WHERE $enc AND c.opcdefault AND o.oprname IN ('<', '>', '<=', '>=')",
 	'no order operator with the usual name in a default class');
