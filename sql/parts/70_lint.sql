@@ -666,8 +666,19 @@ AS $$
 		('cipguard.mask_owner', 'Owners of tables see stored values of labelled columns without a grant.'),
 		('cipguard.mask_superuser', 'Superusers see stored values of labelled columns without a grant.')) s (name, leak)
 	WHERE EXISTS (SELECT FROM used u WHERE u.labelled) AND current_setting(s.name, true) = 'off'
+	UNION ALL
+	SELECT format('data key of category %s, version %s', k.of, k.version), 'old_key', 'low',
+		CASE k.state WHEN 'active' THEN format('It has encrypted new values since %s.', k.created::date)
+			ELSE format('New values have not taken it since %s, but it still opens old ones, backups included.', n.created::date) END,
+		CASE k.state WHEN 'active' THEN format('SELECT cipguard.rotate_key(%L);', k.of)
+			ELSE format('CALL cipguard.reencrypt(...) for the tables that cipguard.key_use() lists, then SELECT cipguard.retire_key(%L, %s);', k.of, k.version) END
+	FROM cipguard.key_status k
+		LEFT JOIN cipguard.key_status n ON n.kind = k.kind AND n.of = k.of AND n.version = k.version + 1
+	WHERE k.kind = 'data key' AND (k.state = 'active' AND k.created < now() - interval '2 years'
+			OR k.state = 'retiring' AND n.created < now() - interval '90 days')
+		AND EXISTS (SELECT FROM used u WHERE u.category = k.of)
 $$;
-COMMENT ON FUNCTION cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]) IS 'findings about roles and settings';
+COMMENT ON FUNCTION cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]) IS 'findings about roles, settings and keys';
 REVOKE ALL ON FUNCTION cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]) FROM PUBLIC;
 
 CREATE FUNCTION cipguard.lint_exposure()

@@ -231,6 +231,11 @@ is(as($node, 'owner', $both), '21|12', 'and after REINDEX one is enough');
 refused($node, 'officer', "SELECT cipguard.rotate_token_key('cipguard.ngram', 'sm4')", '0A000', 'of one suite');
 is(as($node, 'officer', "SELECT string_agg(object || ' ' || severity, ', ' ORDER BY object) FROM cipguard.lint_exposure() WHERE kind = 'ordered_index' AND object LIKE '%app.r%'"),
 	'index app.r_order low, index app.r_pieces low', 'such indexes are listed');
+as($node, 'officer', "SELECT cipguard.rotate_key('t_int8')");
+is(as($node, 'officer', "SELECT string_agg(object, ', ') FROM cipguard.lint_exposure() WHERE kind = 'old_key'"), '', 'keys are young');
+as($node, undef, open_window() . "UPDATE cipguard.data_key SET created = created - interval '3 years' WHERE owner = cipguard.category_id('t_int8') AND kind = 'd'");
+is(as($node, 'officer', "SELECT string_agg(object || ': ' || split_part(remedy, ' ', 2), ', ' ORDER BY object) FROM cipguard.lint_exposure() WHERE kind = 'old_key'"),
+	'data key of category t_int8, version 2: cipguard.reencrypt(...), data key of category t_int8, version 3: cipguard.rotate_key(\'t_int8\');', 'old keys are listed');
 
 # 9. Other ways in and out.
 as($node, 'owner', <<'SQL');
