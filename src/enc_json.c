@@ -10,7 +10,6 @@
 
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
-#include "utils/selfuncs.h"
 
 #include "compat.h"
 

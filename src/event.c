@@ -57,6 +57,8 @@ cg_event_done(const char *what, Oid relid, const char *relname,
 	if (creating_extension &&
 		CurrentExtensionObject == get_extension_oid(CG_SCHEMA, true))
 		return;					/* the log begins when that has ended */
+	if (IsBinaryUpgrade)
+		return;					/* it brings the log of the old server */
 	if (!RecoveryInProgress() && !XactReadOnly &&
 		OidIsValid(cg_schema_oid()))
 		cg_audit_note(what, relid, relname, detail);

@@ -44,7 +44,7 @@
 #include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
+#include "utils/tuplestore.h"
 
 #include "compat.h"
 

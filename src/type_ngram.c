@@ -19,11 +19,8 @@
 #include "access/gin.h"
 #include "access/stratnum.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_type.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/selfuncs.h"
 
 #include "compat.h"
 

@@ -22,7 +22,6 @@
 
 #include "access/nbtree.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"

@@ -38,7 +38,7 @@ is() { # NAME GOT WANTED
 	else
 		failed=$((failed + 1))
 		echo "FAILED  $1"
-		diff <(echo "$3") <(echo "$2") | head -20 | sed 's/^/        /'
+		{ diff <(echo "$3") <(echo "$2") || true; } | head -20 | sed 's/^/        /'
 	fi
 }
 

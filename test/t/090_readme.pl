@@ -34,7 +34,7 @@ like($out, qr/^138\*{4}8000$/m, 'an owner sees masks');
 like($err, qr/the owner of the table, "developer", will see masks, too/, 'and is told so');
 like($out, qr/^UPDATE\|public\.client\|\w+\|\{mobile\}\|cip1:/m,
 	'the auditor sees the change, with ciphertext');
-like($out, qr/^public\.patient\|3\|t$/m, 'a key is destroyed for good');
+like($out, qr/^public\.tenant\|3\|t$/m, 'a key is destroyed for good');
 like($out, qr/^ok\|checksum$/m, 'validation gives a verdict');
 like($out, qr/^123000$/m, 'a number is masked by size');
 like($out, qr/^\{"city": "上海", "name": "张\*\*", "contact": \{"mobile": "138\*{4}8000", "wechat": null\}\}$/m, 'a document by paths');
