@@ -85,6 +85,8 @@ typedef struct CgAccessVerdict
 #define MAX_VERDICTS	4096	/* then begin anew: anybody may name relations */
 
 static void load_grants(void);
+static CgLevel find_level(int32 category, Oid relation, TimestampTz now);
+static void forget_verdicts(uint64 epoch);
 static void judge(CgAccessVerdict *verdict, TimestampTz now);
 static void membership_changed(Datum arg, int cacheid, uint32 hashvalue);
 static CgLevel level_by_name(const char *name);
@@ -141,20 +143,13 @@ cg_access_epoch(void)
 	return watch.generation + membership_generation + cg_guc_generation;
 }
 
+/* Most calls are about one of the last verdicts, which still holds. */
 CgLevel
 cg_access_level(int32 category, Oid relation)
 {
-	CgAccessVerdict **recent;
-	CgAccessVerdict *verdict;
 	static TimestampTz heard_at = 0;
-	uint64		epoch;
+	const CgAccessVerdict *verdict;
 	TimestampTz now = cg_access_now();
-	CgVerdictKey key;
-	bool		found;
-
-	key.user = GetUserId();
-	key.category = category;
-	key.relation = relation;
 
 	/* Without preloading nobody ticks, so each statement listens here. */
 	if (heard_at != now)
@@ -162,39 +157,56 @@ cg_access_level(int32 category, Oid relation)
 		heard_at = now;
 		AcceptInvalidationMessages();
 	}
-	epoch = cg_access_epoch();
+	verdict = recent_verdicts[(category ^ relation) % NUM_RECENT];
+	if (likely(verdict_epoch == cg_access_epoch() && verdict != NULL &&
+			   verdict->key.category == category &&
+			   verdict->key.user == GetUserId() &&
+			   verdict->key.relation == relation &&
+			   now >= verdict->from && now < verdict->until))
+		return verdict->level;
+	return find_level(category, relation, now);
+}
 
+static CgLevel
+find_level(int32 category, Oid relation, TimestampTz now)
+{
+	CgAccessVerdict *verdict;
+	uint64		epoch = cg_access_epoch();
+	CgVerdictKey key;
+	bool		found;
+
+	key.user = GetUserId();
+	key.category = category;
+	key.relation = relation;
 	if (verdict_epoch != epoch ||
-		(verdicts != NULL && hash_get_num_entries(verdicts) >= MAX_VERDICTS))
-	{
-		HASHCTL		ctl;
-
-		load_grants();
-		if (verdicts != NULL)
-			hash_destroy(verdicts);
-		verdicts = NULL;
-		memset(recent_verdicts, 0, sizeof(recent_verdicts));
-		ctl.keysize = sizeof(CgVerdictKey);
-		ctl.entrysize = sizeof(CgAccessVerdict);
-		ctl.hcxt = CacheMemoryContext;
-		verdicts = hash_create("cipguard verdicts", 64, &ctl,
-							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-		verdict_epoch = epoch;
-	}
-
-	recent = &recent_verdicts[(category ^ relation) % NUM_RECENT];
-	verdict = *recent;
-	if (verdict == NULL || verdict->key.category != category ||
-		verdict->key.user != key.user || verdict->key.relation != relation)
-	{
-		verdict = hash_search(verdicts, &key, HASH_ENTER, &found);
-		if (!found)
-			verdict->from = verdict->until = 0;
-		*recent = verdict;
-	}
+		hash_get_num_entries(verdicts) >= MAX_VERDICTS)
+		forget_verdicts(epoch);
+	verdict = hash_search(verdicts, &key, HASH_ENTER, &found);
+	if (!found)
+		verdict->from = verdict->until = 0;
+	recent_verdicts[(category ^ relation) % NUM_RECENT] = verdict;
 	if (now < verdict->from || now >= verdict->until)
 		judge(verdict, now);
 	return verdict->level;
+}
+
+static void
+forget_verdicts(uint64 epoch)
+{
+	HASHCTL		ctl;
+
+	verdict_epoch = 0;
+	load_grants();
+	if (verdicts != NULL)
+		hash_destroy(verdicts);
+	verdicts = NULL;
+	memset(recent_verdicts, 0, sizeof(recent_verdicts));
+	ctl.keysize = sizeof(CgVerdictKey);
+	ctl.entrysize = sizeof(CgAccessVerdict);
+	ctl.hcxt = CacheMemoryContext;
+	verdicts = hash_create("cipguard verdicts", 64, &ctl,
+						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	verdict_epoch = epoch;
 }
 
 void

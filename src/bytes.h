@@ -78,11 +78,13 @@ cg_put_u64(uint8_t *p, uint64_t v)
 static inline bool
 cg_equal_ct(const uint8_t *a, const uint8_t *b, size_t n)
 {
-	uint8_t		diff = 0;
+	uint64_t	diff = 0;
 	size_t		i;
 
-	for (i = 0; i < n; i++)
-		diff |= (uint8_t) (a[i] ^ b[i]);
+	for (i = 0; i + 8 <= n; i += 8)
+		diff |= cg_get_u64(a + i) ^ cg_get_u64(b + i);
+	for (; i < n; i++)
+		diff |= (uint64_t) (a[i] ^ b[i]);
 	return diff == 0;
 }
 

@@ -53,7 +53,7 @@ typedef struct CgHot
 /* Whether tokens of one kind are of a version or suite that was left. */
 typedef struct CgAge
 {
-	uint64		keyring;
+	uint64		keys;			/* cg_keyring_generation() then */
 	uint64		categories;		/* 0: empty */
 	int32		category;
 	int			suite;
@@ -385,11 +385,12 @@ cg_token_is_old(int32 category, int suite, uint16 version)
 {
 	static CgAge ages[NUM_HOT];
 	CgAge	   *age = &ages[(uint32) category % NUM_HOT];
-	uint64		keyring = cg_keyring_refresh();
+	uint64		keys = cg_keyring_generation();
+	uint64		categories = cg_category_generation();
 
-	if (age->categories != cg_category_generation() ||
-		age->keyring != keyring || age->category != category ||
-		age->suite != suite || age->version != version)
+	if (age->categories != categories || age->keys != keys ||
+		age->category != category || age->suite != suite ||
+		age->version != version)
 	{
 		const CgCategory *c = cg_category_by_id(category, true);
 		CgAge		filled = {0};
@@ -402,8 +403,9 @@ cg_token_is_old(int32 category, int suite, uint16 version)
 			filled.old = version < newest ||
 				(version == newest && suite != c->suite);
 		}
-		filled.keyring = cg_keyring_refresh();
-		filled.categories = cg_category_generation();
+		/* What changed while we looked makes the next call look again. */
+		filled.keys = keys;
+		filled.categories = categories;
 		filled.category = category;
 		filled.suite = suite;
 		filled.version = version;

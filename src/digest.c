@@ -11,6 +11,10 @@
  * a searchable value.  OpenSSL 3 calls these functions deprecated in favour of
  * EVP; their code is the same.  SM3 has no such functions: its states are
  * EVP_MD_CTX, each copy of which allocates.
+ *
+ * A message that fits into one block, as that of a phone number does, is
+ * padded here: the two compressions are all that is left to do, without the
+ * bookkeeping of SHA256_Update() and SHA256_Final().
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
@@ -19,12 +23,14 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "digest.h"
 #include "wipe.h"
 
 #define HASH_BLOCK		64		/* bytes, of each hash here */
 #define HKDF_MAX_BLOCKS 255
 #define EVEN_SPREAD		255		/* lengths taking equally long */
+#define ONE_BLOCK		55		/* bytes that fill a block with the end mark */
 
 /* A hash at work: evp if it is not NULL, else SHA-256. */
 typedef struct CgState
@@ -48,6 +54,13 @@ static bool state_final(CgState *state, uint8_t *md);
 static bool hash(CgHash which, const void *data, size_t len, uint8_t *md);
 static bool absorb_pad(CgState *state, EVP_MD *md, const uint8_t *key,
 					   uint8_t pad);
+static bool is_short(const CgHmac *hmac, size_t len);
+static void hmac_short(CgHmac *hmac, const void *a, size_t a_len,
+					   const void *b, size_t b_len, uint8_t *mac);
+static CgStatus hmac_long(CgHmac *hmac, const void *a, size_t a_len,
+						  const void *b, size_t b_len, uint8_t *mac);
+static void put_digest(uint8_t *out, const SHA_LONG h[8]);
+static void end_block(uint8_t *block, size_t used);
 static bool begin(CgHmac *hmac);
 static bool update(CgHmac *hmac, const void *data, size_t len);
 static bool finish(CgHmac *hmac, uint8_t *mac);
@@ -109,6 +122,66 @@ CgStatus
 cg_hmac(CgHmac *hmac, const void *a, size_t a_len,
 		const void *b, size_t b_len, uint8_t *mac)
 {
+	if (!is_short(hmac, a_len) || !is_short(hmac, a_len + b_len))
+		return hmac_long(hmac, a, a_len, b, b_len, mac);
+	hmac_short(hmac, a, a_len, b, b_len, mac);
+	return CG_OK;
+}
+
+static bool
+is_short(const CgHmac *hmac, size_t len)
+{
+	return len <= ONE_BLOCK && hmac->inner.evp == NULL;
+}
+
+static void
+hmac_short(CgHmac *hmac, const void *a, size_t a_len,
+		   const void *b, size_t b_len, uint8_t *mac)
+{
+	SHA256_CTX *work = &hmac->work.sha;
+	uint8_t		block[HASH_BLOCK] = {0};
+
+	memcpy(work->h, hmac->inner.sha.h, sizeof(work->h));
+	if (a_len > 0)
+		memcpy(block, a, a_len);
+	if (b_len > 0)
+		memcpy(block + a_len, b, b_len);
+	end_block(block, a_len + b_len);
+	SHA256_Transform(work, block);
+
+	put_digest(block, work->h);
+	memset(block + CG_SHA256_LEN, 0, HASH_BLOCK - CG_SHA256_LEN);
+	end_block(block, CG_SHA256_LEN);
+	memcpy(work->h, hmac->outer.sha.h, sizeof(work->h));
+	SHA256_Transform(work, block);
+	put_digest(mac, work->h);
+	cg_wipe(block, sizeof(block));
+}
+
+static void
+put_digest(uint8_t *out, const SHA_LONG h[8])
+{
+	int			i;
+
+	for (i = 0; i < CG_SHA256_LEN / 4; i += 2)
+		cg_put_u64(out + 4 * i, (uint64_t) h[i] << 32 | h[i + 1]);
+}
+
+/*
+ * The end mark of a message whose only bytes after the pad are the first ones
+ * of this block; the others are zeros.
+ */
+static void
+end_block(uint8_t *block, size_t used)
+{
+	block[used] = 0x80;
+	cg_put_u16(block + HASH_BLOCK - 2, (uint16_t) ((HASH_BLOCK + used) * 8));
+}
+
+static CgStatus
+hmac_long(CgHmac *hmac, const void *a, size_t a_len,
+		  const void *b, size_t b_len, uint8_t *mac)
+{
 	if (!begin(hmac) || !update(hmac, a, a_len) || !update(hmac, b, b_len) ||
 		!finish(hmac, mac))
 		return CG_E_CRYPTO;
@@ -129,7 +202,8 @@ cg_hmac_parts(CgHmac *hmac, const CgPart *parts, int n, uint8_t *mac)
 /*
  * The work of a hash is counted in compressed blocks, so the blocks that a
  * longer message would have needed are compressed too, into a state that is
- * never read.  Whether that step happens depends on b_max only.
+ * never read.  Whether that step happens depends on b_max only, and so does
+ * which way a message takes.
  */
 CgStatus
 cg_hmac_even(CgHmac *hmac, const void *a, size_t a_len,
@@ -141,6 +215,11 @@ cg_hmac_even(CgHmac *hmac, const void *a, size_t a_len,
 
 	if (b_len > b_max || b_len < b_min)
 		return CG_E_LIMIT;
+	if (is_short(hmac, a_len) && is_short(hmac, a_len + b_max))
+	{
+		hmac_short(hmac, a, a_len, b, b_len, mac);
+		return CG_OK;
+	}
 	if (most != block_count(a_len + b_min))
 	{
 		size_t		spare = most - block_count(a_len + b_len);
@@ -149,7 +228,7 @@ cg_hmac_even(CgHmac *hmac, const void *a, size_t a_len,
 		if (!state_update(&hmac->sink, dummy, (spare + 1) * HASH_BLOCK))
 			return CG_E_CRYPTO;
 	}
-	return cg_hmac(hmac, a, a_len, b, b_len, mac);
+	return hmac_long(hmac, a, a_len, b, b_len, mac);
 }
 
 CgStatus

@@ -68,13 +68,23 @@ static const CgEncType types[CG_NUM_TYPES] = {
 	byteain, byteaout, bytearecv, byteasend}
 };
 
+#define NUM_CALLED		16
+
 /* By tag - 1, in this database. */
 static struct
 {
 	bool		loaded;
+	struct
+	{
+		Oid			func;
+		int			argno;
+		const CgEncType *type;
+	}			called[NUM_CALLED]; /* by function: cg_called_type() */
 	Oid			type[CG_NUM_TYPES];
 	Oid			array[CG_NUM_TYPES];
 }			known;
+
+static uint64 times_loaded = 0;
 
 void
 cg_enc_type_init(void)
@@ -89,6 +99,13 @@ forget_types(Datum arg, int cacheid, uint32 hashvalue)
 	known.loaded = false;
 }
 
+uint64
+cg_enc_type_epoch(void)
+{
+	load_types();
+	return times_loaded;
+}
+
 static void
 load_types(void)
 {
@@ -101,6 +118,7 @@ load_types(void)
 	/* An invalidation during the look-ups makes the next call repeat them. */
 	memset(&known, 0, sizeof(known));
 	known.loaded = true;
+	times_loaded++;
 	nspoid = cg_schema_oid();
 	if (!OidIsValid(nspoid))
 		return;
@@ -154,20 +172,32 @@ const CgEncType *
 cg_called_type(FunctionCallInfo fcinfo, int argno)
 {
 	const CgEncType *type = fcinfo->flinfo->fn_extra;
+	Oid			func = fcinfo->flinfo->fn_oid;
 	Oid		   *argtypes;
 	Oid			rettype;
 	int			nargs;
+	int			i = (func + argno) % NUM_CALLED;
 
 	if (type != NULL)
 		return type;
-	rettype = get_func_signature(fcinfo->flinfo->fn_oid, &argtypes, &nargs);
+	load_types();
+	if (known.called[i].func == func && known.called[i].argno == argno)
+	{
+		type = known.called[i].type;
+		fcinfo->flinfo->fn_extra = unconstify(CgEncType *, type);
+		return type;
+	}
+	rettype = get_func_signature(func, &argtypes, &nargs);
 	if (argno < nargs)
 		type = cg_enc_type_of(argno < 0 ? rettype : argtypes[argno]);
 	pfree(argtypes);
 	if (type == NULL)
 		elog(ERROR, "function %u is not declared with an encrypted type",
-			 fcinfo->flinfo->fn_oid);
+			 func);
 	fcinfo->flinfo->fn_extra = unconstify(CgEncType *, type);
+	known.called[i].func = func;
+	known.called[i].argno = argno;
+	known.called[i].type = type;
 	return type;
 }
 

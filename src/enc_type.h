@@ -50,6 +50,9 @@ extern Oid	cg_enc_array_oid(uint8 tag);
  */
 extern const CgEncType *cg_called_type(FunctionCallInfo fcinfo, int argno);
 
+/* Another number whenever types or their functions may be others; never 0. */
+extern uint64 cg_enc_type_epoch(void);
+
 /*
  * Stored form of a plain datum, which must stay while out is in use.  Text
  * is in the encoding of the server.

@@ -32,12 +32,13 @@
 #define OFF_DEK_VERSION		8
 #define OFF_TOKEN_VERSION	10
 
-#define SCAN_STEP			16
-#define SCAN_MAX			256 /* more than CG_MAX_PAD, whole steps */
+#define SCAN_MAX			256 /* more than CG_MAX_PAD */
 
 static size_t padded_len(size_t len, uint8_t pad);
 static void pad_text(uint8_t *buf, size_t len, size_t total);
 static inline uint8_t differs(uint8_t byte, unsigned distance, unsigned n);
+static inline uint64_t differs_8(const uint8_t *p, unsigned distance,
+								 unsigned n);
 static size_t padding_in(const uint8_t *buf, size_t len);
 static CgStatus open_random(CgCipher *cipher, const CgEnvelope *env,
 							uint8_t *out, size_t *out_len);
@@ -335,6 +336,22 @@ differs(uint8_t byte, unsigned distance, unsigned n)
 	return (uint8_t) ((byte ^ n) & (outside - 1));
 }
 
+/* The same of eight bytes, the first at this distance. */
+static inline uint64_t
+differs_8(const uint8_t *p, unsigned distance, unsigned n)
+{
+	int			inside = (int) n - (int) (distance - 8);
+	int			spare;
+
+	inside &= ~(inside >> 31);	/* at least 0 */
+	spare = 8 - inside;
+	inside = 8 - (spare & ~(spare >> 31));	/* at most 8 */
+
+	/* The bytes inside are the last ones; no shift is by 64. */
+	return (cg_get_u64(p) ^ n * UINT64_C(0x0101010101010101)) &
+		((UINT64_C(1) << (4 * inside) << (4 * inside)) - 1);
+}
+
 /*
  * Number of padding bytes at the end of buf, 0 if they are not valid.  The
  * time depends on len alone (len is at least 1).
@@ -346,20 +363,18 @@ padding_in(const uint8_t *buf, size_t len)
 	unsigned	scan = len < SCAN_MAX ? (unsigned) len : SCAN_MAX;
 	const uint8_t *p = buf + len - scan;
 	unsigned	left = scan;	/* distance of p from the end */
-	uint8_t		wrong = 0;
+	uint64_t	wrong = 0;
 	unsigned	bad;
-	unsigned	i;
 
-	/* steps of a fixed length, which compilers turn into vector code */
-	for (; left >= SCAN_STEP; left -= SCAN_STEP, p += SCAN_STEP)
-	{
-		for (i = 0; i < SCAN_STEP; i++)
-			wrong |= differs(p[i], left - i, n);
-	}
-	for (i = 0; i < left; i++)
-		wrong |= differs(p[i], left - i, n);
+	for (; left % 8 != 0; left--, p++)
+		wrong |= differs(*p, left, n);
+	for (; left > 0; left -= 8, p += 8)
+		wrong |= differs_8(p, left, n);
 
 	/* top bit: n is more than there is, or some byte differs */
-	bad = (scan - n) | (0u - wrong);
+	wrong |= wrong >> 32;
+	wrong |= wrong >> 16;
+	wrong |= wrong >> 8;
+	bad = (scan - n) | (0u - (unsigned) (wrong & 0xFF));
 	return n & ((bad >> 31) - 1);
 }

@@ -69,6 +69,7 @@ uint64		cg_guc_generation = 1;
 uint64		cg_claim_generation = 1;
 uint64		cg_epoch_generation = 1;
 uint64		cg_kek_generation = 1;
+bool		cg_kek_settings_local = false;
 uint64		cg_spool_generation = 1;
 
 /* Which of the settings about the KEK are the session's own. */
@@ -487,12 +488,6 @@ assign_epoch(const char *newval, void *extra)
 	cg_epoch_generation++;
 }
 
-bool
-cg_kek_settings_local(void)
-{
-	return kek_local[0] || kek_local[1] || kek_local[2] || kek_local[3];
-}
-
 static bool
 check_kek(char **newval, void **extra, GucSource source)
 {
@@ -518,6 +513,8 @@ assign_kek(const char *oldval, const char *newval, void *extra, int which)
 		kek_local[which] != local)
 		cg_kek_generation++;
 	kek_local[which] = local;
+	cg_kek_settings_local = kek_local[0] || kek_local[1] || kek_local[2] ||
+		kek_local[3];
 }
 
 static void

@@ -99,7 +99,7 @@ extern uint64 cg_kek_generation;
  * Does this session have its own settings of where the KEK comes from, by SET
  * or by ALTER DATABASE or ROLE?
  */
-extern bool cg_kek_settings_local(void);
+extern bool cg_kek_settings_local;
 
 /* Counts changes of where the disclosure journal is. */
 extern uint64 cg_spool_generation;

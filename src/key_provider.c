@@ -69,6 +69,8 @@ static void warn_of_error(const char *what);
 static bool passes_selftest(void);
 static void require_selftest(void);
 
+pg_atomic_uint64 *cg_kek_number = NULL;
+
 static CgSharedKeks *shared = NULL; /* NULL unless preloaded */
 static CgKeks *own = NULL;		/* in secret memory, of this process */
 static uint64 own_generation = 0;	/* cg_kek_generation when fetched */
@@ -76,13 +78,6 @@ static bool own_previous_tried = false;
 static const CgKeks *trial = NULL;	/* while unseal() verifies */
 static bool selftest_made = false;
 static const char *failed_selftest = NULL;
-
-/* Is it the shared memory that counts for this session? */
-static bool
-is_shared(void)
-{
-	return shared != NULL && !cg_kek_settings_local();
-}
 
 static CgKekSource
 current_source(void)
@@ -111,21 +106,13 @@ cg_kek_configured(void)
 	return cg_kek_source_set(&source);
 }
 
-uint64
-cg_kek_epoch(void)
-{
-	/* odd and even, so that the two never look the same */
-	return is_shared() ? pg_atomic_read_u64(&shared->number) * 2 + 2 :
-		cg_kek_generation * 2 + 1;
-}
-
 bool
 cg_kek_sealed(void)
 {
 	CgKeks		keks;
 	bool		sealed;
 
-	if (!is_shared())
+	if (!cg_kek_shared())
 		return false;
 	read_shared(&keks);
 	sealed = !keks.current.set;
@@ -172,7 +159,7 @@ cg_kek_reachable(void)
 	MemoryContext context = CurrentMemoryContext;
 	volatile bool reachable = true;
 
-	if (is_shared())
+	if (cg_kek_shared())
 		return !cg_kek_sealed() && passes_selftest();
 	if (own_generation == cg_kek_generation)
 		return true;
@@ -222,6 +209,7 @@ cg_kek_fetch_at_start(void)
 
 	memset(&keks, 0, sizeof(keks));
 	shared = cg_secret_share(sizeof(CgSharedKeks));
+	cg_kek_number = &shared->number;
 	pg_atomic_init_u64(&shared->number, 0);
 	if (!passes_selftest())
 	{
@@ -255,7 +243,7 @@ cg_kek_unseal(void (*verify) (void))
 {
 	LOCKTAG		tag;
 	CgKeks	   *fetched = cg_secret_buffer(sizeof(CgKeks));
-	bool		everywhere = is_shared();
+	bool		everywhere = cg_kek_shared();
 
 	require_selftest();
 	fetch_current(&fetched->current);
@@ -296,7 +284,7 @@ cg_kek_seal(void)
 	LOCKTAG		tag;
 	CgKeks		none;
 
-	if (!is_shared())
+	if (!cg_kek_shared())
 		return false;
 	memset(&none, 0, sizeof(none));
 	SET_LOCKTAG_ADVISORY(tag, InvalidOid, LOCK_FIELD, 0, 1);
@@ -316,7 +304,7 @@ get_keks(CgKeks *keks, bool previous)
 		*keks = *trial;
 		return;
 	}
-	if (is_shared())
+	if (cg_kek_shared())
 	{
 		read_shared(keks);
 		if (keks->current.set)

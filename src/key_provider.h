@@ -6,6 +6,9 @@
 #ifndef CG_KEY_PROVIDER_H
 #define CG_KEY_PROVIDER_H
 
+#include "port/atomics.h"
+
+#include "guc.h"
 #include "keywrap.h"
 
 #define CG_KEK_ID_LEN	8
@@ -24,8 +27,24 @@ extern void cg_kek_current(uint8 key[CG_KEK_LEN], uint8 id[CG_KEK_ID_LEN]);
 extern bool cg_kek_named(const uint8 id[CG_KEK_ID_LEN],
 						 uint8 key[CG_KEK_LEN]);
 
+/* Number of times the shared KEKs were set; NULL unless they are shared. */
+extern pg_atomic_uint64 *cg_kek_number;
+
+/* Is it the shared memory that counts for this session? */
+static inline bool
+cg_kek_shared(void)
+{
+	return cg_kek_number != NULL && !cg_kek_settings_local;
+}
+
 /* Changes whenever what the two above give may have; never 0. */
-extern uint64 cg_kek_epoch(void);
+static inline uint64
+cg_kek_epoch(void)
+{
+	/* odd and even, so that the two never look the same */
+	return cg_kek_shared() ? pg_atomic_read_u64(cg_kek_number) * 2 + 2 :
+		cg_kek_generation * 2 + 1;
+}
 
 /* Does a setting say where the KEK comes from?  Never raises. */
 extern bool cg_kek_configured(void);

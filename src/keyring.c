@@ -114,6 +114,12 @@ cg_keyring_init(void)
 }
 
 uint64
+cg_keyring_generation(void)
+{
+	return watch.generation;
+}
+
+uint64
 cg_keyring_refresh(void)
 {
 	if (loaded_generation != watch.generation ||

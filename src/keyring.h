@@ -40,6 +40,9 @@ extern uint16 cg_keyring_current(char kind, int32 owner);
  */
 extern uint64 cg_keyring_refresh(void);
 
+/* Grows whenever cipguard.data_key may have changed; never 0. */
+extern uint64 cg_keyring_generation(void);
+
 /*
  * Cached contexts, valid while cg_keyring_refresh() returns the same.  NULL if there is no such key and missing_ok.
  * Errors: CG_ERRCODE_KEY_MISSING, CG_ERRCODE_KEK_*.

@@ -596,6 +596,13 @@ check_permissions(CG_CHECK_PERMS_PARAMS)
 		prev_check_perms(CG_CHECK_PERMS_ARGS);
 }
 
+/* What a mark says of a column: a level, or that it was not protected. */
+static inline bool
+is_level(char c)
+{
+	return c == '-' || (c >= '0' && c <= '2');
+}
+
 /* Is what the plan's user could read still what the current user can? */
 static void
 check_marks(QueryDesc *queryDesc, int eflags)
@@ -629,23 +636,23 @@ check_marks(QueryDesc *queryDesc, int eflags)
 		}
 		else
 		{
-			char	   *behind;
-
 			/* Others are of a policy, a foreign key or a parent. */
-			if (strtoul(rte->enrname + len, &behind, 10) != rte->relid)
+			Oid			marked = 0;
+
+			for (levels = rte->enrname + len; *levels >= '0' &&
+				 *levels <= '9'; levels++)
+				marked = marked * 10 + (*levels - '0');
+			if (marked != rte->relid)
 				continue;
-			levels = behind;
 			if ((*levels++ == '+') == row_security)
 			{
-				for (i = 0; strchr("-012", levels[i]) != NULL &&
-					 levels[i] != '\0' && i < p->natts; i++)
+				for (i = 0; is_level(levels[i]) && i < p->natts; i++)
 					if (levels[i] != '-' ?
 						cg_column_level(p, i + 1) < (CgLevel) (levels[i] - '0') :
 						cg_protected_column(p, i + 1) != NULL &&
 						cg_column_level(p, i + 1) < CG_LEVEL_READ)
 						break;
-				if (i >= p->natts || strchr("-012", levels[i]) == NULL ||
-					levels[i] == '\0')
+				if (i >= p->natts || !is_level(levels[i]))
 				{
 					/* Who bypasses row security was given stored values. */
 					if (!row_security && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&

@@ -39,7 +39,11 @@ static struct varlena *make_key(CgKeys *keys, bool encrypted, Datum value,
 static CgKeys *
 keys_of_call(FunctionCallInfo fcinfo)
 {
+	static CgKeys recent;		/* so that statements need not look it up */
+	static Oid	recent_func = InvalidOid;
+	static uint64 recent_epoch = 0;
 	CgKeys	   *keys = fcinfo->flinfo->fn_extra;
+	uint64		epoch;
 	Oid			rettype;
 	Oid			elem;
 	Oid		   *argtypes;
@@ -47,7 +51,14 @@ keys_of_call(FunctionCallInfo fcinfo)
 
 	if (keys != NULL)
 		return keys;
+	epoch = cg_enc_type_epoch();
 	keys = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CgKeys));
+	if (recent_epoch == epoch && recent_func == fcinfo->flinfo->fn_oid)
+	{
+		*keys = recent;
+		fcinfo->flinfo->fn_extra = keys;
+		return keys;
+	}
 	rettype = get_func_signature(fcinfo->flinfo->fn_oid, &argtypes, &nargs);
 	elem = get_element_type(rettype);
 	keys->type = cg_enc_type_of(OidIsValid(elem) ? elem : rettype);
@@ -57,6 +68,9 @@ keys_of_call(FunctionCallInfo fcinfo)
 	elem = OidIsValid(elem) ? get_element_type(argtypes[0]) : argtypes[0];
 	get_typlenbyvalalign(elem, &keys->len, &keys->byval, &keys->align);
 	fcinfo->flinfo->fn_extra = keys;
+	recent = *keys;
+	recent_func = fcinfo->flinfo->fn_oid;
+	recent_epoch = epoch;
 	return keys;
 }
 

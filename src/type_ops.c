@@ -64,6 +64,7 @@ typedef struct CgConverted
 	char		value[FLEXIBLE_ARRAY_MEMBER];
 } CgConverted;
 
+static bool compare_alike(Datum a, Datum b, int *result);
 static void get_head(Datum value, CgHead *head);
 static void renew_head(CgHead *head);
 static int	compare(FunctionCallInfo fcinfo, Datum a, Datum b);
@@ -82,6 +83,40 @@ static void not_searchable(const CgHead *head);
 static Datum abbreviate(Datum original, SortSupport ssup);
 static bool never_abort(int memtupcount, SortSupport ssup);
 static int	compare_sort(Datum a, Datum b, SortSupport ssup);
+
+/*
+ * The comparison that indexes and joins make: of values at hand, of one
+ * category, suite and token version, which is in use.  False: not of that
+ * kind, whatever it is.  In the header only the flags, one of which says that
+ * there is a token, and the version of the data key may differ.
+ */
+static bool
+compare_alike(Datum a, Datum b, int *result)
+{
+	const struct varlena *va = (struct varlena *) DatumGetPointer(a);
+	const struct varlena *vb = (struct varlena *) DatumGetPointer(b);
+	const uint64 alike = ~((uint64) 0xFF << 40);
+	const uint8 *pa;
+	const uint8 *pb;
+
+	if (VARATT_IS_EXTERNAL(va) || VARATT_IS_COMPRESSED(va) ||
+		VARATT_IS_EXTERNAL(vb) || VARATT_IS_COMPRESSED(vb) ||
+		VARSIZE_ANY_EXHDR(va) < CG_HEADER_LEN + CG_TOKEN_LEN ||
+		VARSIZE_ANY_EXHDR(vb) < CG_HEADER_LEN + CG_TOKEN_LEN)
+		return false;
+	pa = (const uint8 *) VARDATA_ANY(va);
+	pb = (const uint8 *) VARDATA_ANY(vb);
+	if (pa[0] != CG_MAGIC ||
+		(pa[2] & pb[2] & CG_FLAG_SEARCHABLE) == 0 ||
+		((pa[2] | pb[2]) & CG_FLAG_DISPLAY) != 0 ||
+		((cg_get_u64(pa) ^ cg_get_u64(pb)) & alike) != 0 ||
+		cg_get_u16(pa + 10) != cg_get_u16(pb + 10) ||
+		cg_token_is_old((int32) cg_get_u32(pa + 4), pa[1],
+						cg_get_u16(pa + 10)))
+		return false;
+	*result = memcmp(pa + CG_HEADER_LEN, pb + CG_HEADER_LEN, CG_TOKEN_LEN);
+	return true;
+}
 
 /* Large values are toasted; their head is fetched without the rest. */
 static void
@@ -154,6 +189,8 @@ compare(FunctionCallInfo fcinfo, Datum a, Datum b)
 	CgHead		hb;
 	int			result;
 
+	if (compare_alike(a, b, &result))
+		return result;
 	get_head(a, &ha);
 	get_head(b, &hb);
 	if (ha.display && hb.display)
@@ -675,6 +712,8 @@ compare_sort(Datum a, Datum b, SortSupport ssup)
 	CgHead		hb;
 	int			result;
 
+	if (compare_alike(a, b, &result))
+		return result;
 	get_head(a, &ha);
 	get_head(b, &hb);
 	if (ha.display && hb.display)
