@@ -159,4 +159,6 @@ RESET search_path;
 DROP SCHEMA regress_rtt, regress_rtt_evil CASCADE;
 UPDATE cipguard.access_grant SET revoked_at = now() WHERE grantee::text LIKE 'regress_cipguard_%' AND revoked_at IS NULL;
 DELETE FROM cipguard.access_grant WHERE grantee::text LIKE 'regress%';
+DELETE FROM cipguard.data_key WHERE owner IN (SELECT id FROM cipguard.category WHERE name LIKE 'rtt\_%');
+DELETE FROM cipguard.category WHERE name LIKE 'rtt\_%';
 DROP ROLE regress_cipguard_clerk, regress_cipguard_reader, regress_cipguard_other, regress_cipguard_chief, regress_cipguard_super;
