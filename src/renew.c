@@ -57,6 +57,8 @@ struct CgHolder
 	CgHolder  **attributes;		/* each can be NULL */
 };
 
+#define HEAD_LEN	(CG_HEADER_LEN + CG_TOKEN_LEN + CG_SUBJECT_LEN)
+
 static bool read_head(Datum value, CgHead *head);
 static bool is_stale(const CgHead *head, int32 domain);
 static bool has_old_token(const CgHead *head, int32 domain);
@@ -144,7 +146,7 @@ read_head(Datum value, CgHead *head)
 	bool		good;
 
 	if (sliced)
-		v = PG_DETOAST_DATUM_SLICE(value, 0, CG_HEADER_LEN);
+		v = PG_DETOAST_DATUM_SLICE(value, 0, HEAD_LEN);
 	good = cg_head_parse((const uint8 *) VARDATA_ANY(v),
 						 VARSIZE_ANY_EXHDR(v), head);
 	if (sliced)
@@ -163,6 +165,17 @@ cg_head_parse(const uint8 *data, Size len, CgHead *head)
 	head->category = cg_get_u32(data + 4);
 	head->dek_version = cg_get_u16(data + 8);
 	head->token_version = cg_get_u16(data + 10);
+	head->subject = 0;
+	if ((head->flags & CG_FLAG_SUBJECT) != 0)
+	{
+		Size		at = CG_HEADER_LEN;
+
+		if ((head->flags & CG_FLAG_SEARCHABLE) != 0)
+			at += CG_TOKEN_LEN;
+		if (len < at + CG_SUBJECT_LEN)
+			return false;
+		head->subject = cg_get_u64(data + at);
+	}
 	return true;
 }
 
@@ -279,7 +292,7 @@ is_stale(const CgHead *head, int32 domain)
 	else if (c->searchable)
 		return false;
 	else if (head->suite != c->suite)
-		return true;
+		return head->subject == 0 || !cg_subject_destroyed(head->subject);
 
 	/* Its data key is that of a person. */
 	if ((head->flags & CG_FLAG_SUBJECT) != 0)

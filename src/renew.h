@@ -21,6 +21,7 @@ typedef struct CgHead
 	uint32		category;
 	uint16		dek_version;
 	uint16		token_version;	/* 0: the value has no token */
+	uint64		subject;		/* 0: under the key of its category */
 } CgHead;
 
 /* False if it is a mask, or nothing that was encrypted. */

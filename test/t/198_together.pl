@@ -223,6 +223,19 @@ as($node, 'owner', 'REINDEX TABLE app.r');
 as($node, 'officer', "SELECT cipguard.retire_key('plain_case', 1)");
 is(as($node, 'owner', $both), '21|11', 'now it is gone');
 
+as($node, undef, <<'SQL');
+CREATE TABLE app.suites (id int, v cipguard.enc_int8('plain_case'));
+GRANT ALL ON app.suites TO owner;
+SECURITY LABEL FOR cipguard ON COLUMN app.suites.id IS 'subject';
+SELECT cipguard.use_subject_keys('app.suites');
+INSERT INTO app.suites VALUES (1, 1), (2, 2);
+SELECT cipguard.destroy_subject_key('1', 'app.suites');
+SELECT cipguard.alter_category_suite('plain_case', 'sm4');
+CALL cipguard.reencrypt('app.suites');
+SQL
+is(as($node, 'owner', 'SET cipguard.output = armor; SELECT string_agg(id || \' \' || substr(cipguard.enc_int8_send(v), 2, 1), \', \' ORDER BY id) FROM app.suites'), '1 \x01, 2 \x03', 'another suite for all but those that were destroyed');
+as($node, undef, "SELECT cipguard.alter_category_suite('plain_case', 'aes')");
+
 is(as($node, 'officer', "SELECT cipguard.rotate_token_key('cipguard.ngram')"), '0', 'a new key for pieces of text');
 as($node, 'owner', "INSERT INTO app.r VALUES (601, 601, 'word30!')");
 is(as($node, 'owner', $both), '21|12', 'both are looked for');
