@@ -183,6 +183,7 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 	CgEnvelope	env;
 	struct varlena *result;
 	const CgCategory *c;
+	bool		trusted;
 	bool		unknown;
 
 	/* One that got stored all the same survives a dump as what it is. */
@@ -217,16 +218,27 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 	 * judges it even then.
 	 */
 	cg_keyring_refresh();
-	unknown = (IsLogicalWorker() ||
-			   (!check_function_bodies && superuser())) &&
+	trusted = IsLogicalWorker() || (!check_function_bodies && superuser());
+	unknown = trusted &&
 		(cg_category_by_id((int32) env.category, true) == NULL ||
 		 !cg_kek_reachable() ||
 		 (env.subject != 0 ? !cg_subject_usable(env.subject) :
 		  cg_keyring_cipher((int32) env.category, env.dek_version,
 							env.suite, true) == NULL));
 
-	/* Nobody can tell any more, and nobody can read it. */
-	unknown = unknown || cg_is_destroyed(&env);
+	/*
+	 * Of a destroyed value nobody can tell any more, and nobody can read it.
+	 * Its token is not believed: it could be made to equal another value's.
+	 */
+	if (cg_is_destroyed(&env))
+	{
+		unknown = true;
+		if (!trusted && env.token != NULL &&
+			!pg_strong_random(VARDATA(result) + CG_HEADER_LEN, CG_TOKEN_LEN))
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("could not get random bytes for a token")));
+	}
 	c = cg_category_by_id((int32) env.category, true);
 	if ((!unknown && !cg_authentic(&env)) ||
 		(c != NULL && c->searchable != (env.token != NULL)))
