@@ -325,12 +325,14 @@ cg_has_generated(TupleDesc desc)
 #if PG_VERSION_NUM >= 190000
 #define CG_CLUSTER_STMT	T_RepackStmt
 #define CG_CLUSTER_INDEX(stmt)	(((RepackStmt *) (stmt))->indexname)
+#define CG_CLUSTERS(stmt)	(((RepackStmt *) (stmt))->usingindex)
 #define CG_CLUSTER_RELATION(stmt) \
 	(((RepackStmt *) (stmt))->relation ? \
 	 ((RepackStmt *) (stmt))->relation->relation : NULL)
 #else
 #define CG_CLUSTER_STMT	T_ClusterStmt
 #define CG_CLUSTER_INDEX(stmt)	(((ClusterStmt *) (stmt))->indexname)
+#define CG_CLUSTERS(stmt)	true
 #define CG_CLUSTER_RELATION(stmt)	(((ClusterStmt *) (stmt))->relation)
 #endif
 

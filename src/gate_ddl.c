@@ -73,8 +73,11 @@
 #include "type_order.h"
 
 static void look_at_alter_table(AlterTableStmt *stmt);
+static void look_at_cluster(Node *stmt);
+static void refuse_cluster(Oid relid, const char *name);
 static bool is_harmless(AlterTableCmd *cmd, const CgProtection *p);
 static bool orders_protected(const CgProtection *p, const char *name);
+static bool has_protected(const CgProtection *p, Oid index);
 static bool is_plain_constraint(Constraint *constraint, const CgProtection *p);
 static void look_at_create(CreateStmt *stmt);
 static void look_at_trigger(CreateTrigStmt *stmt);
@@ -99,7 +102,8 @@ cg_gate_ddl(Node *stmt)
 	{
 		case T_AlterTableStmt:
 			if (((AlterTableStmt *) stmt)->objtype == OBJECT_TABLE ||
-				((AlterTableStmt *) stmt)->objtype == OBJECT_FOREIGN_TABLE)
+				((AlterTableStmt *) stmt)->objtype == OBJECT_FOREIGN_TABLE ||
+				((AlterTableStmt *) stmt)->objtype == OBJECT_MATVIEW)
 				look_at_alter_table((AlterTableStmt *) stmt);
 			break;
 		case T_CreateStmt:
@@ -175,15 +179,7 @@ cg_gate_ddl(Node *stmt)
 			}
 			break;
 		case CG_CLUSTER_STMT:
-			/* Rows in the order of an index tell what is in it. */
-			if (CG_CLUSTER_INDEX(stmt) != NULL)
-			{
-				const CgProtection *p =
-				cg_gate_forbidden(cg_gate_resolve(CG_CLUSTER_RELATION(stmt)));
-
-				if (p != NULL && orders_protected(p, CG_CLUSTER_INDEX(stmt)))
-					cg_gate_refuse(p, "an order of its rows");
-			}
+			look_at_cluster(stmt);
 			break;
 		case T_RefreshMatViewStmt:
 			(void) cg_gate_resolve(((RefreshMatViewStmt *) stmt)->relation);
@@ -355,11 +351,76 @@ is_harmless(AlterTableCmd *cmd, const CgProtection *p)
 	}
 }
 
-/* Has an index of the table a protected column, or an expression? */
+/*
+ * Rows in the order of an index tell what is in it.  Without a name it is the
+ * one that somebody chose earlier, of this table or of all of the user's.
+ */
+static void
+look_at_cluster(Node *stmt)
+{
+	Relation	catalog;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	List	   *marked = NIL;
+	ListCell   *lc;
+
+	if (!CG_CLUSTERS(stmt))
+		return;
+	if (CG_CLUSTER_RELATION(stmt) != NULL)
+	{
+		refuse_cluster(cg_gate_resolve(CG_CLUSTER_RELATION(stmt)),
+					   CG_CLUSTER_INDEX(stmt));
+		return;
+	}
+	catalog = table_open(IndexRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_index_indisclustered, BTEqualStrategyNumber,
+				F_BOOLEQ, BoolGetDatum(true));
+	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		marked = lappend_oid(marked,
+							 ((Form_pg_index) GETSTRUCT(tuple))->indrelid);
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	foreach(lc, marked)
+		if (cg_owns_relation(lfirst_oid(lc), GetUserId()))
+		refuse_cluster(lfirst_oid(lc), NULL);
+}
+
+static void
+refuse_cluster(Oid relid, const char *name)
+{
+	const CgProtection *p = cg_gate_forbidden(relid);
+	Relation	rel;
+	bool		tells = false;
+	ListCell   *lc;
+
+	if (p == NULL)
+		return;
+	if (name != NULL)
+		tells = orders_protected(p, name);
+	else if ((rel = try_relation_open(relid, AccessShareLock)) != NULL)
+	{
+		foreach(lc, RelationGetIndexList(rel))
+			tells = tells || (get_index_isclustered(lfirst_oid(lc)) &&
+							  has_protected(p, lfirst_oid(lc)));
+		relation_close(rel, AccessShareLock);
+	}
+	if (tells)
+		cg_gate_refuse(p, "an order of its rows");
+}
+
 static bool
 orders_protected(const CgProtection *p, const char *name)
 {
-	Oid			oid = get_relname_relid(name, get_rel_namespace(p->relid));
+	return has_protected(p, get_relname_relid(name,
+											  get_rel_namespace(p->relid)));
+}
+
+/* Has an index of the table a protected column, or an expression? */
+static bool
+has_protected(const CgProtection *p, Oid oid)
+{
 	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(oid));
 	Form_pg_index index;
 	bool		result = false;

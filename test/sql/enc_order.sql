@@ -244,6 +244,42 @@ SET ROLE regress_cipguard_reader;
 SELECT count(*), bool_and(ok) FROM (SELECT i::bigint >= coalesce(lag(i::bigint) OVER (ORDER BY i USING <), 0) AS ok FROM enc_t) s;
 RESET ROLE;
 
+-- Rows in the order of values tell it, whoever chose the index.
+CREATE TABLE shelf (id int PRIMARY KEY, i cipguard.enc_int8('order_word'), t cipguard.enc_text('order_word'));
+INSERT INTO shelf VALUES (1, 3, 'c'), (2, 1, 'a'), (3, 2, 'b');
+CREATE INDEX shelf_i ON shelf (i cipguard.enc_int8_order_ops);
+CREATE INDEX shelf_t ON shelf (id, t cipguard.enc_text_order_ops);
+GRANT CREATE ON SCHEMA regress_order TO regress_cipguard_reader;
+GRANT SELECT ON shelf TO regress_cipguard_reader;
+SET ROLE regress_cipguard_reader;
+CREATE MATERIALIZED VIEW shelf_view AS SELECT * FROM shelf;
+RESET ROLE;
+CREATE INDEX shelf_view_i ON shelf_view (i cipguard.enc_int8_order_ops);
+ALTER TABLE shelf OWNER TO regress_cipguard_clerk;
+ALTER MATERIALIZED VIEW shelf_view OWNER TO regress_cipguard_clerk;
+SET ROLE regress_cipguard_clerk;
+SELECT test.error_of(s) FROM unnest(ARRAY['CLUSTER shelf USING shelf_i', 'CLUSTER shelf USING shelf_t', 'ALTER TABLE shelf CLUSTER ON shelf_i', 'ALTER TABLE shelf CLUSTER ON shelf_t',
+	'CLUSTER shelf_view USING shelf_view_i', 'ALTER MATERIALIZED VIEW shelf_view CLUSTER ON shelf_view_i']) s;
+RESET ROLE;
+ALTER TABLE shelf CLUSTER ON shelf_i;
+SET ROLE regress_cipguard_clerk;
+SELECT test.error_of('CLUSTER shelf');
+CLUSTER;
+VACUUM FULL shelf;
+SELECT id FROM shelf ORDER BY ctid;
+ALTER TABLE shelf SET WITHOUT CLUSTER;
+CLUSTER;
+CLUSTER shelf USING shelf_pkey;
+CLUSTER shelf;
+RESET ROLE;
+ALTER TABLE shelf OWNER TO regress_cipguard_reader;
+SET ROLE regress_cipguard_reader;
+CLUSTER shelf USING shelf_i;
+SELECT id FROM shelf ORDER BY ctid;
+RESET ROLE;
+CLUSTER shelf USING shelf_pkey;
+CLUSTER shelf USING shelf_i;
+
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA regress_order CASCADE;
