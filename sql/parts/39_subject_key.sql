@@ -188,7 +188,12 @@ BEGIN
 				HINT = 'Keys can be brought into a copy of the database that has closed no epoch of its own.';
 	END IF;
 
-	-- Certificates will say so: it must be true.
+	-- Certificates will say so: it must be true.  They do not say when it was
+	-- elsewhere, which nobody here can tell, but when this database learned it.
+	INSERT INTO cipguard.subject_epoch
+		SELECT n.epoch, n.name, n.root_version, CASE WHEN n.state = 'destroyed' THEN 'closed' ELSE n.state END, n.created, n.closed
+		FROM jsonb_populate_recordset(NULL::cipguard.subject_epoch, keys -> 'epochs') n
+		ON CONFLICT (epoch) DO NOTHING;
 	IF EXISTS (SELECT FROM jsonb_populate_recordset(NULL::cipguard.subject_epoch, keys -> 'epochs') n
 			JOIN cipguard.subject_epoch e ON e.epoch = n.epoch AND e.state <> 'destroyed'
 			WHERE n.state = 'destroyed' AND cipguard.epoch_key_exists(e.epoch)) THEN
@@ -196,10 +201,7 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				HINT = 'Destroy the epoch key where this database finds it, too; cipguard.epoch_directory or cipguard.epoch_command tells where.';
 	END IF;
-	INSERT INTO cipguard.subject_epoch
-		SELECT n.* FROM jsonb_populate_recordset(NULL::cipguard.subject_epoch, keys -> 'epochs') n
-		ON CONFLICT (epoch) DO NOTHING;
-	UPDATE cipguard.subject_epoch e SET state = n.state, closed = n.closed, destroyed = n.destroyed
+	UPDATE cipguard.subject_epoch e SET state = n.state, closed = n.closed, destroyed = CASE WHEN n.state = 'destroyed' THEN now() END
 		FROM jsonb_populate_recordset(NULL::cipguard.subject_epoch, keys -> 'epochs') n
 		WHERE n.epoch = e.epoch AND e.state <> 'destroyed' AND n.state <> e.state;
 
@@ -231,7 +233,9 @@ BEGIN
 				AND (k.epoch <> n.epoch OR k.wrapped <> n.wrapped)
 			RETURNING 1
 	), added AS (
-		INSERT INTO cipguard.subject_key SELECT n.* FROM n
+		INSERT INTO cipguard.subject_key
+			SELECT n.key_id, n.person, n.tag, n.subject, n.epoch, n.wrapped, n.state, n.created, CASE WHEN n.state = 'destroyed' THEN now() END
+			FROM n
 			ON CONFLICT DO NOTHING
 			RETURNING 1
 	)
