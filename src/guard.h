@@ -74,6 +74,8 @@ extern void cg_guard_statement(Node *stmt);
 extern Oid	cg_guard_user_of_type(Oid type);
 extern bool cg_guard_keeps_values(Oid from, int32 from_mod, Oid to,
 								  int32 to_mod);
+extern bool cg_guard_keeps_spelling(Oid from, int32 from_mod, Oid to,
+									int32 to_mod);
 extern void cg_guard_alter_enum(AlterEnumStmt *stmt);
 extern void cg_guard_alter_row_type(Oid rowtype, AlterTableCmd *cmd);
 extern void cg_guard_rename_attribute(RenameStmt *stmt);

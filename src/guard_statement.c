@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
@@ -29,11 +30,13 @@
 #include "cipguard.h"
 #include "guard.h"
 #include "label.h"
+#include "subject_key.h"
 
 static void look_at_drop_extension(DropStmt *stmt);
 static void look_at_depends(AlterObjectDependsStmt *stmt);
 static void look_at_alter_table(AlterTableStmt *stmt);
 static void look_at_command(Oid relid, AlterTableCmd *cmd);
+static bool names_persons(Oid relid, const char *name);
 static void look_at_grant(GrantStmt *stmt);
 static void look_at_grant_role(GrantRoleStmt *stmt);
 static void look_at_vacuum(VacuumStmt *stmt);
@@ -296,6 +299,10 @@ look_at_command(Oid relid, AlterTableCmd *cmd)
 				/* A cast of somebody's is as good as an expression. */
 				if (def->raw_default != NULL)
 					offence = "rewrite a column of";
+				else if (!cg_guard_keeps_spelling(old_type, old_typmod, type,
+												  typmod) &&
+						 names_persons(relid, cmd->name))
+					offence = "give another type to the subject column of";
 				else if (!cg_holds_encrypted(type) &&
 						 !cg_guard_keeps_values(old_type, old_typmod, type,
 												typmod))
@@ -331,6 +338,38 @@ look_at_command(Oid relid, AlterTableCmd *cmd)
 		if (OidIsValid(other))
 			cg_guard_cover(other);
 	}
+}
+
+/*
+ * Does a column name persons by whom values are encrypted, in the table or
+ * one below?  Their keys are found by how the value is spelled.
+ */
+static bool
+names_persons(Oid relid, const char *name)
+{
+	List	   *tree = find_all_inheritors(relid, NoLock, NULL);
+	ListCell   *lc;
+
+	foreach(lc, tree)
+	{
+		Oid			table = lfirst_oid(lc);
+		Relation	rel;
+		bool		result;
+
+		if ((cg_guard_kind(table) & CG_GUARD_AUDITED) == 0 ||
+			get_rel_relkind(table) == RELKIND_FOREIGN_TABLE)
+			continue;
+		rel = try_relation_open(table, AccessShareLock);
+		if (rel == NULL)
+			continue;
+		result = cg_subject_persons(rel) != 0 &&
+			cg_subject_column(table) != InvalidAttrNumber &&
+			cg_subject_column(table) == get_attnum(table, name);
+		relation_close(rel, AccessShareLock);
+		if (result)
+			return true;
+	}
+	return false;
 }
 
 /* For the log only, as what the statement does cannot be undone. */

@@ -143,6 +143,20 @@ cg_guard_keeps_values(Oid from, int32 from_mod, Oid to, int32 to_mod)
 	}
 }
 
+/*
+ * Is each value spelled as it was, too, and one that is written the same way
+ * later on?  Of integers, and of types that only get longer.
+ */
+bool
+cg_guard_keeps_spelling(Oid from, int32 from_mod, Oid to, int32 to_mod)
+{
+	if (to == from)
+		return to_mod == from_mod || to_mod < 0 ||
+			(to == VARCHAROID && from_mod >= 0 && to_mod >= from_mod);
+	return (from == INT2OID && (to == INT4OID || to == INT8OID)) ||
+		(from == INT4OID && to == INT8OID);
+}
+
 static int
 time_digits(int32 typmod)
 {

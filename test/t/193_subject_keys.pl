@@ -323,6 +323,13 @@ is(as($other, undef, 'SELECT epoch, state FROM cipguard.subject_epoch ORDER BY 1
 is(as($other, 'reader', 'SELECT phone::text FROM client ORDER BY id'), "\n13900000002", 'who is left reads');
 is(as($other, undef, 'SELECT count(*) FROM cipguard.destruction_certificate WHERE unrecoverable_since IS NULL'), '0', 'certificates are complete');
 
+# How a person is spelled does not change by the way.
+as($other, undef, "CREATE TABLE bill (payer numeric(8,1), phone cipguard.enc_text('mobile'), at int); CREATE TABLE tree (name varchar(20)); CREATE TABLE leaf (phone cipguard.enc_text('mobile')) INHERITS (tree); SECURITY LABEL FOR cipguard ON COLUMN bill.payer IS 'subject'; SECURITY LABEL FOR cipguard ON COLUMN tree.name IS 'subject'; SELECT cipguard.use_subject_keys('bill'), cipguard.use_subject_keys('leaf')");
+refused($other, undef, "ALTER TABLE $_", 'ZC015', "no $_", like => qr/subject column/)
+  foreach ('client ALTER id TYPE text', 'client ALTER id TYPE numeric', 'bill ALTER payer TYPE numeric(9,2)', 'bill ALTER payer TYPE text', 'bill ALTER at TYPE text, ALTER payer TYPE numeric(9,2)', 'tree ALTER name TYPE text', 'tree ALTER name TYPE varchar(10)', 'tree ALTER name TYPE char(20)');
+as($other, undef, "ALTER TABLE $_") foreach ('client ALTER id TYPE bigint', 'bill ALTER payer TYPE numeric', 'bill ALTER at TYPE text', 'tree ALTER name TYPE varchar(30)');
+as($other, undef, "SET ROLE officer; SELECT cipguard.open_maintenance('ids', 10); RESET ROLE; ALTER TABLE bill ALTER payer TYPE text; SET ROLE officer; SELECT cipguard.close_maintenance()");
+
 # A keeper that cannot be asked is not one that says destroyed.
 $other->append_conf('postgresql.conf', "cipguard.epoch_command = 'false'\n");
 $other->restart;
