@@ -173,6 +173,12 @@ cipguard_queue_reencrypt(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("cipguard.reencrypt()");
 
 	cg_act_begin(&acting, cg_audit_owner());
+	/* Temporary tables go without an event, and their OIDs come again. */
+	cg_act_execute("DELETE FROM cipguard.reencrypt_job"
+				   " WHERE relation = ANY (ARRAY(SELECT j.relation"
+				   " FROM cipguard.reencrypt_job j WHERE NOT EXISTS"
+				   " (SELECT FROM pg_class c WHERE c.oid = j.relation)"
+				   " FOR UPDATE SKIP LOCKED))");
 	cg_act_execute("UPDATE cipguard.reencrypt_job SET batch = %d,"
 				   " background = background OR %s, failures = 0,"
 				   " not_before = now()"

@@ -242,6 +242,14 @@ BEGIN
 	DELETE FROM cipguard.masking_view m
 		USING pg_event_trigger_dropped_objects() d
 		WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.objid IN (m.relation, m.view);
+	-- Another table can get its OID.  Whoever is at work on a job has it locked,
+	-- and waits for the table.
+	DELETE FROM cipguard.reencrypt_job j
+		WHERE j.relation = ANY (ARRAY(SELECT r.relation FROM cipguard.reencrypt_job r JOIN pg_event_trigger_dropped_objects() d ON d.objid = r.relation
+			WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 FOR UPDATE OF r SKIP LOCKED));
+	DELETE FROM cipguard.column_conversion c
+		WHERE c.relation = ANY (ARRAY(SELECT r.relation FROM cipguard.column_conversion r JOIN pg_event_trigger_dropped_objects() d ON d.objid = r.relation
+			WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 FOR UPDATE OF r SKIP LOCKED));
 	-- Even an UPDATE of no row makes every session judge anew.
 	IF EXISTS (SELECT FROM cipguard.access_grant g JOIN pg_event_trigger_dropped_objects() d ON d.objid = g.relation
 			WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND g.revoked_at IS NULL) THEN
@@ -251,7 +259,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION cipguard.after_drop() IS 'event trigger: forgets masking views and revokes grants of dropped tables';
+COMMENT ON FUNCTION cipguard.after_drop() IS 'event trigger: forgets masking views and jobs, and revokes grants, of dropped tables';
 REVOKE ALL ON FUNCTION cipguard.after_drop() FROM PUBLIC;
 
 CREATE EVENT TRIGGER cipguard_before_ddl ON ddl_command_start
@@ -266,4 +274,4 @@ CREATE EVENT TRIGGER cipguard_after_ddl ON ddl_command_end
 COMMENT ON EVENT TRIGGER cipguard_after_ddl IS 'keeps protection true when definitions change';
 CREATE EVENT TRIGGER cipguard_after_drop ON sql_drop
 	EXECUTE FUNCTION cipguard.after_drop();
-COMMENT ON EVENT TRIGGER cipguard_after_drop IS 'forgets masking views and revokes grants of dropped tables';
+COMMENT ON EVENT TRIGGER cipguard_after_drop IS 'forgets masking views and jobs, and revokes grants, of dropped tables';

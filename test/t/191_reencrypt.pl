@@ -136,6 +136,15 @@ as($node, 'owner', 'REFRESH MATERIALIZED VIEW app.m');
 is(versions('address', 'app.m'), '3', 'until it is refreshed');
 is(as($node, 'owner', "CREATE TEMP TABLE t (a cipguard.enc_text('mobile')); INSERT INTO t VALUES ('13800000001'); CALL cipguard.reencrypt('t'); SELECT state FROM cipguard.reencrypt_progress WHERE relation = 't'::regclass"),
 	'done', 'a temporary table');
+my $orphans = 'SELECT count(*) FROM cipguard.reencrypt_job j WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = j.relation)';
+ok($node->poll_query_until('postgres', $orphans, '1'), 'goes silently');
+as($node, 'owner', "CREATE TABLE app.brief (id int PRIMARY KEY, a cipguard.enc_text('mobile'), b text); CALL cipguard.reencrypt('app.brief')");
+as($node, undef, "SELECT cipguard.encrypt_column_begin('app.brief'::regclass, 'b', 'mobile', 100)");
+is(as($node, undef, $orphans), '0', 'and the next job clears away after it');
+my $brief = as($node, undef, "SELECT 'app.brief'::regclass::oid");
+is(as($node, undef, "SELECT (SELECT count(*) FROM cipguard.reencrypt_job WHERE relation = $brief), (SELECT count(*) FROM cipguard.column_conversion WHERE relation = $brief)"), '1|1', 'a table with both jobs');
+as($node, 'owner', 'DROP TABLE app.brief');
+is(as($node, undef, "SELECT (SELECT count(*) FROM cipguard.reencrypt_job WHERE relation = $brief), (SELECT count(*) FROM cipguard.column_conversion WHERE relation = $brief)"), '0|0', 'takes them along');
 refused($node, 'owner', "CREATE TEMP TABLE t (a cipguard.enc_text('mobile')); SELECT cipguard.start_reencrypt('t')", '0A000', 'which the worker cannot do');
 
 # 3. Rows that somebody holds are left, not waited for; so is the table.
