@@ -314,7 +314,10 @@ PG_FUNCTION_INFO_V1(cipguard_holds_encrypted);
 Datum
 cipguard_holds_encrypted(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(cg_holds_encrypted(PG_GETARG_OID(0)));
+	Oid			type = PG_GETARG_OID(0);
+
+	PG_RETURN_BOOL(SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) &&
+				   cg_holds_encrypted(type));
 }
 
 List *

@@ -465,9 +465,8 @@ cipguard_keep_plain(PG_FUNCTION_ARGS)
 	if (m == NULL)
 		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, 1, category,
 											   fcinfo->flinfo->fn_mcxt);
-	if (m->tag == 0 || OidIsValid(m->elem))
-		elog(ERROR, "type %u is not encrypted", m->type);
-	if (type != TEXTOID && type != cg_enc_type(m->tag)->plain)
+	if (m->tag == 0 || OidIsValid(m->elem) ||
+		(type != TEXTOID && type != cg_enc_type(m->tag)->plain))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("only plans call %s", "cipguard.keep_plain()")));

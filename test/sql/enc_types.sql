@@ -389,6 +389,10 @@ RESET ROLE;
 DROP VIEW forged_view;
 DROP CAST (cipguard.enc_int8 AS cipguard.enc_date);
 
+-- By hand, with what is no type and no value of ours.
+SELECT cipguard.holds_encrypted(0), cipguard.holds_encrypted(4294967295), cipguard.holds_encrypted('record'::regtype), cipguard.holds_encrypted('forged'::regtype);
+SELECT test.error_of(format('SELECT cipguard.keep_plain(%s, cipguard.category_id(''mobile''))', args)) FROM unnest(ARRAY['''1''::text, ''1''::text', '1, 1', 'NULL::text, NULL::text', '''1''::text, NULL::cipguard.enc_text[]', '1, NULL::cipguard.enc_text']) args;
+
 RESET search_path;
 SET client_min_messages = warning;
 DROP SCHEMA regress_types CASCADE;
