@@ -156,8 +156,8 @@ require_keys(void)
 				(errcode(CG_ERRCODE_KEY_MISSING),
 				 errmsg("records of the disclosure journal cannot be taken into the audit log without keys"),
 				 errdetail("They stay in the journal."),
-				 errhint("Make the key-encryption key available, and call %s if keys were never made.",
-						 "cipguard.init()")));
+				 errhint("Make the key-encryption key available, call %s if it is sealed, and %s if keys were never made.",
+						 "cipguard.unseal()", "cipguard.init()")));
 }
 
 static void
