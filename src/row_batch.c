@@ -62,11 +62,35 @@ lock_mode(Relation rel, const CgRowWork *work)
 }
 
 void
+cg_row_writer_begin(CgRowWriter *w, Relation rel)
+{
+	GetUserIdAndSecContext(&w->user, &w->context);
+	SetUserIdAndSecContext(rel->rd_rel->relowner,
+						   w->context | SECURITY_RESTRICTED_OPERATION);
+	w->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	w->estate = CreateExecutorState();
+	w->table = makeNode(ResultRelInfo);
+	InitResultRelInfo(w->table, rel, 0, NULL, 0);
+	ExecOpenIndices(w->table, false);
+}
+
+void
+cg_row_writer_end(CgRowWriter *w)
+{
+	ExecCloseIndices(w->table);
+	FreeExecutorState(w->estate);
+	AtEOXact_GUC(false, w->guc_level);
+	SetUserIdAndSecContext(w->user, w->context);
+}
+
+void
 cg_row_batch(Relation rel, const CgRowWork *work, BlockNumber start,
 			 BlockNumber end, int rows, int patience, CgBatch *batch)
 {
-	EState	   *estate;
-	ResultRelInfo *table;
+	CgRowWriter writer;
 	Snapshot	snapshot;
 	TableScanDesc scan;
 	TupleTableSlot *slot;
@@ -75,9 +99,6 @@ cg_row_batch(Relation rel, const CgRowWork *work, BlockNumber start,
 	ItemPointerData first;
 	ItemPointerData last;
 	MemoryContext per_row;
-	Oid			user;
-	int			context;
-	int			guc_level;
 	LockTupleMode mode;
 
 	memset(batch, 0, sizeof(CgBatch));
@@ -89,18 +110,7 @@ cg_row_batch(Relation rel, const CgRowWork *work, BlockNumber start,
 		end = start + MAX_BLOCKS;
 
 	mode = lock_mode(rel, work);
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(rel->rd_rel->relowner,
-						   context | SECURITY_RESTRICTED_OPERATION);
-	guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-
-	estate = CreateExecutorState();
-	table = makeNode(ResultRelInfo);
-	InitResultRelInfo(table, rel, 0, NULL, 0);
-	ExecOpenIndices(table, false);
+	cg_row_writer_begin(&writer, rel);
 	slot = table_slot_create(rel, NULL);
 	locked = table_slot_create(rel, NULL);
 	new = table_slot_create(rel, NULL);
@@ -130,8 +140,8 @@ cg_row_batch(Relation rel, const CgRowWork *work, BlockNumber start,
 		n = work->wanted(slot, work->arg);
 		if (n > 0)
 		{
-			n = replace_row(work, mode, table, estate, slot, locked, new,
-							snapshot, &patience);
+			n = replace_row(work, mode, writer.table, writer.estate, slot,
+							locked, new, snapshot, &patience);
 			if (n > 0)
 			{
 				batch->rows++;
@@ -142,7 +152,7 @@ cg_row_batch(Relation rel, const CgRowWork *work, BlockNumber start,
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(per_row);
-		ResetPerTupleExprContext(estate);
+		ResetPerTupleExprContext(writer.estate);
 	}
 	table_endscan(scan);
 	PopActiveSnapshot();
@@ -150,11 +160,8 @@ cg_row_batch(Relation rel, const CgRowWork *work, BlockNumber start,
 	ExecDropSingleTupleTableSlot(slot);
 	ExecDropSingleTupleTableSlot(locked);
 	ExecDropSingleTupleTableSlot(new);
-	ExecCloseIndices(table);
-	FreeExecutorState(estate);
 	MemoryContextDelete(per_row);
-	AtEOXact_GUC(false, guc_level);
-	SetUserIdAndSecContext(user, context);
+	cg_row_writer_end(&writer);
 }
 
 /*

@@ -7,6 +7,7 @@
 
 #include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
+#include "nodes/execnodes.h"
 #include "storage/block.h"
 #include "utils/relcache.h"
 
@@ -42,5 +43,22 @@ typedef struct CgBatch
 extern void cg_row_batch(Relation rel, const CgRowWork *work,
 						 BlockNumber start, BlockNumber end, int rows,
 						 int patience, CgBatch *batch);
+
+/* What it takes to write rows of a table without the executor. */
+typedef struct CgRowWriter
+{
+	EState	   *estate;
+	ResultRelInfo *table;
+	Oid			user;			/* what is put back */
+	int			context;
+	int			guc_level;
+} CgRowWriter;
+
+/*
+ * Between these two the user is the table's owner, restricted, with a pinned
+ * search path: expressions of indexes are the owner's code.
+ */
+extern void cg_row_writer_begin(CgRowWriter *w, Relation rel);
+extern void cg_row_writer_end(CgRowWriter *w);
 
 #endif							/* CG_ROW_BATCH_H */

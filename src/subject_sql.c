@@ -69,6 +69,7 @@
 #include "event.h"
 #include "keyring.h"
 #include "label.h"
+#include "row_batch.h"
 #include "subject_epoch.h"
 #include "subject_key.h"
 #include "subject_sql.h"
@@ -443,8 +444,7 @@ static void
 scrub_table(Oid relid, CgScrub *scrub)
 {
 	Relation	rel = try_relation_open(relid, NoLock);
-	EState	   *estate;
-	ResultRelInfo *table;
+	CgRowWriter writer;
 	Snapshot	snapshot;
 	TableScanDesc scan;
 	TupleTableSlot *slot;
@@ -453,9 +453,6 @@ scrub_table(Oid relid, CgScrub *scrub)
 	List	   *indexes = NIL;
 	ListCell   *lc;
 	int64		before = scrub->rows;
-	Oid			user;
-	int			context;
-	int			guc_level;
 
 	if (rel == NULL)
 		return;
@@ -464,19 +461,7 @@ scrub_table(Oid relid, CgScrub *scrub)
 		indexes = lappend_oid(indexes, lfirst_oid(lc));
 	CheckCmdReplicaIdentity(rel, CMD_UPDATE);
 
-	/* Expressions of indexes are code of the table's owner. */
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(rel->rd_rel->relowner,
-						   context | SECURITY_RESTRICTED_OPERATION);
-	guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-
-	estate = CreateExecutorState();
-	table = makeNode(ResultRelInfo);
-	InitResultRelInfo(table, rel, 0, NULL, 0);
-	ExecOpenIndices(table, false);
+	cg_row_writer_begin(&writer, rel);
 	slot = table_slot_create(rel, NULL);
 	new = table_slot_create(rel, NULL);
 	per_row = AllocSetContextCreate(CurrentMemoryContext,
@@ -489,21 +474,18 @@ scrub_table(Oid relid, CgScrub *scrub)
 		MemoryContext old = MemoryContextSwitchTo(per_row);
 
 		CHECK_FOR_INTERRUPTS();
-		scrub_row(rel, table, estate, slot, new, snapshot, scrub);
+		scrub_row(rel, writer.table, writer.estate, slot, new, snapshot, scrub);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(per_row);
-		ResetPerTupleExprContext(estate);
+		ResetPerTupleExprContext(writer.estate);
 	}
 	table_endscan(scan);
 	PopActiveSnapshot();
 	UnregisterSnapshot(snapshot);
 	ExecDropSingleTupleTableSlot(slot);
 	ExecDropSingleTupleTableSlot(new);
-	ExecCloseIndices(table);
-	FreeExecutorState(estate);
 	MemoryContextDelete(per_row);
-	AtEOXact_GUC(false, guc_level);
-	SetUserIdAndSecContext(user, context);
+	cg_row_writer_end(&writer);
 	relation_close(rel, NoLock);
 
 	if (scrub->rows > before)
