@@ -225,7 +225,9 @@ pgcrypto_function(const char *name, int nargs, const Oid *args)
 	if (getExtensionOfObject(ProcedureRelationId, function) != extension)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("function \"%s\" is not that of pgcrypto", name)));
+				 errmsg("function \"%s\" is not that of pgcrypto", name),
+				 errhint("Drop the function that stands in its place in schema \"%s\", and install pgcrypto anew.",
+						 schema)));
 	return function;
 }
 

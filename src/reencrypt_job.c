@@ -128,7 +128,8 @@ check_target(Oid relid, bool background)
 	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a table of this server", name)));
+				 errmsg("\"%s\" is not a table of this server", name),
+				 errhint("Encrypt values anew where they are stored.")));
 	if (get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
 	{
 		if (isAnyTempNamespace(get_rel_namespace(relid)) &&
@@ -136,7 +137,8 @@ check_target(Oid relid, bool background)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("\"%s\" is a temporary table of another session",
-							name)));
+							name),
+					 errhint("That session can encrypt it anew.")));
 		if (background)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -163,7 +165,8 @@ cipguard_queue_reencrypt(PG_FUNCTION_ARGS)
 	if (batch < 1 || batch > 1000000)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the size of a batch must be from 1 to 1000000 rows")));
+				 errmsg("the size of a batch must be from 1 to 1000000 rows"),
+				 errhint("1000 is usual: writers wait for one batch at most.")));
 	if (background && !cg_preloaded)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
