@@ -51,9 +51,14 @@ enum
 	COL_GRANTED_BY,
 	COL_GRANTED_AT,
 	COL_REVOKED_BY,
-	COL_REVOKED_AT
+	COL_REVOKED_AT,
+	COL_REQUEST,
+	COL_ROW_LIMIT,
+	COL_MINORS,
+	COL_SUSPENDED_AT,
+	COL_SUSPENDED_FOR
 };
-#define NUM_COLS COL_REVOKED_AT
+#define NUM_COLS COL_SUSPENDED_FOR
 
 typedef struct CgGrant
 {
@@ -81,6 +86,7 @@ typedef struct CgAccessVerdict
 	TimestampTz until;			/* [from, until) */
 } CgAccessVerdict;
 
+#define MAX_WATCHES 16			/* tables of conditions */
 #define NUM_RECENT	32
 #define MAX_VERDICTS	4096	/* then begin anew: anybody may name relations */
 
@@ -92,6 +98,8 @@ static void membership_changed(Datum arg, int cacheid, uint32 hashvalue);
 static CgLevel level_by_name(const char *name);
 
 static CgWatch watch = {.relname = "access_grant",.natts = NUM_COLS};
+static CgWatch *watches[MAX_WATCHES];
+static int	num_watches = 0;
 static uint64 membership_generation = 1;
 static uint64 loaded_epoch = 0; /* watch generation of grants[] */
 static uint64 verdict_epoch = 0;	/* sum of generations of verdicts */
@@ -140,7 +148,21 @@ cg_access_now(void)
 uint64
 cg_access_epoch(void)
 {
-	return watch.generation + membership_generation + cg_guc_generation;
+	uint64		epoch = watch.generation + membership_generation +
+	cg_guc_generation;
+	int			i;
+
+	for (i = 0; i < num_watches; i++)
+		epoch += watches[i]->generation;
+	return epoch;
+}
+
+void
+cg_watch_access(CgWatch *of)
+{
+	Assert(num_watches < MAX_WATCHES);
+	watches[num_watches++] = of;
+	cg_watch(of);
 }
 
 /* Most calls are about one of the last verdicts, which still holds. */

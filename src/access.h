@@ -36,6 +36,13 @@ extern TimestampTz cg_access_now(void);
  */
 extern uint64 cg_access_epoch(void);
 
+/*
+ * Tables of conditions count like those of grants: a change of one makes
+ * another epoch, and plans are made anew.
+ */
+struct CgWatch;
+extern void cg_watch_access(struct CgWatch *watch);
+
 /* Raise 42501 unless the current user has at least search on the category. */
 extern void cg_require_search(int32 category);
 

@@ -8,25 +8,34 @@
 #include "miscadmin.h"
 
 #include "access.h"
+#include "activity.h"
+#include "alert.h"
 #include "app_token.h"
 #include "audit_trigger.h"
+#include "budget.h"
 #include "catalog.h"
 #include "category.h"
 #include "cipguard.h"
+#include "consent.h"
 #include "enc_type.h"
 #include "event.h"
 #include "gate.h"
 #include "guard.h"
 #include "guc.h"
 #include "journal.h"
-#include "keyring.h"
 #include "key_provider.h"
+#include "keyring.h"
 #include "label.h"
-#include "redact.h"
+#include "lockdown.h"
+#include "minor.h"
+#include "person.h"
 #include "plan.h"
 #include "plan_search.h"
 #include "protect.h"
+#include "redact.h"
+#include "rule.h"
 #include "subject_key.h"
+#include "training.h"
 #include "view_write.h"
 #include "worker.h"
 
@@ -47,6 +56,15 @@ _PG_init(void)
 	cg_keyring_init();
 	cg_subject_init();
 	cg_access_init();
+	cg_lockdown_init();
+	cg_rule_init();
+	cg_activity_init();
+	cg_training_init();
+	cg_person_init();
+	cg_consent_init();
+	cg_minor_init();
+	cg_budget_init();
+	cg_alert_init();
 	cg_app_token_init();
 	cg_label_init();
 	cg_redact_init();

@@ -42,6 +42,27 @@ extern bool cg_preloaded;
 #define CG_ERRCODE_SUBJECT_DESTROYED MAKE_SQLSTATE('Z','C','0','1','9')
 #define CG_ERRCODE_NOT_ORDERED		MAKE_SQLSTATE('Z','C','0','2','0')
 
+/* Why plaintext is refused to somebody who has a grant (decision.h). */
+#define CG_ERRCODE_LOCKDOWN			MAKE_SQLSTATE('Z','C','0','2','1')
+#define CG_ERRCODE_LEVEL			MAKE_SQLSTATE('Z','C','0','2','2')
+#define CG_ERRCODE_TLS				MAKE_SQLSTATE('Z','C','0','2','3')
+#define CG_ERRCODE_NETWORK			MAKE_SQLSTATE('Z','C','0','2','4')
+#define CG_ERRCODE_HOURS			MAKE_SQLSTATE('Z','C','0','2','5')
+#define CG_ERRCODE_PURPOSE			MAKE_SQLSTATE('Z','C','0','2','6')
+#define CG_ERRCODE_TRAINING			MAKE_SQLSTATE('Z','C','0','2','7')
+#define CG_ERRCODE_POLICY			MAKE_SQLSTATE('Z','C','0','2','8')
+#define CG_ERRCODE_SUBJECT_UNKNOWN	MAKE_SQLSTATE('Z','C','0','2','9')
+#define CG_ERRCODE_RESTRICTED		MAKE_SQLSTATE('Z','C','0','3','0')
+#define CG_ERRCODE_CONSENT			MAKE_SQLSTATE('Z','C','0','3','1')
+#define CG_ERRCODE_MINOR			MAKE_SQLSTATE('Z','C','0','3','2')
+#define CG_ERRCODE_BUDGET			MAKE_SQLSTATE('Z','C','0','3','3')
+
+/* Governance. */
+#define CG_ERRCODE_LEGAL_HOLD		MAKE_SQLSTATE('Z','C','0','3','4')
+#define CG_ERRCODE_FOUR_EYES		MAKE_SQLSTATE('Z','C','0','3','5')
+#define CG_ERRCODE_REGISTER			MAKE_SQLSTATE('Z','C','0','3','6')
+#define CG_ERRCODE_UNBOUND			MAKE_SQLSTATE('Z','C','0','3','7')
+
 /* Was the library loaded by shared_preload_libraries? */
 extern bool cg_preloaded;
 

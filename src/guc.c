@@ -38,6 +38,11 @@ char	   *cg_anchor_command = NULL;
 int			cg_anchor_interval = 60;
 bool		cg_anchor_log = false;
 int			cg_anchor_timeout = 30;
+int			cg_budget_slots = 4096;
+bool		cg_default_budgets = true;
+int			cg_on_refusal = CG_REFUSING_MASK;
+bool		cg_require_activity = false;
+bool		cg_require_purpose = false;
 int			cg_default_suite = CG_FAMILY_AES;
 char	   *cg_kek_command = NULL;
 char	   *cg_kek_file = NULL;
@@ -85,6 +90,12 @@ static const struct config_enum_entry failure_options[] = {
 	{"mask", CG_FAILURE_MASK, false},
 	{"deny", CG_FAILURE_DENY, false},
 	{"warn", CG_FAILURE_WARN, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry refusing_options[] = {
+	{"mask", CG_REFUSING_MASK, false},
+	{"error", CG_REFUSING_ERROR, false},
 	{NULL, 0, false}
 };
 
@@ -158,6 +169,22 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_app_user, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".budget_slots",
+							"Number of budgets of roles that can be counted at a time.",
+							"Takes effect with shared_preload_libraries.",
+							&cg_budget_slots,
+							4096, 64, 1048576,
+							PGC_POSTMASTER, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomBoolVariable(CG_SCHEMA ".default_budgets",
+							 "Limits how many values a role is shown where no budget was set.",
+							 "Takes effect with shared_preload_libraries.",
+							 &cg_default_budgets,
+							 true,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
 
 	DefineCustomEnumVariable(CG_SCHEMA ".default_suite",
 							 "Cipher suites of new categories.",
@@ -250,6 +277,15 @@ cg_guc_init(void)
 							 PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
 
+	DefineCustomEnumVariable(CG_SCHEMA ".on_refusal",
+							 "What a reader gets whose grant does not count because a condition is missing.",
+							 "mask: masks, and a warning that names the condition. error: the statement fails.",
+							 &cg_on_refusal,
+							 CG_REFUSING_MASK,
+							 refusing_options,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+
 	DefineCustomEnumVariable(CG_SCHEMA ".output",
 							 "Form in which encrypted values are shown.",
 							 "auto: plaintext to roles that may read, armor to others. armor: ciphertext to everybody.",
@@ -282,6 +318,22 @@ cg_guc_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   check_claim, assign_purpose, NULL);
+
+	DefineCustomBoolVariable(CG_SCHEMA ".require_activity",
+							 "Refuses writes into protected columns that belong to no activity.",
+							 "Takes effect with shared_preload_libraries.",
+							 &cg_require_activity,
+							 false,
+							 PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomBoolVariable(CG_SCHEMA ".require_purpose",
+							 "Gives plaintext only while cipguard.purpose names an activity that may use the category.",
+							 NULL,
+							 &cg_require_purpose,
+							 false,
+							 PGC_SUSET, 0,
+							 NULL, assign_masking, NULL);
 
 	/* What one session knows of its statements is needed in all of them. */
 	if (cg_preloaded)

@@ -27,6 +27,13 @@ typedef enum CgSpoolSync
 	CG_SYNC_STATEMENT			/* before a statement completes */
 } CgSpoolSync;
 
+/* What a reader gets who misses a condition of the gate. */
+typedef enum CgRefusing
+{
+	CG_REFUSING_MASK,			/* masks and a warning */
+	CG_REFUSING_ERROR			/* the statement fails */
+} CgRefusing;
+
 /* Which logins are recorded. */
 typedef enum CgLogins
 {
@@ -54,6 +61,11 @@ extern char *cg_kek_file;
 extern int	cg_kek_timeout;		/* seconds */
 extern char *cg_previous_kek_command;
 extern char *cg_previous_kek_file;
+extern int	cg_budget_slots;
+extern bool cg_default_budgets;
+extern int	cg_on_refusal;		/* CgRefusing */
+extern bool cg_require_activity;
+extern bool cg_require_purpose;
 extern int	cg_output;			/* CgOutput */
 extern bool cg_mask_owner;		/* owners see masks unless granted */
 extern bool cg_mask_superuser;	/* so do superusers */

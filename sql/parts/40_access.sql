@@ -11,11 +11,21 @@ CREATE TABLE cipguard.access_grant (
 	granted_by text,
 	granted_at timestamptz,
 	revoked_by text,
-	revoked_at timestamptz
+	revoked_at timestamptz,
+	request bigint,
+	row_limit bigint CHECK (row_limit OPERATOR(pg_catalog.>) 0),
+	minors boolean NOT NULL DEFAULT false,
+	suspended_at timestamptz,
+	suspended_for text
 );
 COMMENT ON TABLE cipguard.access_grant IS 'grants of access to personal data, with those revoked';
 COMMENT ON COLUMN cipguard.access_grant.relation IS 'the grant opens this table and its masking view only; null: every table';
 COMMENT ON COLUMN cipguard.access_grant.purpose IS 'counts only while cipguard.purpose has this value; null: always';
+COMMENT ON COLUMN cipguard.access_grant.request IS 'request that was approved; null: granted by an officer alone';
+COMMENT ON COLUMN cipguard.access_grant.row_limit IS 'values that may be shown under the grant in all; null: as many as the budget has';
+COMMENT ON COLUMN cipguard.access_grant.minors IS 'opens data of minors, where that takes a second approval';
+COMMENT ON COLUMN cipguard.access_grant.suspended_at IS 'does not count since then; an officer may end that';
+COMMENT ON COLUMN cipguard.access_grant.suspended_for IS 'alert that suspended it';
 COMMENT ON COLUMN cipguard.access_grant.granted_by IS 'login role of the officer';
 REVOKE ALL ON TABLE cipguard.access_grant FROM PUBLIC;
 -- A grant to a role that is gone must not become one to whoever gets its OID.

@@ -1,0 +1,21 @@
+/*
+ * budget.h
+ *		How many values a role may be shown in an hour and in a day.
+ */
+#ifndef CG_BUDGET_H
+#define CG_BUDGET_H
+
+#include "decision.h"
+
+/*
+ * Spend n values of a category, just before they are given to the current
+ * user: from his budget, from that of the role that he logged in as, and from
+ * the row limit of the grant, if it has one.  All of it or nothing: false if
+ * any does not have so many left; that is reported then (cg_report_refusal())
+ * and alerted.  Without preloading nothing is counted.
+ */
+extern bool cg_budget_spend(int32 category, Oid relation, uint32 n);
+
+extern void cg_budget_init(void);
+
+#endif							/* CG_BUDGET_H */

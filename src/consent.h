@@ -1,0 +1,15 @@
+/*
+ * consent.h
+ *		Consents of persons to activities.
+ */
+#ifndef CG_CONSENT_H
+#define CG_CONSENT_H
+
+#include "decision.h"
+
+extern bool cg_consent_applies(const CgAsk *ask);
+extern bool cg_consent_met(const CgAsk *ask, CgAnswer *answer);
+
+extern void cg_consent_init(void);
+
+#endif							/* CG_CONSENT_H */
