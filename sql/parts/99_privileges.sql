@@ -4,7 +4,7 @@ GRANT SELECT ON TABLE cipguard.category TO PUBLIC;
 
 GRANT INSERT ON TABLE cipguard.category TO cipguard_officer;
 GRANT INSERT (grantee, category, level, relation, purpose, valid_until) ON TABLE cipguard.access_grant TO cipguard_officer;
-GRANT UPDATE (revoked_at) ON TABLE cipguard.access_grant TO cipguard_officer;
+GRANT UPDATE (revoked_at, suspended_at, suspended_for) ON TABLE cipguard.access_grant TO cipguard_officer;
 GRANT SELECT ON TABLE cipguard.access_grant, cipguard.access_grants, cipguard.key_status TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
 	cipguard.init(),
@@ -16,8 +16,13 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.mask_function_name(regprocedure),
 	cipguard.mask_function_digest(regprocedure),
 	cipguard.grant_access(regrole, text, text, regclass, text, timestamptz),
-	cipguard.revoke_access(bigint)
+	cipguard.revoke_access(bigint),
+	cipguard.suspend_access(bigint, text),
+	cipguard.resume_access(bigint)
 	TO cipguard_officer;
+
+-- Both ask whom the caller may ask about.
+GRANT EXECUTE ON FUNCTION cipguard.access_decision(regrole, text, regclass, text), cipguard.why(text, regclass, text) TO PUBLIC;
 
 GRANT SELECT ON TABLE cipguard.protected_columns TO PUBLIC;
 -- Names of all objects are public; grants are not.
