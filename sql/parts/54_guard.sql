@@ -187,7 +187,8 @@ WITH RECURSIVE
 			FROM belongs b
 				JOIN pg_roles r ON r.oid = b.role
 				JOIN pg_roles m ON m.oid = b.member
-			WHERE r.rolname = ANY (ARRAY['cipguard_officer', 'cipguard_auditor', 'cipguard_masker', 'pg_read_all_data', 'pg_write_all_data',
+			WHERE r.rolname = ANY (ARRAY['cipguard_officer', 'cipguard_auditor', 'cipguard_masker',
+				'cipguard_emergency', 'cipguard_minor_approver', 'cipguard_registrar', 'pg_read_all_data', 'pg_write_all_data',
 				'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program']::name[])
 		UNION ALL
 		SELECT format('language %I: untrusted', l.lanname) FROM pg_language l
