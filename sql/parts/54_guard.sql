@@ -82,6 +82,13 @@ ALTER TABLE cipguard.data_key ENABLE ALWAYS TRIGGER note_change;
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.category_rule
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.category_rule ENABLE ALWAYS TRIGGER note_change;
+-- Activities and consents.
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.activity
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.activity ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.activity_column
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.activity_column ENABLE ALWAYS TRIGGER note_change;
 
 -- SECURITY DEFINER: settings that only superusers see are part of it; of those
 -- that could hold a key it says only whether they are set.
