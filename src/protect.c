@@ -42,6 +42,7 @@
 
 #include "compat.h"
 
+#include "activity.h"
 #include "catalog.h"
 #include "category.h"
 #include "guc.h"
@@ -194,6 +195,9 @@ cg_column_level(const CgProtection *p, AttrNumber attnum)
 		level = Min(level, exempt ?
 					cg_access_exempt_level(column->needs[i], p->relid) :
 					cg_access_level(column->needs[i], p->relid));
+	if (!exempt && level > CG_LEVEL_NONE &&
+		!cg_activity_opens_column(p->relid, attnum))
+		level = CG_LEVEL_NONE;
 	return level;
 }
 
@@ -233,6 +237,12 @@ cg_column_missing(const CgProtection *p, AttrNumber attnum, int32 *category)
 			missing = reason;
 			*category = need;
 		}
+	}
+	if (missing == CG_GRANTED && !exempt &&
+		!cg_activity_opens_column(p->relid, attnum))
+	{
+		missing = CG_NO_PURPOSE;
+		*category = column->needs[0];
 	}
 	return missing;
 }
