@@ -84,6 +84,18 @@ CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.approval
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.approval ENABLE ALWAYS TRIGGER note_change;
 
+-- Conditions.
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.category_rule
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.category_rule ENABLE ALWAYS TRIGGER note_change;
+-- Activities and consents.
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.activity
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.activity ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.activity_column
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.activity_column ENABLE ALWAYS TRIGGER note_change;
+
 -- SECURITY DEFINER: settings that only superusers see are part of it; of those
 -- that could hold a key it says only whether they are set.
 CREATE FUNCTION cipguard.policy_statement() RETURNS text
@@ -183,6 +195,9 @@ WITH RECURSIVE
 		UNION ALL
 		SELECT format('grants %s %s', count(*), encode(sha256(convert_to(coalesce(string_agg(g::text, '' ORDER BY g.id), ''), getdatabaseencoding())), 'hex'))
 			FROM cipguard.access_grant g WHERE g.revoked_at IS NULL
+		UNION ALL
+		SELECT format('condition %s of %s: %s', r.condition, coalesce(r.category, 'every category'), r.setting)
+			FROM cipguard.category_rule r
 		UNION ALL
 		SELECT format('role %I:%s%s%s%s%s', r.rolname, CASE WHEN r.rolsuper THEN ' superuser' END,
 				CASE WHEN r.rolbypassrls THEN ' bypassrls' END, CASE WHEN r.rolreplication THEN ' replication' END,
