@@ -152,6 +152,16 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON TABLE cipguard.maintenance_windows TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION cipguard.policy_statement() TO cipguard_officer, cipguard_auditor;
 
+-- Requests.  Who may decide is asked once more where the tables are written.
+GRANT SELECT ON TABLE cipguard.requests, cipguard.requests_open TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+	cipguard.request_access(text, text, text, interval, regclass, bigint, boolean, text),
+	cipguard.cancel_request(bigint)
+	TO PUBLIC;
+GRANT EXECUTE ON FUNCTION cipguard.approve(bigint), cipguard.reject(bigint, text) TO cipguard_officer, cipguard_minor_approver;
+GRANT EXECUTE ON FUNCTION cipguard.review(bigint, text, text) TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.break_glass(text, text, text, interval, regclass) TO cipguard_emergency;
+
 -- Moving values to the key and suite of today.
 GRANT EXECUTE ON FUNCTION cipguard.key_use() TO cipguard_officer, cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.reencrypt_progress TO PUBLIC;
