@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -139,6 +140,13 @@ cg_access_tick(void)
 		ticked_at = GetCurrentTimestamp();
 }
 
+void
+cg_access_listen(void)
+{
+	if (!HistoricSnapshotActive())
+		AcceptInvalidationMessages();
+}
+
 TimestampTz
 cg_access_now(void)
 {
@@ -169,16 +177,10 @@ cg_watch_access(CgWatch *of)
 CgLevel
 cg_access_level(int32 category, Oid relation)
 {
-	static TimestampTz heard_at = 0;
 	const CgAccessVerdict *verdict;
 	TimestampTz now = cg_access_now();
 
-	/* Without preloading nobody ticks, so each statement listens here. */
-	if (heard_at != now)
-	{
-		heard_at = now;
-		AcceptInvalidationMessages();
-	}
+	cg_access_listen();
 	verdict = recent_verdicts[(category ^ relation) % NUM_RECENT];
 	if (likely(verdict_epoch == cg_access_epoch() && verdict != NULL &&
 			   verdict->key.category == category &&

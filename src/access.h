@@ -27,6 +27,14 @@ extern CgLevel cg_access_level(int32 category, Oid relation);
  */
 extern void cg_access_tick(void);
 
+/*
+ * Hear of what was committed elsewhere since, a lockdown above all.  Whoever
+ * gives plaintext does so before each value, since a statement takes long;
+ * cg_access_level() does, so that is for those who remember its answer.  What
+ * is cached of catalogs may be made anew meanwhile.
+ */
+extern void cg_access_listen(void);
+
 /* The time that grants are judged by. */
 extern TimestampTz cg_access_now(void);
 

@@ -29,6 +29,7 @@
 #include "guc.h"
 #include "keyring.h"
 #include "key_provider.h"
+#include "lockdown.h"
 #include "subject_key.h"
 #include "value.h"
 
@@ -409,10 +410,17 @@ cg_search_value(uint8 type, Datum plain, int32 typmod)
 bool
 cg_shows_plain(int32 category)
 {
-	return cg_armor_depth == 0 && cg_output == CG_OUTPUT_AUTO &&
-		row_security && !am_walsender && !is_pg_dump() &&
-		!HistoricSnapshotActive() &&
-		cg_access_level(category, InvalidOid) == CG_LEVEL_READ;
+	if (cg_armor_depth > 0 || cg_output != CG_OUTPUT_AUTO ||
+		!row_security || am_walsender || is_pg_dump() ||
+		HistoricSnapshotActive())
+		return false;
+	if (cg_access_level(category, InvalidOid) == CG_LEVEL_READ)
+	{
+		cg_note_given(category, InvalidOid);
+		return true;
+	}
+	cg_stop_given(category, InvalidOid);
+	return false;
 }
 
 bool

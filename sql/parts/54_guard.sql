@@ -78,6 +78,10 @@ CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.data_key
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.data_key ENABLE ALWAYS TRIGGER note_change;
 
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.lockdown
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.lockdown ENABLE ALWAYS TRIGGER note_change;
+
 -- SECURITY DEFINER: settings that only superusers see are part of it; of those
 -- that could hold a key it says only whether they are set.
 CREATE FUNCTION cipguard.policy_statement() RETURNS text
