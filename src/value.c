@@ -30,6 +30,7 @@
 #include "guc.h"
 #include "keyring.h"
 #include "key_provider.h"
+#include "lockdown.h"
 #include "subject_key.h"
 #include "value.h"
 
@@ -431,7 +432,11 @@ cg_shows_plain(int32 category)
 		HistoricSnapshotActive())
 		return false;
 	if (cg_access_open(category, InvalidOid))
+	{
+		cg_note_given(category, InvalidOid);
 		return true;
+	}
+	cg_stop_given(category, InvalidOid);
 	missing = cg_access_reason(category, InvalidOid);
 	if (missing != CG_NO_GRANT)
 		cg_report_refusal(category, InvalidOid,

@@ -203,6 +203,10 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_officer;
 GRANT EXECUTE ON PROCEDURE cipguard.close_epoch(integer, bigint, bigint) TO cipguard_officer;
 
+-- Lockdowns.  Whoever may be in an emergency may close; two persons lift.
+GRANT SELECT ON TABLE cipguard.lockdown, cipguard.lockdowns TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.lockdown(text, text) TO cipguard_officer;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$
