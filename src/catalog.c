@@ -102,7 +102,7 @@ relation_changed(Datum arg, Oid relid)
 			continue;
 		watch->generation++;
 		watch->relid = InvalidOid;
-		ours = OidIsValid(relid);
+		ours = ours || (OidIsValid(relid) && !watch->rows_only);
 	}
 	if (ours)
 		ResetPlanCache();
