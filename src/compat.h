@@ -536,6 +536,17 @@ cg_proc_number(const PGPROC *proc)
 #endif
 }
 
+/* 16 renamed what reads the status of another process, by an index from 1. */
+static inline const LocalPgBackendStatus *
+cg_backend_status(int index)
+{
+#if PG_VERSION_NUM >= 160000
+	return pgstat_get_local_beentry_by_index(index);
+#else
+	return pgstat_fetch_stat_local_beentry(index);
+#endif
+}
+
 /* 17 lets the expression of a generated column be another. */
 #if PG_VERSION_NUM >= 170000
 #define CG_SETS_EXPRESSION(subtype) ((subtype) == AT_SetExpression)

@@ -220,3 +220,9 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.token_domain_tables(text),
 	cipguard.rotate_token_key(text, text)
 	TO cipguard_officer;
+
+-- Conditions.
+GRANT SELECT ON TABLE cipguard.category_rule TO cipguard_officer, cipguard_auditor;
+GRANT INSERT, DELETE ON TABLE cipguard.category_rule TO cipguard_officer;
+GRANT UPDATE (setting) ON TABLE cipguard.category_rule TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.set_condition(text, text, text) TO cipguard_officer;
