@@ -49,6 +49,7 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.lint_relations(cipguard.protected_columns[], cipguard.readers[]),
 	cipguard.lint_code(cipguard.protected_columns[], cipguard.readers[]),
 	cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_activities(cipguard.protected_columns[]),
 	cipguard.lint_exposure()
 	TO cipguard_officer, cipguard_auditor;
 
