@@ -174,7 +174,7 @@ static int
 of_text(CgValidator validator, const char *text, Size len)
 {
 	CgForm		form = validator == CG_VALID_DATE ? CG_FORM_LINE :
-		CG_FORM_CODE;
+	CG_FORM_CODE;
 	uint32_t	c[18];
 	size_t		n = cg_collect(form, text, len, c, lengthof(c));
 	int			result = 0;

@@ -91,6 +91,13 @@ ALTER TABLE cipguard.policy_version ENABLE ALWAYS TRIGGER note_change;
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.acknowledgement
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.acknowledgement ENABLE ALWAYS TRIGGER note_change;
+-- Activities and consents.
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.activity
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.activity ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.activity_column
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.activity_column ENABLE ALWAYS TRIGGER note_change;
 
 -- SECURITY DEFINER: settings that only superusers see are part of it; of those
 -- that could hold a key it says only whether they are set.
@@ -204,7 +211,8 @@ WITH RECURSIVE
 			FROM belongs b
 				JOIN pg_roles r ON r.oid = b.role
 				JOIN pg_roles m ON m.oid = b.member
-			WHERE r.rolname = ANY (ARRAY['cipguard_officer', 'cipguard_auditor', 'cipguard_masker', 'pg_read_all_data', 'pg_write_all_data',
+			WHERE r.rolname = ANY (ARRAY['cipguard_officer', 'cipguard_auditor', 'cipguard_masker',
+				'cipguard_emergency', 'cipguard_minor_approver', 'cipguard_registrar', 'pg_read_all_data', 'pg_write_all_data',
 				'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program']::name[])
 		UNION ALL
 		SELECT format('language %I: untrusted', l.lanname) FROM pg_language l
