@@ -9,7 +9,8 @@
 
 /*
  * One of our tables that a module caches.  The module sets relname and natts,
- * the number of columns it knows, and zeroes the rest; generation grows whenever the table's contents may have changed.
+ * the number of columns it knows, and zeroes the rest; generation grows
+ * whenever the table's contents may have changed.
  */
 typedef struct CgWatch
 {
@@ -17,8 +18,12 @@ typedef struct CgWatch
 	int			natts;
 	Oid			relid;			/* InvalidOid until found */
 	uint64		generation;
+	bool		access;			/* do rights depend on it? */
 	struct CgWatch *next;
 } CgWatch;
+
+/* Grows when anything may have changed on which rights depend. */
+extern uint64 cg_access_generation;
 
 extern void cg_watch(CgWatch *watch);
 

@@ -61,6 +61,7 @@ typedef struct CgArg
 {
 	bool		plain;
 	bool		mask;			/* a display datum that is no value */
+	bool		shown;			/* one that is, and was disclosed */
 	bool		gone;			/* the key of its subject was destroyed */
 	int32		category;		/* -1: plain */
 	struct varlena *datum;
@@ -137,6 +138,7 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 {
 	arg->plain = false;
 	arg->mask = false;
+	arg->shown = false;
 	arg->gone = false;
 	arg->whole = value;
 	arg->datum = PG_DETOAST_DATUM_PACKED(value);
@@ -152,6 +154,7 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 			return;
 		}
 		arg->datum = real;
+		arg->shown = true;
 	}
 	cg_parse(arg->datum, &arg->env);
 	if (tag != 0)
@@ -191,6 +194,7 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 		{
 			args[i].plain = true;
 			args[i].mask = false;
+			args[i].shown = false;
 			args[i].gone = false;
 			args[i].category = -1;
 			args[i].whole = PG_GETARG_DATUM(i);
@@ -202,7 +206,9 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 	{
 		if (args[i].plain || (args[0].mask && args[1].mask))
 			continue;
-		if (spelled_out)
+		if (spelled_out && args[i].shown)
+			cg_require_read_shown(args[i].category);
+		else if (spelled_out)
 			cg_require_read(args[i].category);
 		if (args[i].mask || !spelled_out)
 			continue;
@@ -591,6 +597,11 @@ static void
 take_sorted(Datum value, CgSort *sort, CgArg *arg)
 {
 	take_arg(value, 0, arg);
+	if (sort->asks && arg->shown)
+	{
+		cg_require_read_shown(arg->category);
+		return;
+	}
 	if (!sort->asks || arg->mask ||
 		(arg->category == sort->category && sort->epoch == cg_access_epoch()))
 		return;

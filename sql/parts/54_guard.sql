@@ -77,7 +77,17 @@ ALTER TABLE cipguard.category ENABLE ALWAYS TRIGGER note_change;
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.data_key
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.data_key ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.request
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.request ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.approval
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.approval ENABLE ALWAYS TRIGGER note_change;
 
+-- Lockdowns.
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.lockdown
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.lockdown ENABLE ALWAYS TRIGGER note_change;
 -- Conditions.
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.category_rule
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();

@@ -4,7 +4,7 @@ GRANT SELECT ON TABLE cipguard.category TO PUBLIC;
 
 GRANT INSERT ON TABLE cipguard.category TO cipguard_officer;
 GRANT INSERT (grantee, category, level, relation, purpose, valid_until) ON TABLE cipguard.access_grant TO cipguard_officer;
-GRANT UPDATE (revoked_at) ON TABLE cipguard.access_grant TO cipguard_officer;
+GRANT UPDATE (revoked_at, suspended_at, suspended_for) ON TABLE cipguard.access_grant TO cipguard_officer;
 GRANT SELECT ON TABLE cipguard.access_grant, cipguard.access_grants, cipguard.key_status TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
 	cipguard.init(),
@@ -16,8 +16,13 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.mask_function_name(regprocedure),
 	cipguard.mask_function_digest(regprocedure),
 	cipguard.grant_access(regrole, text, text, regclass, text, timestamptz),
-	cipguard.revoke_access(bigint)
+	cipguard.revoke_access(bigint),
+	cipguard.suspend_access(bigint, text),
+	cipguard.resume_access(bigint)
 	TO cipguard_officer;
+
+-- Both ask whom the caller may ask about.
+GRANT EXECUTE ON FUNCTION cipguard.access_decision(regrole, text, regclass, text), cipguard.why(text, regclass, text) TO PUBLIC;
 
 -- Activities: their names are what sessions state, so everybody may know them.
 GRANT SELECT ON TABLE cipguard.activities TO PUBLIC;
@@ -147,6 +152,16 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON TABLE cipguard.maintenance_windows TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION cipguard.policy_statement() TO cipguard_officer, cipguard_auditor;
 
+-- Requests.  Who may decide is asked once more where the tables are written.
+GRANT SELECT ON TABLE cipguard.requests, cipguard.requests_open TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+	cipguard.request_access(text, text, text, interval, regclass, bigint, boolean, text),
+	cipguard.cancel_request(bigint)
+	TO PUBLIC;
+GRANT EXECUTE ON FUNCTION cipguard.approve(bigint), cipguard.reject(bigint, text) TO cipguard_officer, cipguard_minor_approver;
+GRANT EXECUTE ON FUNCTION cipguard.review(bigint, text, text) TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.break_glass(text, text, text, interval, regclass) TO cipguard_emergency;
+
 -- Moving values to the key and suite of today.
 GRANT EXECUTE ON FUNCTION cipguard.key_use() TO cipguard_officer, cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.reencrypt_progress TO PUBLIC;
@@ -187,6 +202,10 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.import_subject_keys(jsonb)
 	TO cipguard_officer;
 GRANT EXECUTE ON PROCEDURE cipguard.close_epoch(integer, bigint, bigint) TO cipguard_officer;
+
+-- Lockdowns.  Whoever may be in an emergency may close; two persons lift.
+GRANT SELECT ON TABLE cipguard.lockdown, cipguard.lockdowns TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.lockdown(text, text) TO cipguard_officer;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
