@@ -92,6 +92,15 @@ ALTER TABLE cipguard.lockdown ENABLE ALWAYS TRIGGER note_change;
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.category_rule
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.category_rule ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.training_record
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.training_record ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.policy_version
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.policy_version ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.acknowledgement
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.acknowledgement ENABLE ALWAYS TRIGGER note_change;
 -- Activities and consents.
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.activity
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();

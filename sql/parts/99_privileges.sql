@@ -246,3 +246,12 @@ GRANT SELECT ON TABLE cipguard.category_rule TO cipguard_officer, cipguard_audit
 GRANT INSERT, DELETE ON TABLE cipguard.category_rule TO cipguard_officer;
 GRANT UPDATE (setting) ON TABLE cipguard.category_rule TO cipguard_officer;
 GRANT EXECUTE ON FUNCTION cipguard.set_condition(text, text, text) TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.in_hours(text, timestamptz) TO PUBLIC;
+GRANT SELECT ON TABLE cipguard.training_record, cipguard.acknowledgement TO cipguard_officer, cipguard_auditor, cipguard_registrar;
+GRANT INSERT (person, course, version, score, passed, taken, valid_until, evidence_hash) ON TABLE cipguard.training_record TO cipguard_officer, cipguard_registrar;
+GRANT EXECUTE ON FUNCTION cipguard.record_training(regrole, text, timestamptz, boolean, timestamptz, text, numeric, bytea) TO cipguard_officer, cipguard_registrar;
+GRANT SELECT ON TABLE cipguard.policy_version TO PUBLIC;
+GRANT INSERT (policy, version, text_hash, location) ON TABLE cipguard.policy_version TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.publish_policy(text, text, text) TO cipguard_officer;
+-- For who is logged in, and for nobody else.
+GRANT EXECUTE ON FUNCTION cipguard.acknowledge(text, integer) TO PUBLIC;
