@@ -36,6 +36,7 @@
 #include "compat.h"
 
 #include "access.h"
+#include "budget.h"
 #include "catalog.h"
 #include "cipguard.h"
 #include "display.h"
@@ -116,6 +117,7 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 	if (cg_is_destroyed(&env))
 		PG_RETURN_NULL();
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ &&
+		cg_budget_spend((int32) env.category, stated, 1) &&
 		record(fcinfo, stated))
 		result = cg_plain_value(&env);
 	else
@@ -269,6 +271,7 @@ cipguard_disclose_text(PG_FUNCTION_ARGS)
 
 	/* The caller has the plaintext at hand: nothing to learn from a lie. */
 	if (cg_access_level(id, PG_GETARG_OID(2)) == CG_LEVEL_READ &&
+		cg_budget_spend(id, PG_GETARG_OID(2), 1) &&
 		record(fcinfo, PG_GETARG_OID(2)))
 		PG_RETURN_TEXT_P(value);
 	return text_or_null(fcinfo, cg_mask_text(cg_category_by_id(id, false),

@@ -77,6 +77,10 @@ ALTER TABLE cipguard.category ENABLE ALWAYS TRIGGER note_change;
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.data_key
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.data_key ENABLE ALWAYS TRIGGER note_change;
+-- Budgets.
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.budget
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.budget ENABLE ALWAYS TRIGGER note_change;
 
 -- SECURITY DEFINER: settings that only superusers see are part of it; of those
 -- that could hold a key it says only whether they are set.

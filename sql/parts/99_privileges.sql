@@ -202,3 +202,13 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.token_domain_tables(text),
 	cipguard.rotate_token_key(text, text)
 	TO cipguard_officer;
+
+-- Budgets.  Everybody sees what was counted of himself.
+GRANT SELECT ON TABLE cipguard.budget TO cipguard_officer, cipguard_auditor;
+GRANT INSERT (grantee, category, per_hour, per_day), UPDATE (per_hour, per_day), DELETE ON TABLE cipguard.budget TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION
+	cipguard.set_budget(regrole, text, bigint, bigint),
+	cipguard.clear_budget(regrole, text)
+	TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.shown_under(bigint) TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.budget_status TO PUBLIC;
