@@ -15,45 +15,38 @@
 #ifndef CG_BUDGET_COUNT_H
 #define CG_BUDGET_COUNT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define CG_HOUR_CELL	300		/* seconds */
 #define CG_DAY_CELL		3600
 #define CG_HOUR_CELLS	13
 #define CG_DAY_CELLS	25
 
-/* Whose budget it is: of a role in a category, or of a grant. */
-typedef struct CgBudgetKey
-{
-	int64		grant;			/* 0: none */
-	Oid			database;
-	Oid			role;			/* InvalidOid: of a grant */
-	int32		category;		/* -1: of a grant */
-	uint32		unused;			/* 0 */
-} CgBudgetKey;
-
 typedef struct CgBudgetCount
 {
-	int64		hour_cell;		/* numbers of the newest cells */
-	int64		day_cell;
-	uint64		hour_cells[CG_HOUR_CELLS];
-	uint64		day_cells[CG_DAY_CELLS];
-	uint64		hour;			/* sums of them */
-	uint64		day;
-	uint64		all;			/* of a grant, which has no windows */
+	int64_t		hour_cell;		/* numbers of the newest cells */
+	int64_t		day_cell;
+	uint64_t		hour_cells[CG_HOUR_CELLS];
+	uint64_t		day_cells[CG_DAY_CELLS];
+	uint64_t		hour;			/* sums of them */
+	uint64_t		day;
+	uint64_t		all;			/* of a grant, which has no windows */
 } CgBudgetCount;
 
 /* Let cells pass until that of a time, in seconds; false if none had to. */
 static inline bool
-cg_budget_advance(CgBudgetCount *count, int64 seconds)
+cg_budget_advance(CgBudgetCount *count, int64_t seconds)
 {
-	int64		hour_cell = seconds / CG_HOUR_CELL;
-	int64		day_cell = seconds / CG_DAY_CELL;
+	int64_t		hour_cell = seconds / CG_HOUR_CELL;
+	int64_t		day_cell = seconds / CG_DAY_CELL;
 	int			i;
 
-	if (likely(hour_cell <= count->hour_cell))
+	if (hour_cell <= count->hour_cell)
 		return false;
 	for (i = 0; i < CG_HOUR_CELLS && count->hour_cell < hour_cell; i++)
 	{
-		uint64	   *cell = &count->hour_cells[++count->hour_cell %
+		uint64_t   *cell = &count->hour_cells[++count->hour_cell %
 											  CG_HOUR_CELLS];
 
 		count->hour -= *cell;
@@ -62,18 +55,19 @@ cg_budget_advance(CgBudgetCount *count, int64 seconds)
 	count->hour_cell = hour_cell;
 	for (i = 0; i < CG_DAY_CELLS && count->day_cell < day_cell; i++)
 	{
-		uint64	   *cell = &count->day_cells[++count->day_cell %
+		uint64_t   *cell = &count->day_cells[++count->day_cell %
 											 CG_DAY_CELLS];
 
 		count->day -= *cell;
 		*cell = 0;
 	}
-	count->day_cell = Max(count->day_cell, day_cell);
+	if (count->day_cell < day_cell)
+		count->day_cell = day_cell;
 	return true;
 }
 
 static inline void
-cg_budget_add(CgBudgetCount *count, uint64 n)
+cg_budget_add(CgBudgetCount *count, uint64_t n)
 {
 	count->hour_cells[count->hour_cell % CG_HOUR_CELLS] += n;
 	count->hour += n;

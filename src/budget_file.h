@@ -16,6 +16,16 @@ typedef enum CgBudgetFound
 	CG_BUDGET_FILE
 } CgBudgetFound;
 
+/* Whose budget it is: of a role in a category, or of a grant. */
+typedef struct CgBudgetKey
+{
+	int64		grant;			/* 0: none */
+	Oid			database;
+	Oid			role;			/* InvalidOid: of a grant */
+	int32		category;		/* -1: of a grant */
+	uint32		unused;			/* 0 */
+} CgBudgetKey;
+
 typedef struct CgBudgetEntry
 {
 	CgBudgetKey key;			/* database InvalidOid: none */

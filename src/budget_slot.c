@@ -41,7 +41,6 @@
 
 #include "compat.h"
 
-#include "budget_file.h"
 #include "budget_slot.h"
 #include "cipguard.h"
 #include "guc.h"

@@ -5,7 +5,7 @@
 #ifndef CG_BUDGET_SLOT_H
 #define CG_BUDGET_SLOT_H
 
-#include "budget_count.h"
+#include "budget_file.h"
 
 #define CG_NO_LIMIT		PG_UINT64_MAX
 
