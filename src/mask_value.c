@@ -36,6 +36,7 @@
 #include "compat.h"
 
 #include "access.h"
+#include "budget.h"
 #include "bytes.h"
 #include "cipguard.h"
 #include "display.h"
@@ -287,7 +288,10 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 		PG_RETURN_DATUM(value); /* prints as armor, never as a mask */
 	if (d->may_read && d->encrypted && cg_output != CG_OUTPUT_AUTO)
 		PG_RETURN_DATUM(value); /* prints as armor */
-	if (!d->may_read || !record(fcinfo, d))
+	if (!d->may_read ||
+		(d->masking != NULL &&
+		 !cg_budget_spend(d->masking->category, PG_GETARG_OID(1), 1)) ||
+		!record(fcinfo, d))
 	{
 		if (d->masking == NULL)
 			PG_RETURN_NULL();

@@ -83,6 +83,10 @@ ALTER TABLE cipguard.request ENABLE ALWAYS TRIGGER note_change;
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.approval
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.approval ENABLE ALWAYS TRIGGER note_change;
+-- Budgets.
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.budget
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.budget ENABLE ALWAYS TRIGGER note_change;
 
 -- Lockdowns.
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.lockdown

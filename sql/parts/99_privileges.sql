@@ -255,3 +255,13 @@ GRANT INSERT (policy, version, text_hash, location) ON TABLE cipguard.policy_ver
 GRANT EXECUTE ON FUNCTION cipguard.publish_policy(text, text, text) TO cipguard_officer;
 -- For who is logged in, and for nobody else.
 GRANT EXECUTE ON FUNCTION cipguard.acknowledge(text, integer) TO PUBLIC;
+
+-- Budgets.  Everybody sees what was counted of himself.
+GRANT SELECT ON TABLE cipguard.budget TO cipguard_officer, cipguard_auditor;
+GRANT INSERT (grantee, category, per_hour, per_day), UPDATE (per_hour, per_day), DELETE ON TABLE cipguard.budget TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION
+	cipguard.set_budget(regrole, text, bigint, bigint),
+	cipguard.clear_budget(regrole, text)
+	TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.shown_under(bigint) TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.budget_status TO PUBLIC;
