@@ -45,6 +45,7 @@ typedef struct CgHead
 	uint16		token_version;
 	const uint8 *token;			/* NULL: not searchable */
 	bool		display;		/* a mask: compared as text */
+	bool		withheld;		/* one that stands beside values */
 	struct varlena *datum;		/* the header and token, perhaps more */
 	Datum		whole;
 	uint8	   *fresh;			/* token in place of an old one, or NULL */
@@ -142,6 +143,7 @@ get_head(Datum value, CgHead *head)
 	head->token_version = cg_get_u16(p + 10);
 	head->token = (p[2] & CG_FLAG_SEARCHABLE) ? p + CG_HEADER_LEN : NULL;
 	head->display = (p[2] & CG_FLAG_DISPLAY) != 0;
+	head->withheld = head->display && p[1] == CG_DISPLAY_WITHHELD;
 	head->datum = datum;
 	head->whole = value;
 	head->fresh = NULL;
@@ -193,6 +195,8 @@ compare(FunctionCallInfo fcinfo, Datum a, Datum b)
 		return result;
 	get_head(a, &ha);
 	get_head(b, &hb);
+	if (ha.withheld != hb.withheld)
+		return ha.withheld ? 1 : -1;
 	if (ha.display && hb.display)
 		return compare_masks(&ha, &hb);
 	if (ha.token == NULL || hb.token == NULL)
@@ -281,6 +285,8 @@ compare_plain(FunctionCallInfo fcinfo, int argno)
 	get_head(fcinfo->args[argno].value, &head);
 	if (head.type != c->type)
 		wrong_type();
+	if (head.withheld)
+		return 1;
 	if (head.token == NULL)
 		not_searchable(&head);
 
@@ -682,7 +688,9 @@ abbreviate(Datum original, SortSupport ssup)
 	uint64		key = 0;
 
 	get_head(original, &head);
-	if (head.display)
+	if (head.withheld)
+		key = PG_UINT64_MAX;
+	else if (head.display)
 	{
 		uint8		start[sizeof(key)] = {0};
 		Size		len;
@@ -716,7 +724,9 @@ compare_sort(Datum a, Datum b, SortSupport ssup)
 		return result;
 	get_head(a, &ha);
 	get_head(b, &hb);
-	if (ha.display && hb.display)
+	if (ha.withheld != hb.withheld)
+		result = ha.withheld ? 1 : -1;
+	else if (ha.display && hb.display)
 		result = compare_masks(&ha, &hb);
 	else
 	{
