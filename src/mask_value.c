@@ -89,6 +89,8 @@ static CgMasking *prepare(FunctionCallInfo fcinfo, int argno, int32 category,
 						  MemoryContext context);
 static Datum mask(CgMasking *m, Datum value, bool *isnull);
 static struct varlena *mask_encrypted(CgMasking *m, Datum value);
+static Datum map(CgMasking *m, Datum value,
+				 struct varlena *(*map_one) (CgMasking *, Datum));
 static Datum map_array(CgMasking *m, Datum value,
 					   struct varlena *(*map) (CgMasking *, Datum));
 static CgDisclosing *disclosing(FunctionCallInfo fcinfo, bool knows_birthday);
@@ -100,6 +102,7 @@ static Datum give_mask(FunctionCallInfo fcinfo, CgMasking *m, Datum value,
 					   bool withheld);
 static struct varlena *withhold(CgMasking *m, Datum value);
 static struct varlena *show_plain(CgMasking *m, Datum value);
+static struct varlena *stored_value(CgMasking *m, Datum value);
 static bool is_string(Oid type);
 static void refuse_look_alike(text * value);
 static void refuse_plain_look_alike(CgMasking *m, struct varlena *datum);
@@ -153,14 +156,11 @@ static Datum
 mask(CgMasking *m, Datum value, bool *isnull)
 {
 	*isnull = false;
-	if (OidIsValid(m->elem))
-		return map_array(m, value, mask_encrypted);
 	if (m->encrypted)
 	{
-		struct varlena *shown = mask_encrypted(m, value);
-
-		*isnull = shown == NULL;
-		return PointerGetDatum(shown);
+		value = map(m, value, mask_encrypted);
+		*isnull = DatumGetPointer(value) == NULL;
+		return value;
 	}
 	if (m->plain == NULL)
 	{
@@ -200,6 +200,25 @@ show_plain(CgMasking *m, Datum value)
 	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
 
 	return cg_is_display(datum) ? datum : cg_display_plain(datum);
+}
+
+/* What has passed a gate, as the ciphertext that it is of. */
+static struct varlena *
+stored_value(CgMasking *m, Datum value)
+{
+	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
+	struct varlena *real = cg_is_display(datum) ? cg_display_value(datum) :
+	NULL;
+
+	return real != NULL ? real : datum;
+}
+
+/* Of a value, or of each element of an array. */
+static Datum
+map(CgMasking *m, Datum value, struct varlena *(*map_one) (CgMasking *, Datum))
+{
+	return OidIsValid(m->elem) ? map_array(m, value, map_one) :
+		PointerGetDatum(map_one(m, value));
 }
 
 static Datum
@@ -308,14 +327,10 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	}
 	if (d->encrypted && cg_output != CG_OUTPUT_AUTO)
 		PG_RETURN_DATUM(value);
-	if (d->encrypted && (!d->unlimited || d->conditions != 0) &&
-		!cg_result_is_stored())
-	{
-		if (OidIsValid(d->masking->elem))
-			value = map_array(d->masking, value, show_plain);
-		else
-			value = PointerGetDatum(show_plain(d->masking, value));
-	}
+	if (d->encrypted && cg_result_is_stored())
+		return map(d->masking, value, stored_value);
+	if (d->encrypted && (!d->unlimited || d->conditions != 0))
+		return map(d->masking, value, show_plain);
 	PG_RETURN_DATUM(value);
 }
 
@@ -324,43 +339,37 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
  *			  birthday "any") RETURNS anyelement
  *
  * The value as a reader may work with it: itself, or the mask if the person
- * is withheld from him.
+ * is withheld from him.  The functions of encrypted types do not know the
+ * person, and take the value from a display datum only.
  */
 PG_FUNCTION_INFO_V1(cipguard_gate_value);
 Datum
 cipguard_gate_value(PG_FUNCTION_ARGS)
 {
 	CgDisclosing *d = fcinfo->flinfo->fn_extra;
+	CgRowConditions conditions;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
 	if (d == NULL)
 		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo, true);
-	if (cg_row_gate_check(d->gate) == 0 ||
+	conditions = cg_row_gate_check(d->gate);
+	if (conditions != 0 &&
 		cg_row_gate_ask(d->gate, &fcinfo->args[3],
-						&fcinfo->args[4]) == CG_GRANTED)
+						&fcinfo->args[4]) != CG_GRANTED)
+		return give_mask(fcinfo, d->masking, PG_GETARG_DATUM(0), true);
+	if (!d->encrypted)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	return give_mask(fcinfo, d->masking, PG_GETARG_DATUM(0), true);
-}
-
-/*
- * shown_value(value anyelement, proof checked) RETURNS anyelement: an encrypted
- * value as one that whoever looks inside sees the plaintext of
- */
-PG_FUNCTION_INFO_V1(cipguard_shown_value);
-Datum
-cipguard_shown_value(PG_FUNCTION_ARGS)
-{
-	CgMasking  *m = fcinfo->flinfo->fn_extra;
-
-	if (m == NULL)
-		fcinfo->flinfo->fn_extra = m = prepare(fcinfo, 0, -1,
-											   fcinfo->flinfo->fn_mcxt);
-	if (!m->encrypted)
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	if (OidIsValid(m->elem))
-		PG_RETURN_DATUM(map_array(m, PG_GETARG_DATUM(0), show_plain));
-	PG_RETURN_POINTER(show_plain(m, PG_GETARG_DATUM(0)));
+	if (d->user != GetUserId() || d->epoch != cg_access_epoch() ||
+		d->statement != cg_access_now())
+	{
+		judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
+		d->user = GetUserId();
+		d->statement = cg_access_now();
+		d->epoch = cg_access_epoch();
+	}
+	return d->may_read ? map(d->masking, PG_GETARG_DATUM(0), show_plain) :
+		PG_GETARG_DATUM(0);
 }
 
 static Datum
@@ -374,8 +383,7 @@ give_mask(FunctionCallInfo fcinfo, CgMasking *m, Datum value, bool withheld)
 		value = mask(m, value, &isnull);
 	else
 	{
-		value = OidIsValid(m->elem) ? map_array(m, value, withhold) :
-			PointerGetDatum(withhold(m, value));
+		value = map(m, value, withhold);
 		isnull = DatumGetPointer(value) == NULL;
 	}
 	if (isnull)

@@ -110,7 +110,6 @@ cg_load_functions(void)
 								ANYOID);
 	f.gate_value_serial = our_function("gate_value_serial", 5, any, OIDOID,
 									   INT4OID, ANYOID, ANYOID);
-	f.shown_value = our_function("shown_value", 2, any, f.checked, 0, 0, 0);
 	f.keep_value = our_function("keep_value", 3, any, any, INT4OID, 0, 0);
 	f.keep_plain = our_function("keep_plain", 3, ANYOID, any, INT4OID, 0, 0);
 	f.storable = our_function("storable", 1, any, 0, 0, 0, 0);

@@ -16,7 +16,6 @@ typedef struct CgPlanFunctions
 	Oid			disclose_row;
 	Oid			gate_value;
 	Oid			gate_value_serial;
-	Oid			shown_value;
 	Oid			keep_value;
 	Oid			keep_plain;
 	Oid			storable;

@@ -158,27 +158,6 @@ cg_birthday_of_var(Var *var, const CgProtection *p)
 	return result;
 }
 
-Node *
-cg_shown_call(Node *value)
-{
-	Oid			type = exprType(value);
-	int32		typmod = exprTypmod(value);
-	Oid			collid = exprCollation(value);
-	Node	   *result;
-
-	result = (Node *)
-		makeFuncExpr(cg_plan_functions->shown_value, type,
-					 list_make2(value,
-								makeConst(cg_plan_functions->checked, -1,
-										  InvalidOid, sizeof(bool),
-										  BoolGetDatum(true), false, true)),
-					 collid, collid, COERCE_EXPLICIT_CALL);
-	if (typmod != -1)
-		result = (Node *) makeRelabelType((Expr *) result, type, typmod,
-										  collid, COERCE_IMPLICIT_CAST);
-	return result;
-}
-
 bool
 cg_is_gate(Node *node)
 {

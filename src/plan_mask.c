@@ -697,9 +697,7 @@ mask_column(Var *var, const CgProtection *p, CgScope *scope, bool look)
 		scope->inside = look;
 		gated = cg_gate_var(var, p, scope);
 		scope->inside = saved;
-		if (gated == NULL)
-			return (Node *) var;
-		return look && column->encrypted ? cg_shown_call(gated) : gated;
+		return gated != NULL ? gated : (Node *) var;
 	}
 	if (column->category < 0)
 		return (Node *) makeNullConst(var->vartype, var->vartypmod,

@@ -72,9 +72,6 @@ extern Node *cg_gate_var(Var *var, const CgProtection *p, CgScope *scope);
 /* Is a node such a call? */
 extern bool cg_is_gate(Node *node);
 
-/* What has passed a gate, for expressions that look inside. */
-extern Node *cg_shown_call(Node *value);
-
 /* The birthday of the person that a row of a relation is about, or NULL. */
 extern Var *cg_birthday_of_var(Var *var, const CgProtection *p);
 

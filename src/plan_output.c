@@ -519,7 +519,7 @@ cg_shown_inside(Var *var, CgScope *scope)
 			return cg_mask_call((Node *) copyObject(var),
 								origin->category);
 		if (level == CG_LEVEL_READ && cg_is_gated(p, origin->attnum))
-			return cg_shown_call((Node *) copyObject(var));
+			return NULL;
 		if (level == CG_LEVEL_READ && origin->category >= 0 &&
 			cg_access_level(origin->category, InvalidOid) < CG_LEVEL_READ)
 			return wrap((Node *) copyObject(var), list_make1(origin), NULL,

@@ -66,6 +66,7 @@ typedef struct CgConverted
 } CgConverted;
 
 static bool compare_alike(Datum a, Datum b, int *result);
+static const uint8 *shown_value(Datum value, const uint8 *p, Size *len);
 static void get_head(Datum value, CgHead *head);
 static void renew_head(CgHead *head);
 static int	compare(FunctionCallInfo fcinfo, Datum a, Datum b);
@@ -119,6 +120,25 @@ compare_alike(Datum a, Datum b, int *result)
 	return true;
 }
 
+/*
+ * A display datum that prints as plaintext compares as the value in it, if
+ * that has a token.
+ */
+static const uint8 *
+shown_value(Datum value, const uint8 *p, Size *len)
+{
+	struct varlena *real;
+
+	if (p[1] != CG_DISPLAY_PLAIN)
+		return p;
+	real = cg_display_value(PG_DETOAST_DATUM_PACKED(value));
+	if (real == NULL ||
+		(((const uint8 *) VARDATA(real))[2] & CG_FLAG_SEARCHABLE) == 0)
+		return p;
+	*len = VARSIZE(real) - VARHDRSZ;
+	return (const uint8 *) VARDATA(real);
+}
+
 /* Large values are toasted; their head is fetched without the rest. */
 static void
 get_head(Datum value, CgHead *head)
@@ -132,6 +152,8 @@ get_head(Datum value, CgHead *head)
 									   CG_HEADER_LEN + CG_TOKEN_LEN);
 	p = (const uint8 *) VARDATA_ANY(datum);
 	len = VARSIZE_ANY_EXHDR(datum);
+	if (len >= CG_HEADER_LEN && p[0] == CG_MAGIC && cg_is_display(datum))
+		p = shown_value(value, p, &len);
 	if (len < CG_HEADER_LEN || p[0] != CG_MAGIC ||
 		((p[2] & CG_FLAG_SEARCHABLE) && len < CG_HEADER_LEN + CG_TOKEN_LEN))
 		ereport(ERROR,
@@ -164,6 +186,8 @@ renew_head(CgHead *head)
 	uint8		token[CG_TOKEN_LEN];
 	CgEnvelope	env;
 
+	if (cg_is_display(whole))
+		whole = cg_display_value(whole);
 	cg_parse(whole, &env);
 	if (cg_fresh_token(&env, &head->token_version, token))
 	{

@@ -31,11 +31,6 @@ CREATE FUNCTION cipguard.gate_value_serial(value anyelement, relation oid, attnu
 	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10;
 COMMENT ON FUNCTION cipguard.gate_value_serial(anyelement, oid, integer, "any", "any") IS 'the same for categories whose mask is a function of yours, which no parallel plan may call';
 
-CREATE FUNCTION cipguard.shown_value(value anyelement, proof cipguard.checked) RETURNS anyelement
-	AS 'MODULE_PATHNAME', 'cipguard_shown_value'
-	LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION cipguard.shown_value(anyelement, cipguard.checked) IS 'encrypted value that has passed gate_value(), for expressions that look inside';
-
 CREATE FUNCTION cipguard.keep_value(value anyelement, old anyelement, category integer) RETURNS anyelement
 	AS 'MODULE_PATHNAME', 'cipguard_keep_value'
 	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
