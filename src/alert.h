@@ -5,6 +5,11 @@
 #ifndef CG_ALERT_H
 #define CG_ALERT_H
 
+#define CG_ROLE_AUDITOR		"cipguard_auditor"
+
+/* Events of the journal that become rows of cipguard.alert. */
+#define CG_ALERT_EVENT		"alert"
+
 /*
  * Raise an alert: a line of the server log now, a row of cipguard.alert and a
  * notification on channel cipguard_alert within cipguard.worker_interval,

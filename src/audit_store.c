@@ -409,15 +409,17 @@ cg_audit_note(const char *what, Oid relid, const char *relname,
 	cg_audit_write(&event);
 }
 
-void
+int64
 cg_audit_write_record(const CgAuditRecord *record)
 {
 	Datum		values[CG_EV_COLUMNS];
 	bool		nulls[CG_EV_COLUMNS];
+	int64		seq;
 
 	memset(nulls, 0, sizeof(nulls));
 	cg_buffer_prepare(CG_AUDIT_RECORD, record->ts);
-	values[CG_EV_SEQ] = Int64GetDatum(cg_audit_next_seq());
+	seq = cg_audit_next_seq();
+	values[CG_EV_SEQ] = Int64GetDatum(seq);
 	values[CG_EV_XID] = FullTransactionIdGetDatum(GetTopFullTransactionId());
 	values[CG_EV_TS] = TimestampTzGetDatum(record->ts);
 	values[CG_EV_SESSION] = Int64GetDatum(record->session);
@@ -444,6 +446,7 @@ cg_audit_write_record(const CgAuditRecord *record)
 	nulls[CG_EV_SUBJECTS] = (record->subjects == NULL);
 
 	cg_buffer_add(CG_AUDIT_RECORD, values, nulls);
+	return seq;
 }
 
 char *

@@ -78,7 +78,8 @@ typedef struct CgAuditRecord
 	const ArrayType *subjects;	/* int8[], or NULL */
 } CgAuditRecord;
 
-extern void cg_audit_write_record(const CgAuditRecord *record);
+/* Returns its number. */
+extern int64 cg_audit_write_record(const CgAuditRecord *record);
 
 /* Schema-qualified, quoted name as the log spells it. */
 extern char *cg_audit_relation_name(Oid relid);

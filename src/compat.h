@@ -309,6 +309,18 @@ cg_vacuum_delay_point(void)
 #define CG_CHECK_PERMS_ARGS rangeTable, ereport_on_violation
 #endif
 
+/* What is asked for there: a list of these. */
+#if PG_VERSION_NUM >= 160000
+typedef RTEPermissionInfo CgPermission;
+#define CG_PERMISSIONS rtePermInfos
+#define CG_PERMISSION_IS_OF_RELATION(permission) true
+#else
+typedef RangeTblEntry CgPermission;
+#define CG_PERMISSIONS rangeTable
+#define CG_PERMISSION_IS_OF_RELATION(permission) \
+	((permission)->rtekind == RTE_RELATION)
+#endif
+
 /* 18 brought virtual generated columns. */
 static inline bool
 cg_has_generated(TupleDesc desc)
@@ -521,6 +533,17 @@ cg_proc_number(const PGPROC *proc)
 	return (int) GetNumberFromPGProc(proc);
 #else
 	return proc->pgprocno;
+#endif
+}
+
+/* 16 renamed what reads the status of another process, by an index from 1. */
+static inline const LocalPgBackendStatus *
+cg_backend_status(int index)
+{
+#if PG_VERSION_NUM >= 160000
+	return pgstat_get_local_beentry_by_index(index);
+#else
+	return pgstat_fetch_stat_local_beentry(index);
 #endif
 }
 

@@ -46,6 +46,7 @@
 
 #include "compat.h"
 
+#include "alert_ingest.h"
 #include "catalog.h"
 #include "cipguard.h"
 #include "guc.h"
@@ -65,6 +66,7 @@ typedef struct CgIngest
 {
 	List	   *states;
 	HTAB	   *writers;
+	CgAlerts   *alerts;
 	bool		forwarded;		/* frames come from a standby */
 	int64		events;
 	int64		bytes;			/* that were read */
@@ -166,6 +168,7 @@ begin(CgIngest *in)
 	memset(in, 0, sizeof(*in));
 	in->states = cg_spool_states(NULL);
 	in->writers = cg_intents_load();
+	in->alerts = cg_alerts_begin();
 	in->context = AllocSetContextCreate(CurrentMemoryContext,
 										"cipguard ingest",
 										ALLOCSET_DEFAULT_SIZES);
@@ -176,6 +179,7 @@ end(CgIngest *in)
 {
 	cg_intents_write(in->writers);
 	cg_spool_states_write(in->states);
+	cg_alerts_end(in->alerts);
 	MemoryContextDelete(in->context);
 }
 
@@ -449,7 +453,8 @@ take(CgIngest *in, CgSpoolState *state, const uint8 *data, Size len)
 			tell_damage(in, state, len);
 		else if (proof == CG_PROOF_BAD || !remember(in, &frame, data, len))
 		{
-			cg_record_write(&frame, proof, data, len);
+			cg_alerts_see(in->alerts, &frame, proof,
+						  cg_record_write(&frame, proof, data, len));
 			in->events++;
 		}
 	}

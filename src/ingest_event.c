@@ -172,7 +172,7 @@ tags_of(const CgFrame *frame)
 	return array;
 }
 
-void
+int64
 cg_record_write(const CgFrame *frame, CgProof proof, const uint8 *data,
 				Size len)
 {
@@ -201,7 +201,7 @@ cg_record_write(const CgFrame *frame, CgProof proof, const uint8 *data,
 	record.frame = copy;
 	if (record.kind == CG_EVENT_DISCLOSURE)
 		record.subjects = tags_of(frame);
-	cg_audit_write_record(&record);
+	return cg_audit_write_record(&record);
 }
 
 static void
@@ -240,7 +240,7 @@ write_own(CgFrame *frame)
 	cg_put_u32(data + CG_FRAME_CRC_START - 4, crc);
 	if (cg_frame_decode(data, len, frame) != CG_OK)
 		elog(ERROR, "record cannot be read");
-	cg_record_write(frame, proof, data, len);
+	(void) cg_record_write(frame, proof, data, len);
 }
 
 void

@@ -21,9 +21,12 @@ extern bool cg_record_is_kind(const CgFrame *frame, const char *kind);
  */
 extern bool cg_record_is_ours(const CgFrame *frame);
 
-/* Append a record, which is that many bytes, to the log. */
-extern void cg_record_write(const CgFrame *frame, CgProof proof,
-							const uint8 *data, Size len);
+/*
+ * Append a record, which is that many bytes, to the log.  Returns the number
+ * of the event.
+ */
+extern int64 cg_record_write(const CgFrame *frame, CgProof proof,
+							 const uint8 *data, Size len);
 
 /*
  * Append a record that a statement, of which this was the first record, can

@@ -42,6 +42,7 @@
 
 #include "compat.h"
 
+#include "activity.h"
 #include "catalog.h"
 #include "category.h"
 #include "guc.h"
@@ -193,6 +194,8 @@ cg_column_level(const CgProtection *p, AttrNumber attnum)
 		return level;
 	for (i = 0; i < column->n_needs; i++)
 		level = Min(level, cg_access_level(column->needs[i], p->relid));
+	if (level > CG_LEVEL_NONE && !cg_activity_opens_column(p->relid, attnum))
+		level = CG_LEVEL_NONE;
 	return level;
 }
 

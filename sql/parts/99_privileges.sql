@@ -19,6 +19,19 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.revoke_access(bigint)
 	TO cipguard_officer;
 
+-- Activities: their names are what sessions state, so everybody may know them.
+GRANT SELECT ON TABLE cipguard.activities TO PUBLIC;
+GRANT SELECT ON TABLE cipguard.activity, cipguard.activity_column TO cipguard_officer, cipguard_auditor, cipguard_registrar;
+GRANT INSERT (name, purpose, legal_basis, categories, owner, retention, necessary, limited, roles) ON TABLE cipguard.activity TO cipguard_officer;
+GRANT UPDATE (ended_at) ON TABLE cipguard.activity TO cipguard_officer;
+GRANT INSERT (activity, relation, column_name) ON TABLE cipguard.activity_column TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION
+	cipguard.write_activity(cipguard.activity, text[]),
+	cipguard.add_activity(text, text, text, text[], text, text, boolean, text[], text[]),
+	cipguard.revise_activity(text, text, text, text[], text, text, boolean, text[], text[]),
+	cipguard.end_activity(text)
+	TO cipguard_officer;
+
 GRANT SELECT ON TABLE cipguard.protected_columns TO PUBLIC;
 -- Names of all objects are public; grants are not.
 GRANT SELECT ON TABLE cipguard.readers TO cipguard_officer, cipguard_auditor;
@@ -202,3 +215,9 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.token_domain_tables(text),
 	cipguard.rotate_token_key(text, text)
 	TO cipguard_officer;
+
+-- Conditions.
+GRANT SELECT ON TABLE cipguard.category_rule TO cipguard_officer, cipguard_auditor;
+GRANT INSERT, DELETE ON TABLE cipguard.category_rule TO cipguard_officer;
+GRANT UPDATE (setting) ON TABLE cipguard.category_rule TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.set_condition(text, text, text) TO cipguard_officer;

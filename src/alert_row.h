@@ -1,0 +1,37 @@
+/*
+ * alert_row.h
+ *		Rows of cipguard.alert, and who is told of them.
+ */
+#ifndef CG_ALERT_ROW_H
+#define CG_ALERT_ROW_H
+
+#include "datatype/timestamp.h"
+
+typedef struct CgAlert
+{
+	const char *kind;
+	TimestampTz at;
+	Oid			login;			/* role that logged in */
+	const char *login_role;
+	const char *role;
+	const char *address;
+	const char *category;		/* NULL: none */
+	const char *relation;		/* "" if there is none */
+	const char *detail;
+	int64		event;			/* of the audit log */
+	uint64		times;
+	bool		suspend;		/* take the login's access away */
+} CgAlert;
+
+/*
+ * Collect alerts of one call of ingest(), then write them.  The same alert
+ * that comes again within ten minutes, and was not acknowledged meanwhile,
+ * only counts.  All is palloc'd in the context that was current at the begin.
+ */
+typedef struct CgAlertRows CgAlertRows;
+
+extern CgAlertRows *cg_alert_rows_begin(void);
+extern void cg_alert_rows_add(CgAlertRows *rows, const CgAlert *alert);
+extern void cg_alert_rows_write(CgAlertRows *rows);
+
+#endif							/* CG_ALERT_ROW_H */
