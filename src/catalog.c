@@ -106,7 +106,7 @@ relation_changed(Datum arg, Oid relid)
 		if (watch->access)
 			cg_access_generation++;
 		watch->relid = InvalidOid;
-		ours = OidIsValid(relid);
+		ours = ours || (OidIsValid(relid) && !watch->rows_only);
 	}
 	if (ours)
 		ResetPlanCache();

@@ -36,6 +36,7 @@
 #include "compat.h"
 
 #include "access.h"
+#include "budget.h"
 #include "catalog.h"
 #include "cipguard.h"
 #include "display.h"
@@ -117,6 +118,7 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 	if (cg_is_destroyed(&env))
 		PG_RETURN_NULL();
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ &&
+		cg_budget_spend((int32) env.category, stated, 1) &&
 		record(fcinfo, stated))
 	{
 		cg_note_given((int32) env.category, relation);
@@ -276,6 +278,7 @@ cipguard_disclose_text(PG_FUNCTION_ARGS)
 
 	/* The caller has the plaintext at hand: nothing to learn from a lie. */
 	if (cg_access_level(id, PG_GETARG_OID(2)) == CG_LEVEL_READ &&
+		cg_budget_spend(id, PG_GETARG_OID(2), 1) &&
 		record(fcinfo, PG_GETARG_OID(2)))
 	{
 		cg_note_given(id, PG_GETARG_OID(2));

@@ -459,7 +459,7 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 		rte->rtekind != RTE_RELATION || !cg_search_ready())
 		return;
 	p = cg_protection(rte->relid);
-	if (p == NULL || cg_reads_all(p))
+	if (p == NULL || (cg_reads_all(p) && !cg_is_row_gated(p)))
 		return;
 	if (rte->enrname != NULL)
 	{
@@ -511,7 +511,8 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 			AttrNumber	attnum = n + FirstLowInvalidHeapAttributeNumber;
 
 			if (attnum == InvalidAttrNumber ||
-				cg_column_level(p, attnum) < CG_LEVEL_READ)
+				cg_column_level(p, attnum) < CG_LEVEL_READ ||
+				cg_is_gated(p, attnum))
 				level = CG_LEVEL_NONE;
 		}
 		for (i = 0; i < index->ncolumns; i++)
@@ -520,8 +521,11 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 			cg_protected_column(p, index->indexkeys[i]);
 
 			/* The order of tokens tells nothing. */
-			if (column != NULL && !column->encrypted)
-				level = Min(level, cg_column_level(p, index->indexkeys[i]));
+			if (column == NULL || column->encrypted)
+				continue;
+			level = Min(level, cg_column_level(p, index->indexkeys[i]));
+			if (cg_is_gated(p, index->indexkeys[i]))
+				level = CG_LEVEL_NONE;
 		}
 		if (level == CG_LEVEL_READ)
 			continue;
@@ -541,7 +545,8 @@ is_in_order(IndexOptInfo *index, const CgProtection *p)
 
 	for (i = 0; i < index->nkeycolumns; i++)
 		if (cg_is_order_family(index->opfamily[i]) &&
-			cg_column_level(p, index->indexkeys[i]) < CG_LEVEL_READ)
+			(cg_column_level(p, index->indexkeys[i]) < CG_LEVEL_READ ||
+			 cg_is_gated(p, index->indexkeys[i])))
 			return true;
 	return false;
 }
@@ -602,7 +607,22 @@ check_permissions(CG_CHECK_PERMS_PARAMS)
 static inline bool
 is_level(char c)
 {
-	return c == '-' || (c >= '0' && c <= '2');
+	return c == '-' || (c >= '0' && c <= '2') ||
+		(c >= CG_RTE_GATED && c <= CG_RTE_GATED + 2);
+}
+
+/* Does what it says suffice for the current user? */
+static bool
+still_holds(char c, const CgProtection *p, AttrNumber attnum)
+{
+	if (c == '-')
+		return cg_protected_column(p, attnum) == NULL ||
+			(cg_column_level(p, attnum) == CG_LEVEL_READ &&
+			 !cg_is_gated(p, attnum));
+	if (c >= CG_RTE_GATED)
+		return cg_column_level(p, attnum) >= (CgLevel) (c - CG_RTE_GATED);
+	return cg_column_level(p, attnum) >= (CgLevel) (c - '0') &&
+		(c == '0' || !cg_is_gated(p, attnum));
 }
 
 /* Is what the plan's user could read still what the current user can? */
@@ -649,10 +669,7 @@ check_marks(QueryDesc *queryDesc, int eflags)
 			if ((*levels++ == '+') == row_security)
 			{
 				for (i = 0; is_level(levels[i]) && i < p->natts; i++)
-					if (levels[i] != '-' ?
-						cg_column_level(p, i + 1) < (CgLevel) (levels[i] - '0') :
-						cg_protected_column(p, i + 1) != NULL &&
-						cg_column_level(p, i + 1) < CG_LEVEL_READ)
+					if (!still_holds(levels[i], p, i + 1))
 						break;
 				if (i >= p->natts || !is_level(levels[i]))
 				{

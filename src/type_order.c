@@ -62,6 +62,7 @@ typedef struct CgArg
 	bool		plain;
 	bool		mask;			/* a display datum that is no value */
 	bool		shown;			/* one that is, and was disclosed */
+	bool		withheld;		/* one that stands beside values */
 	bool		gone;			/* the key of its subject was destroyed */
 	int32		category;		/* -1: plain */
 	struct varlena *datum;
@@ -139,6 +140,7 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 	arg->plain = false;
 	arg->mask = false;
 	arg->shown = false;
+	arg->withheld = false;
 	arg->gone = false;
 	arg->whole = value;
 	arg->datum = PG_DETOAST_DATUM_PACKED(value);
@@ -149,6 +151,7 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 		if (real == NULL)
 		{
 			arg->mask = true;
+			arg->withheld = cg_is_withheld(arg->datum);
 			arg->category =
 				(int32) cg_get_u32((const uint8 *) VARDATA_ANY(arg->datum) + 4);
 			return;
@@ -195,6 +198,7 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 			args[i].plain = true;
 			args[i].mask = false;
 			args[i].shown = false;
+			args[i].withheld = false;
 			args[i].gone = false;
 			args[i].category = -1;
 			args[i].whole = PG_GETARG_DATUM(i);
@@ -217,6 +221,8 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 		else
 			waits |= cg_is_undecidable(&args[i].env);
 	}
+	if (args[0].withheld != args[1].withheld)
+		*decided = false;
 	if (waits)
 		*decided = false;
 	else
@@ -255,6 +261,8 @@ compare_args(CgArg *a, CgArg *b, uint8 tag, bool collated,
 	CgOrdered	right;
 	int			result;
 
+	if (a->withheld != b->withheld)
+		return a->withheld ? 1 : -1;
 	if (a->mask && b->mask)
 		return compare_masks(a, b);
 	if (a->mask || b->mask)
@@ -618,7 +626,9 @@ abbreviate(Datum original, SortSupport ssup)
 	uint64		key;
 
 	take_sorted(original, sort, &arg);
-	if (arg.mask)
+	if (arg.withheld)
+		key = PG_UINT64_MAX;
+	else if (arg.mask)
 	{
 		Size		len;
 		const char *text = cg_display_text(arg.datum, &len);

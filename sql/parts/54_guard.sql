@@ -83,6 +83,10 @@ ALTER TABLE cipguard.request ENABLE ALWAYS TRIGGER note_change;
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.approval
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.approval ENABLE ALWAYS TRIGGER note_change;
+-- Budgets.
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.budget
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.budget ENABLE ALWAYS TRIGGER note_change;
 
 -- Lockdowns.
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.lockdown
@@ -108,6 +112,9 @@ ALTER TABLE cipguard.activity ENABLE ALWAYS TRIGGER note_change;
 CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.activity_column
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.activity_column ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.consent_event
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.consent_event ENABLE ALWAYS TRIGGER note_change;
 
 -- SECURITY DEFINER: settings that only superusers see are part of it; of those
 -- that could hold a key it says only whether they are set.

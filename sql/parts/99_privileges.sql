@@ -37,6 +37,11 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.end_activity(text)
 	TO cipguard_officer;
 
+-- Consents: who takes them from persons records them.
+GRANT SELECT ON TABLE cipguard.consent_event, cipguard.consent_state TO cipguard_officer, cipguard_auditor, cipguard_registrar;
+GRANT INSERT (activity, subject, action, separate, written, channel, notice_version, evidence_hash, guardian) ON TABLE cipguard.consent_event TO cipguard_officer, cipguard_registrar;
+GRANT EXECUTE ON FUNCTION cipguard.record_consent(text, text, text, boolean, boolean, text, text, bytea, text) TO cipguard_officer, cipguard_registrar;
+
 GRANT SELECT ON TABLE cipguard.protected_columns TO PUBLIC;
 -- Names of all objects are public; grants are not.
 GRANT SELECT ON TABLE cipguard.readers TO cipguard_officer, cipguard_auditor;
@@ -49,6 +54,7 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.lint_relations(cipguard.protected_columns[], cipguard.readers[]),
 	cipguard.lint_code(cipguard.protected_columns[], cipguard.readers[]),
 	cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_activities(cipguard.protected_columns[]),
 	cipguard.lint_exposure()
 	TO cipguard_officer, cipguard_auditor;
 
@@ -249,3 +255,13 @@ GRANT INSERT (policy, version, text_hash, location) ON TABLE cipguard.policy_ver
 GRANT EXECUTE ON FUNCTION cipguard.publish_policy(text, text, text) TO cipguard_officer;
 -- For who is logged in, and for nobody else.
 GRANT EXECUTE ON FUNCTION cipguard.acknowledge(text, integer) TO PUBLIC;
+
+-- Budgets.  Everybody sees what was counted of himself.
+GRANT SELECT ON TABLE cipguard.budget TO cipguard_officer, cipguard_auditor;
+GRANT INSERT (grantee, category, per_hour, per_day), UPDATE (per_hour, per_day), DELETE ON TABLE cipguard.budget TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION
+	cipguard.set_budget(regrole, text, bigint, bigint),
+	cipguard.clear_budget(regrole, text)
+	TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.shown_under(bigint) TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.budget_status TO PUBLIC;
