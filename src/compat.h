@@ -309,6 +309,18 @@ cg_vacuum_delay_point(void)
 #define CG_CHECK_PERMS_ARGS rangeTable, ereport_on_violation
 #endif
 
+/* What is asked for there: a list of these. */
+#if PG_VERSION_NUM >= 160000
+typedef RTEPermissionInfo CgPermission;
+#define CG_PERMISSIONS rtePermInfos
+#define CG_PERMISSION_IS_OF_RELATION(permission) true
+#else
+typedef RangeTblEntry CgPermission;
+#define CG_PERMISSIONS rangeTable
+#define CG_PERMISSION_IS_OF_RELATION(permission) \
+	((permission)->rtekind == RTE_RELATION)
+#endif
+
 /* 18 brought virtual generated columns. */
 static inline bool
 cg_has_generated(TupleDesc desc)
@@ -359,6 +371,19 @@ cg_note_modified(Query *query, RangeTblEntry *rte, int column)
 #else
 	(void) query;
 	rte->updatedCols = bms_add_member(rte->updatedCols, column);
+#endif
+}
+
+/* The columns of a relation of a plan that it reads. */
+static inline Bitmapset *
+cg_selected_columns(PlannedStmt *stmt, RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	return rte->perminfoindex == 0 ? NULL :
+		getRTEPermissionInfo(stmt->permInfos, rte)->selectedCols;
+#else
+	(void) stmt;
+	return rte->selectedCols;
 #endif
 }
 

@@ -8,7 +8,8 @@ DO $$
 DECLARE
 	role_name text;
 BEGIN
-	FOREACH role_name IN ARRAY ARRAY['cipguard_officer', 'cipguard_auditor', 'cipguard_masker'] LOOP
+	FOREACH role_name IN ARRAY ARRAY['cipguard_officer', 'cipguard_auditor', 'cipguard_masker',
+			'cipguard_emergency', 'cipguard_minor_approver', 'cipguard_registrar'] LOOP
 		IF pg_catalog.to_regrole(role_name) IS NULL THEN
 			EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
 		END IF;
