@@ -40,12 +40,14 @@
 #include "compat.h"
 
 #include "access.h"
+#include "budget.h"
 #include "catalog.h"
 #include "cipguard.h"
 #include "display.h"
 #include "enc_type.h"
 #include "journal.h"
 #include "label.h"
+#include "lockdown.h"
 #include "mask_datum.h"
 #include "mask_enc.h"
 #include "minor.h"
@@ -169,7 +171,13 @@ may_give(FunctionCallInfo fcinfo, int32 category, Oid relation, Oid stated,
 	CgReason	reason = CG_GRANTED;
 
 	if (cg_access_level(category, relation) < CG_LEVEL_READ)
+	{
+		cg_stop_given(category, relation);
+		reason = cg_access_reason(category, relation);
+		if (reason != CG_NO_GRANT)
+			cg_report_refusal(category, relation, reason);
 		return false;
+	}
 	gate = call_gate(fcinfo, category, relation, person);
 	if (cg_row_gate_check(gate) != 0)
 		reason = cg_row_gate_ask(gate, argument(fcinfo, person.subject),
@@ -181,8 +189,10 @@ may_give(FunctionCallInfo fcinfo, int32 category, Oid relation, Oid stated,
 	}
 	if (cg_row_gate_subject(gate, argument(fcinfo, person.subject), &about))
 		subject = &about;
-	if (!cg_row_gate_spend(gate) || !record(fcinfo, stated, subject))
+	if (!cg_budget_spend(category, stated, 1) ||
+		!record(fcinfo, stated, subject))
 		return false;
+	cg_note_given(category, relation);
 	cg_row_gate_given(gate, subject);
 	return true;
 }
@@ -204,8 +214,7 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated, CgAbout person)
 		if (real != NULL)
 		{
 			cg_parse(real, &env);
-			if (!cg_row_gate_spend(call_gate(fcinfo, (int32) env.category,
-											 relation, nobody)) ||
+			if (!cg_budget_spend((int32) env.category, stated, 1) ||
 				!record(fcinfo, stated, NULL))
 			{
 				result = cg_enc_mask(call->enc, &env, &isnull);

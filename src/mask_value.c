@@ -36,6 +36,7 @@
 #include "compat.h"
 
 #include "access.h"
+#include "budget.h"
 #include "bytes.h"
 #include "cipguard.h"
 #include "display.h"
@@ -45,6 +46,7 @@
 #include "guc.h"
 #include "journal.h"
 #include "label.h"
+#include "lockdown.h"
 #include "mask_datum.h"
 #include "mask_enc.h"
 #include "plan_mask.h"
@@ -301,6 +303,7 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	if (d == NULL)
 		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo, PG_NARGS() == 7);
 
+	cg_access_listen();
 	now = cg_access_now();
 	if (d->user != GetUserId() || d->statement != now ||
 		d->epoch != cg_access_epoch() || d->row_security != row_security)
@@ -353,6 +356,7 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (d == NULL)
 		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo, true);
+	cg_access_listen();
 	conditions = cg_row_gate_check(d->gate);
 	if (conditions != 0 &&
 		cg_row_gate_ask(d->gate, &fcinfo->args[3],
@@ -448,15 +452,21 @@ judge(CgDisclosing *d, Oid relid, AttrNumber attnum)
 	if (attnum <= 0)
 	{
 		d->may_read = cg_reads_all(p);
+		if (!d->may_read)
+			cg_stop_locked_down(p, attnum);
 		return;
 	}
 	column = cg_protected_column(p, attnum);
 	if (column == NULL)
 		return;
 	d->may_read = cg_column_level(p, attnum) == CG_LEVEL_READ;
+	if (!d->may_read && !d->bypasses)
+		cg_stop_locked_down(p, attnum);
 	for (i = 0; i < column->n_needs; i++)
 		if (cg_access_level(column->needs[i], InvalidOid) < CG_LEVEL_READ)
 			d->unlimited = false;
+	for (i = 0; d->may_read && i < column->n_needs; i++)
+		cg_note_given(column->needs[i], relid);
 }
 
 /*

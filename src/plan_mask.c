@@ -62,6 +62,7 @@
 #include "cipguard.h"
 #include "event.h"
 #include "label.h"
+#include "lockdown.h"
 #include "mask_datum.h"
 #include "plan.h"
 #include "plan_mask.h"
@@ -237,8 +238,9 @@ cg_scope_level(const CgProtection *p, AttrNumber attnum)
 bool
 cg_bypasses_row_security(const CgProtection *p)
 {
-	return superuser() || has_bypassrls_privilege(GetUserId()) ||
-		cg_owns_relation(p->relid, GetUserId());
+	return (superuser() || has_bypassrls_privilege(GetUserId()) ||
+			cg_owns_relation(p->relid, GetUserId())) &&
+		!cg_stored_locked_down(p);
 }
 
 /* Mark what is looked at here.  Does anything need it? */

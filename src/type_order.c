@@ -62,6 +62,7 @@ typedef struct CgArg
 	bool		plain;
 	bool		mask;			/* a display datum that is no value */
 	bool		withheld;		/* one that stands beside values */
+	bool		shown;			/* one that is, and was disclosed */
 	bool		gone;			/* the key of its subject was destroyed */
 	int32		category;		/* -1: plain */
 	struct varlena *datum;
@@ -139,6 +140,7 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 	arg->plain = false;
 	arg->mask = false;
 	arg->withheld = false;
+	arg->shown = false;
 	arg->gone = false;
 	arg->whole = value;
 	arg->datum = PG_DETOAST_DATUM_PACKED(value);
@@ -155,6 +157,7 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 			return;
 		}
 		arg->datum = real;
+		arg->shown = true;
 	}
 	cg_parse(arg->datum, &arg->env);
 	if (tag != 0)
@@ -195,6 +198,7 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 			args[i].plain = true;
 			args[i].mask = false;
 			args[i].withheld = false;
+			args[i].shown = false;
 			args[i].gone = false;
 			args[i].category = -1;
 			args[i].whole = PG_GETARG_DATUM(i);
@@ -206,7 +210,9 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 	{
 		if (args[i].plain || (args[0].mask && args[1].mask))
 			continue;
-		if (spelled_out)
+		if (spelled_out && args[i].shown)
+			cg_require_read_shown(args[i].category);
+		else if (spelled_out)
 			cg_require_read(args[i].category);
 		if (args[i].mask || !spelled_out)
 			continue;
@@ -599,6 +605,11 @@ static void
 take_sorted(Datum value, CgSort *sort, CgArg *arg)
 {
 	take_arg(value, 0, arg);
+	if (sort->asks && arg->shown)
+	{
+		cg_require_read_shown(arg->category);
+		return;
+	}
 	if (!sort->asks || arg->mask ||
 		(arg->category == sort->category && sort->epoch == cg_access_epoch()))
 		return;
