@@ -124,12 +124,6 @@ static int	num_rows = 0;
 static CgCharge charges[NUM_CHARGES];
 
 void
-cg_budget_left(int32 category, Oid user, uint64 *hour_left, uint64 *day_left)
-{
-	*hour_left = *day_left = PG_UINT64_MAX;
-}
-
-void
 cg_budget_init(void)
 {
 	cg_watch_access(&watch);

@@ -61,8 +61,8 @@ typedef struct CgArg
 {
 	bool		plain;
 	bool		mask;			/* a display datum that is no value */
-	bool		withheld;		/* one that stands beside values */
 	bool		shown;			/* one that is, and was disclosed */
+	bool		withheld;		/* one that stands beside values */
 	bool		gone;			/* the key of its subject was destroyed */
 	int32		category;		/* -1: plain */
 	struct varlena *datum;
@@ -139,8 +139,8 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 {
 	arg->plain = false;
 	arg->mask = false;
-	arg->withheld = false;
 	arg->shown = false;
+	arg->withheld = false;
 	arg->gone = false;
 	arg->whole = value;
 	arg->datum = PG_DETOAST_DATUM_PACKED(value);
@@ -197,8 +197,8 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 		{
 			args[i].plain = true;
 			args[i].mask = false;
-			args[i].withheld = false;
 			args[i].shown = false;
+			args[i].withheld = false;
 			args[i].gone = false;
 			args[i].category = -1;
 			args[i].whole = PG_GETARG_DATUM(i);
