@@ -118,7 +118,7 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 	if (cg_is_destroyed(&env))
 		PG_RETURN_NULL();
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ &&
-		cg_budget_spend((int32) env.category, stated, 1) &&
+		cg_budget_spend((int32) env.category, relation, 1) &&
 		record(fcinfo, stated))
 	{
 		cg_note_given((int32) env.category, relation);
