@@ -24,6 +24,7 @@
 
 #include "compat.h"
 
+#include "alert.h"
 #include "catalog.h"
 #include "category.h"
 #include "cipguard.h"
@@ -213,6 +214,8 @@ cipguard_guard_grant(PG_FUNCTION_ARGS)
 		if (is_for_oneself(grantee))
 		{
 			cg_event_refused("grant of access to oneself", InvalidOid);
+			cg_alert("self-grant", InvalidOid, -1,
+					 "attempt to grant access to oneself");
 			ereport(ERROR,
 					(errcode(CG_ERRCODE_SELF_GRANT),
 					 errmsg("cannot grant access to yourself or to a role you are a member of"),
@@ -236,6 +239,8 @@ cipguard_guard_grant(PG_FUNCTION_ARGS)
 	{
 		cg_event_refused("end of the suspension of one's own grant",
 						 InvalidOid);
+		cg_alert("self-grant", InvalidOid, -1,
+				 "attempt to end the suspension of one's own grant");
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_SELF_GRANT),
 				 errmsg("cannot end the suspension of a grant to yourself or to a role you are a member of"),
