@@ -28,6 +28,7 @@
 
 #include "cipguard.h"
 #include "display.h"
+#include "guc.h"
 #include "value.h"
 
 static int32 typmod_from_text(const char *text);
