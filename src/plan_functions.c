@@ -162,7 +162,10 @@ load_type(const CgEncType *type, CgTypeFunction *found, int *n)
 		add(found, n, our_function("mask", 1, enc, 0, 0, 0, 0), CG_CALL_MASK,
 			type->tag) &&
 		add(found, n, our_function("pseudonym", 1, enc, 0, 0, 0, 0),
-			CG_CALL_PSEUDONYM, type->tag);
+			CG_CALL_PSEUDONYM, type->tag) &&
+		add(found, n, our_function("verify_match", 2, enc, type->plain, 0, 0,
+								   0),
+			CG_CALL_VERIFY, type->tag);
 }
 
 /* What brings values into the type: functions of its name. */

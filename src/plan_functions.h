@@ -38,7 +38,8 @@ typedef enum CgTypeCall
 	CG_CALL_DECRYPT,			/* cast to the plain type */
 	CG_CALL_DISCLOSE,			/* disclose(X, regclass [, person]) */
 	CG_CALL_MASK,				/* mask(X) */
-	CG_CALL_PSEUDONYM			/* pseudonym(X), which asks for the right */
+	CG_CALL_PSEUDONYM,			/* pseudonym(X), which asks for the right */
+	CG_CALL_VERIFY				/* verify_match(X, plain), which does too */
 } CgTypeCall;
 
 /* Which of these is a function?  tag may be NULL. */

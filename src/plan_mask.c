@@ -474,7 +474,8 @@ mask_mutator(Node *node, void *context)
 		return mask_inside(node, scope);
 	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
 		IsA(node, NullIfExpr) || IsA(node, ScalarArrayOpExpr) ||
-		cg_node_call(node) == CG_CALL_PSEUDONYM)
+		cg_node_call(node) == CG_CALL_PSEUDONYM ||
+		cg_node_call(node) == CG_CALL_VERIFY)
 	{
 		/* One of our comparisons, or what allows as much. */
 		bool		saved = scope->inside;
@@ -505,7 +506,8 @@ looks_inside(Node *node)
 			return !cg_is_comparison(((ScalarArrayOpExpr *) node)->opno);
 		case T_FuncExpr:
 			return cg_node_call(node) != CG_CALL_COERCE &&
-				cg_node_call(node) != CG_CALL_PSEUDONYM;
+				cg_node_call(node) != CG_CALL_PSEUDONYM &&
+				cg_node_call(node) != CG_CALL_VERIFY;
 		case T_Aggref:
 		case T_WindowFunc:
 		case T_CoerceViaIO:
