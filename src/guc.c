@@ -170,15 +170,13 @@ cg_guc_init(void)
 							   PGC_USERSET, 0,
 							   check_claim, assign_app_user, NULL);
 
-	/* One that is fixed at start can only be made at start. */
-	if (cg_preloaded)
-		DefineCustomIntVariable(CG_SCHEMA ".budget_slots",
-								"Number of budgets of roles that can be counted at a time.",
-								"Takes effect with shared_preload_libraries.",
-								&cg_budget_slots,
-								4096, 64, 1048576,
-								PGC_POSTMASTER, 0,
-								NULL, NULL, NULL);
+	DefineCustomIntVariable(CG_SCHEMA ".budget_slots",
+							"Number of budgets of roles that can be counted at a time.",
+							"Takes effect with shared_preload_libraries.",
+							&cg_budget_slots,
+							4096, 64, 1048576,
+							cg_preloaded ? PGC_POSTMASTER : PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
 
 	DefineCustomBoolVariable(CG_SCHEMA ".default_budgets",
 							 "Limits how many values a role is shown where no budget was set.",
@@ -405,6 +403,7 @@ cg_guc_init(void)
 							PGC_SUSET, 0,
 							NULL, NULL, NULL);
 
+	/* One that is fixed at start can only be made at start. */
 	if (cg_preloaded)
 		DefineCustomBoolVariable(CG_SCHEMA ".transparent_masking",
 								 "Masks protected columns in the tables themselves.",
