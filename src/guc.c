@@ -403,6 +403,7 @@ cg_guc_init(void)
 							PGC_SUSET, 0,
 							NULL, NULL, NULL);
 
+	/* One that is fixed at start can only be made at start. */
 	if (cg_preloaded)
 		DefineCustomBoolVariable(CG_SCHEMA ".transparent_masking",
 								 "Masks protected columns in the tables themselves.",
