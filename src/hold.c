@@ -37,10 +37,12 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -74,6 +76,7 @@ static void utility(PlannedStmt *pstmt, const char *query_string,
 					bool read_only_tree, ProcessUtilityContext context,
 					ParamListInfo params, QueryEnvironment *env,
 					DestReceiver *dest, QueryCompletion *qc);
+static void cover_labelled(SecLabelStmt *stmt);
 static void check_command(Oid relid, AlterTableCmd *cmd);
 static List *tables_of_subjects(void);
 
@@ -323,6 +326,28 @@ utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 	else
 		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
 								params, env, dest, qc);
+	if (IsA(stmt, SecLabelStmt))
+		cover_labelled((SecLabelStmt *) stmt);
+}
+
+/* A restored dump makes the triggers itself. */
+static void
+cover_labelled(SecLabelStmt *stmt)
+{
+	List	   *names = stmt->objtype == OBJECT_COLUMN ?
+	list_copy((List *) stmt->object) : NIL;
+	Oid			relid;
+	ListCell   *lc;
+
+	if (list_length(names) < 2 || !check_function_bodies ||
+		!OidIsValid(cg_schema_oid()) || !cg_set_any(&held))
+		return;
+	relid = RangeVarGetRelid(makeRangeVarFromNameList(list_truncate(names,
+																	list_length(names) - 1)),
+							 NoLock, true);
+	if (OidIsValid(relid) && cg_subject_column(relid) != InvalidAttrNumber)
+		foreach(lc, find_all_inheritors(relid, ShareRowExclusiveLock, NULL))
+		(void) cg_hold_cover(lfirst_oid(lc));
 }
 
 static void

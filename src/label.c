@@ -54,7 +54,6 @@ static void check_label(const ObjectAddress *object, const char *label);
 static void check_change(const ObjectAddress *object, const char *label);
 static void check_subject(const ObjectAddress *object, const char *old,
 						  const char *label);
-static void cover_family(Oid relid);
 static void refuse_own_range(Oid type);
 static void tell_owner(Oid relid, int32 category);
 static bool is_subject_label(const char *label);
@@ -177,16 +176,6 @@ check_change(const ObjectAddress *object, const char *label)
 			 errhint("Ask a member of %s.", CG_ROLE_OFFICER)));
 }
 
-/* Rows that may be about somebody under hold get the trigger for that. */
-static void
-cover_family(Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-		(void) cg_hold_cover(lfirst_oid(lc));
-}
-
 /*
  * Whom an event is about is for officers and superusers to say: an owner could
  * let rows of his own making name anybody, or nobody.
@@ -212,8 +201,6 @@ check_subject(const ObjectAddress *object, const char *old, const char *label)
 						 CG_ROLE_OFFICER)));
 	}
 	cg_hold_check_label(object->objectId);
-	if (names)
-		cover_family(object->objectId);
 	if (!names || label[strlen(CG_LABEL_SUBJECT)] == '\0')
 		return;
 	table = label + strlen(CG_LABEL_SUBJECT " of ");
