@@ -16,10 +16,11 @@ SET search_path = regress_dec, test;
 CREATE TABLE client (id int PRIMARY KEY, name text, mobile cipguard.enc_text('mobile'));
 SECURITY LABEL FOR cipguard ON COLUMN client.name IS 'name';
 CREATE TABLE other (id int PRIMARY KEY, mobile cipguard.enc_text('mobile'));
+CREATE TABLE caught (id int, mobile cipguard.enc_text('mobile'));
 INSERT INTO client VALUES (1, '张三丰', '13800138000'), (2, '李四', '13900139000');
 INSERT INTO other VALUES (1, '13700137000');
 CREATE VIEW seen AS SELECT id, mobile FROM client;
-GRANT SELECT ON client, other, seen TO PUBLIC;
+GRANT SELECT ON client, other, caught, seen TO PUBLIC;
 -- What errors and warnings give: SQLSTATE and the whole text.
 CREATE FUNCTION told(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -108,7 +109,7 @@ SELECT told('EXPLAIN SELECT mobile FROM client');
 -- Who catches it has been recorded all the same.
 DO $$
 BEGIN
-	PERFORM name FROM client;
+	PERFORM mobile FROM caught;
 EXCEPTION WHEN OTHERS THEN
 	NULL;
 END
