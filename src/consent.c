@@ -10,11 +10,12 @@
  *
  * A few persons are looked up one by one, by index, which takes as long as to
  * read a page or two of the ledger.  Who asks for many, compared with its
- * pages, asks for more, mostly: then the answers of the activity are loaded, into tables with open addressing, one of numbers and
- * one of other texts.  Both know what was found until the ledger changes, the
- * activity is another, or they would grow beyond a limit.  The ledger is read
- * with the catalog snapshot: a withdrawal counts for the next statement,
- * whatever the isolation level.
+ * pages, asks for more, mostly: then the answers of the activity are loaded,
+ * into tables with open addressing, one of numbers and one of other texts.
+ * Both know what was found until the ledger changes, the activity is another,
+ * or they would grow beyond a limit.  The ledger is read with the catalog
+ * snapshot: a withdrawal counts for the next statement, whatever the
+ * isolation level.
  *
  * A person is the text form of an id.  The decimal form of a number, without
  * leading zeros, goes the way of numbers, whatever type it came from.
