@@ -80,7 +80,7 @@ none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m
 is(as($node, undef, "$members SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.prokind = 'p'"),
 	'close_epoch encrypt_column reencrypt', 'there are only these procedures');
 my %public = map { $_ => 1 } qw(
-  audit_row audit_table unaudit_table can_access checked_in checked_out category_id check_attribute disclose disclose_support
+  audit_row audit_table unaudit_table budget_rows can_access checked_in checked_out category_id check_attribute disclose disclose_support
   enc_eqjoinsel enc_eqsel enc_neqjoinsel enc_neqsel
   enc_typanalyze enc_typmod_in enc_typmod_out holds_encrypted
   undo seal_subject
