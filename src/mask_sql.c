@@ -381,7 +381,7 @@ PG_FUNCTION_INFO_V1(cipguard_disclose_text);
 Datum
 cipguard_disclose_text(PG_FUNCTION_ARGS)
 {
-	CgAbout	person = {3, 4};
+	CgAbout		person = {3, 4};
 	text	   *value;
 	int32		id;
 
@@ -409,7 +409,7 @@ PG_FUNCTION_INFO_V1(cipguard_opens_row);
 Datum
 cipguard_opens_row(PG_FUNCTION_ARGS)
 {
-	CgAbout	person = {2, 3};
+	CgAbout		person = {2, 3};
 	CgRowGate  *gate;
 	int32		id;
 
@@ -449,7 +449,7 @@ PG_FUNCTION_INFO_V1(cipguard_disclose_trusted);
 Datum
 cipguard_disclose_trusted(PG_FUNCTION_ARGS)
 {
-	CgAbout	person = {2, 3};
+	CgAbout		person = {2, 3};
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(PG_NARGS() - 1))
 		PG_RETURN_NULL();
