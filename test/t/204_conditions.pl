@@ -172,7 +172,7 @@ my $log = as($node, undef, "SELECT string_agg(concat_ws(' ', action, cur_role, r
 for my $pattern (
 	qr/^REFUSED reader .*reading mobile: tls$/m, qr/^REFUSED searcher .*comparing mobile: tls$/m, qr/^REFUSED reader .*reading mobile: training$/m,
 	qr/^REFUSED \w+ .*acknowledgement for somebody else$/m, qr/^REFUSED reader .*weakening of a condition of one's own grant$/m,
-	qr/^CATEGORY_RULE officer category_rule INSERT category=mobile condition=tls setting=off$/m, qr/^CATEGORY_RULE officer category_rule DELETE /m,
+	qr/^CATEGORY_RULE officer .*INSERT category=mobile condition=tls setting=off$/m, qr/^CATEGORY_RULE officer .*DELETE /m,
 	qr/^TRAINING_RECORD officer .*person=reader course=privacy/m, qr/^POLICY_VERSION officer .*version=2/m, qr/^ACKNOWLEDGEMENT \w+ .*person=reader/m)
 {
 	like($log, $pattern, "in the log: $pattern");
