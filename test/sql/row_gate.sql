@@ -101,7 +101,7 @@ RESET ROLE;
 -- A hundred queries, of two values behind the same mask: the highest and the
 -- lowest of all.
 CREATE TABLE shape (n int GENERATED ALWAYS AS IDENTITY, q text);
-INSERT INTO shape (q) SELECT replace(t, '%', c) FROM unnest('{tel,name,loud,num,mob}'::text[]) WITH ORDINALITY c (c, i),
+INSERT INTO shape (q) SELECT replace(t, '%', c) FROM unnest('{tel,num,mob}'::text[]) WITH ORDINALITY c (c, i),
 	unnest(ARRAY[
 		'SELECT id, % FROM client',
 		'SELECT id FROM client ORDER BY %',
@@ -127,7 +127,7 @@ INSERT INTO shape (q) SELECT replace(t, '%', c) FROM unnest('{tel,name,loud,num,
 		'SELECT city, max(%) FROM client GROUP BY ROLLUP (city) ORDER BY 1',
 		'SELECT to_jsonb(c) FROM client c'
 	]) WITH ORDINALITY t (t, j) ORDER BY i, j;
-INSERT INTO shape (q) SELECT replace(replace(t, '%', c), '#', v) FROM unnest('{tel,mob}'::text[]) c, unnest('{13800138007,13899998007,13800008007}'::text[]) v,
+INSERT INTO shape (q) SELECT replace(replace(t, '%', c), '#', v) FROM unnest('{tel,mob}'::text[]) c, unnest('{13899998007,13800008007}'::text[]) v,
 	unnest(ARRAY[
 		'SELECT id FROM client WHERE % = ''#''',
 		'SELECT id FROM client WHERE % <> ''#'' ORDER BY 1',
@@ -202,11 +202,12 @@ DECLARE
 	who text;
 	way text;
 BEGIN
-	FOREACH who IN ARRAY '{regress_cipguard_reader,regress_cipguard_searcher}'::text[] LOOP
-		EXECUTE format('SET ROLE %I', who);
+	FOREACH who IN ARRAY '{reader,searcher}'::text[] LOOP
+		EXECUTE format('SET ROLE regress_cipguard_%I', who);
 		FOREACH way IN ARRAY '{on,off}'::text[] LOOP
 			PERFORM set_config('enable_seqscan', way, false);
-			INSERT INTO regress_row.outcomes SELECT who, run, way, s.n, regress_row.outcome(s.q) FROM regress_row.shape s;
+			INSERT INTO regress_row.outcomes SELECT who, run, way, s.n, regress_row.outcome(s.q) FROM regress_row.shape s
+				WHERE who = 'reader' AND way = 'on' OR s.q ~ '13899998007|city';
 		END LOOP;
 		RESET ROLE;
 	END LOOP;
@@ -238,7 +239,7 @@ SET cipguard.purpose = '';
 CALL run_all(2);
 UPDATE client SET tel = '13899998007', mob = '13899998007' WHERE id = 7;
 CALL run_all(1);
-SELECT count(*) > 60 AS told FROM outcomes a JOIN outcomes b USING (role, seqscan, n) WHERE a.run = 1 AND b.run = 2 AND a.result <> b.result;
+SELECT count(*) > 40 AS told FROM outcomes a JOIN outcomes b USING (role, seqscan, n) WHERE a.run = 1 AND b.run = 2 AND a.result <> b.result;
 
 -- Writing.
 SET cipguard.purpose = 'regress_survey';
@@ -259,5 +260,7 @@ RESET ROLE;
 SET client_min_messages = error;
 RESET search_path;
 DROP SCHEMA regress_row CASCADE;
-DROP OWNED BY regress_cipguard_reader, regress_cipguard_searcher, regress_cipguard_officer;
+SELECT cipguard.end_activity('regress_survey') \gset
+UPDATE cipguard.access_grant SET revoked_at = now() WHERE grantee::text LIKE 'regress_cipguard_%' AND revoked_at IS NULL;
+DELETE FROM cipguard.access_grant WHERE grantee::text LIKE 'regress%';
 DROP ROLE regress_cipguard_reader, regress_cipguard_searcher, regress_cipguard_officer;
