@@ -82,15 +82,21 @@ is(alerts("detail = 'crash'"), "made-1 reader 1\nmade-2 reader 1\nmade-3 reader 
 
 # 5. An address that a login has not read from; the first one is learned.
 as($node, undef, "SET ROLE cipguard_officer; SELECT cipguard.set_condition(NULL, 'tls', 'off')");
-sub reads { return as($node, 'reader', 'SELECT mobile FROM app.client WHERE id = 1', params => [ '-h', $_[0] ]); }
-is(reads($node->host), '13800131001', 'read by the local socket');
-reads($node->host);
+# The address is that of the client; none: the local socket.
+sub reads
+{
+	my ($address) = @_;
+	local $ENV{PGHOSTADDR} = $address if defined $address;
+	return as($node, 'reader', 'SELECT mobile FROM app.client WHERE id = 1');
+}
+is(reads(), '13800131001', 'read by the local socket');
+reads();
 settled();
 is(alerts("kind = 'new-address'"), '', 'the first address is learned');
 is(reads('127.0.0.1'), '13800131001', 'read over TCP');
 settled();
 is(alerts("kind = 'new-address' AND address = '127.0.0.1'"), 'new-address reader 1', 'another one raises an alert');
-reads($_) foreach '127.0.0.1', $node->host;
+reads($_) foreach '127.0.0.1', undef;
 settled();
 is(alerts("kind = 'new-address'"), 'new-address reader 1', 'but once');
 
@@ -126,7 +132,6 @@ $reader->quit;
 $node->backup('b');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'b', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "cipguard.forward_conninfo = '" . $node->connstr('postgres') . "'\n");
 $standby->start;
 as($standby, 'reader', "SELECT app.alarm('on the standby', 'lockdown')");
 soon("SELECT count(*) = 1 FROM cipguard.alert WHERE detail = 'on the standby' AND count = 1", 'an alert of a standby');
@@ -141,8 +146,6 @@ as($node, 'clerk', "SELECT app.alarm('flood', 'break-glass'), pg_sleep(1.01)") f
 settled();
 is(as($node, undef, 'SELECT count(*) FROM cipguard.alert'), $rows + 1, 'the same alert again only counts');
 is(alerts("detail = 'flood'"), 'break-glass clerk 3', 'and is not lost');
-$told = $listener->query('SELECT 1') if eval { $listener->query('SELECT 1'); 1 };
-$officer->quit if eval { $officer->query('SELECT 1'); 1 };
 
 $standby->stop;
 $node->stop;
