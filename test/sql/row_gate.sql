@@ -250,6 +250,7 @@ UPDATE client SET tel = upper(tel) WHERE id = 7;
 INSERT INTO visit SELECT id, tel FROM client;
 CREATE TEMP TABLE copied AS SELECT id, mob FROM client WHERE id = 7;
 CREATE TEMP TABLE copied AS SELECT id, mob FROM client WHERE id = 6;
+DROP TABLE copied;
 UPDATE client SET tel = '13800138777' WHERE id = 7;
 RESET ROLE;
 SET cipguard.purpose = '';
