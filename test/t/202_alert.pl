@@ -108,8 +108,8 @@ as($node, 'reader', "SELECT app.alarm('first')");
 soon("SELECT count(*) = 1 FROM cipguard.suspension WHERE login = 'reader'::regrole AND category = 'mobile' AND lifted_at IS NULL", 'the access is suspended');
 is($reader->query('SELECT mobile FROM app.client WHERE id = 2'), '138****1002', 'the open session sees masks');
 as($node, undef, "GRANT cipguard_officer TO reader");
-refused($node, 'reader', "SELECT cipguard.resume_access(id, 'I am sorry') FROM cipguard.suspension", 'ZC035', 'nobody ends his own suspension');
-refused($node, 'reader', "SET ROLE cipguard_officer; SELECT cipguard.resume_access(id, 'I am sorry') FROM cipguard.suspension", 'ZC035', 'nor in another role');
+refused($node, 'reader', "SELECT cipguard.lift_suspension(id, 'I am sorry') FROM cipguard.suspension", 'ZC035', 'nobody ends his own suspension');
+refused($node, 'reader', "SET ROLE cipguard_officer; SELECT cipguard.lift_suspension(id, 'I am sorry') FROM cipguard.suspension", 'ZC035', 'nor in another role');
 refused($node, 'reader', "SELECT cipguard.acknowledge_alert(id, 'nothing') FROM cipguard.alerts_open WHERE kind = 'canary'", 'ZC035', 'nor acknowledges an alert about himself');
 as($node, undef, "REVOKE cipguard_officer FROM reader");
 settled();
@@ -124,7 +124,7 @@ is(as($node, undef, "SELECT kind, suspend FROM cipguard.alert_rule WHERE changed
 is(as($node, 'reader', 'SELECT mobile FROM app.client WHERE id = 2', db => 'restored'), '138****1002', 'suspensions');
 as($node, undef, 'DROP DATABASE restored');
 
-as($node, 'officer', "SELECT cipguard.resume_access(id, 'it was a test') FROM cipguard.suspension");
+as($node, 'officer', "SELECT cipguard.lift_suspension(id, 'it was a test') FROM cipguard.suspension");
 is($reader->query('SELECT mobile FROM app.client WHERE id = 2'), '13800131002', 'resumed');
 $reader->quit;
 
