@@ -273,7 +273,7 @@ check_tree(Oid relid, const char *what)
 
 	if (cg_set_any(&held))
 		foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
-		if (holds_rows(lfirst_oid(lc)))
+			if (holds_rows(lfirst_oid(lc)))
 			refuse(lfirst_oid(lc), what);
 }
 
@@ -347,7 +347,7 @@ cover_labelled(SecLabelStmt *stmt)
 							 NoLock, true);
 	if (OidIsValid(relid) && cg_subject_column(relid) != InvalidAttrNumber)
 		foreach(lc, find_all_inheritors(relid, ShareRowExclusiveLock, NULL))
-		(void) cg_hold_cover(lfirst_oid(lc));
+			(void) cg_hold_cover(lfirst_oid(lc));
 }
 
 static void

@@ -275,7 +275,7 @@ cg_subjects_begin(CgSubjects *list, const uint8_t *data, size_t len)
 }
 
 bool
-cg_subjects_next(CgSubjects *list, CgSubject *subject, CgStatus *status)
+cg_subjects_next(CgSubjects *list, CgListedSubject *subject, CgStatus *status)
 {
 	uint64_t	v;
 

@@ -191,17 +191,17 @@ typedef struct CgSubjects
 	uint64_t	last;
 } CgSubjects;
 
-typedef struct CgSubject
+typedef struct CgListedSubject
 {
 	const char *text;			/* NULL: an integer */
 	size_t		len;
 	int64_t		value;
-} CgSubject;
+} CgListedSubject;
 
 /* False at the end, and then *status tells whether the list was sound. */
 extern void cg_subjects_begin(CgSubjects *list, const uint8_t *data,
 							  size_t len);
-extern bool cg_subjects_next(CgSubjects *list, CgSubject *subject,
+extern bool cg_subjects_next(CgSubjects *list, CgListedSubject *subject,
 							 CgStatus *status);
 
 #endif							/* CG_JOURNAL_FRAME_H */

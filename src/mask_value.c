@@ -497,8 +497,10 @@ may_give(FunctionCallInfo fcinfo, CgDisclosing *d, bool *withheld)
 			cg_row_gate_decide(d->gate, d->conditions & ~(1 << CG_MINOR),
 							   subject, 0);
 	else if (d->conditions != 0)
-		reason = cg_row_gate_ask(d->gate, &fcinfo->args[3],
-								 PG_NARGS() == 7 ? &fcinfo->args[4] : NULL);
+		reason = cg_row_gate_decide(d->gate, d->conditions, subject,
+									PG_NARGS() < 7 ? 0 :
+									cg_row_gate_birthday(d->gate,
+														 &fcinfo->args[4]));
 	if (reason != CG_GRANTED)
 	{
 		*withheld = true;

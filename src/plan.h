@@ -19,7 +19,7 @@
 #define CG_RTE_MARK			"cipguard "
 #define CG_RTE_CATEGORIES	'|'
 #define CG_RTE_RUNS_CODE	'c'
-#define CG_RTE_GATED		'A'	/* in place of '0': by person */
+#define CG_RTE_GATED		'A' /* in place of '0': by person */
 
 #define CG_NO_CATEGORY		(-1)
 #define CG_MANY_CATEGORIES	(-2)

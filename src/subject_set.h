@@ -42,6 +42,6 @@ extern bool cg_set_has(CgSubjectSet *set, const CgSubject *subject);
 
 /* A subject in its text form, in the server's encoding; text is not copied. */
 extern void cg_listed_subject(CgSubject *subject, const char *text,
-								 Size len);
+							  Size len);
 
 #endif							/* CG_SUBJECT_SET_H */

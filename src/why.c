@@ -45,8 +45,8 @@ typedef struct CgLine
 	char	   *detail;
 } CgLine;
 
-static void put_question(CgQuestion *q, Oid user, text *category,
-						 Oid relation, text *subject);
+static void put_question(CgQuestion *q, Oid user, text * category,
+						 Oid relation, text * subject);
 static CgReason decide(const CgQuestion *q);
 static bool budget_spent(const CgQuestion *q, char **detail);
 static void explain(const CgQuestion *q, CgReason reason, CgLine *line);
@@ -54,8 +54,8 @@ static char *explain_grant(const CgQuestion *q);
 static char *explain_limits(const CgAccess *access);
 
 static void
-put_question(CgQuestion *q, Oid user, text *category, Oid relation,
-			 text *subject)
+put_question(CgQuestion *q, Oid user, text * category, Oid relation,
+			 text * subject)
 {
 	memset(q, 0, sizeof(CgQuestion));
 	cg_access_tick();

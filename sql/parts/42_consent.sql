@@ -31,7 +31,7 @@ COMMENT ON COLUMN cipguard.consent_event.action IS 'ask, give, refuse or withdra
 COMMENT ON COLUMN cipguard.consent_event.subject IS 'the person, as in subject columns';
 COMMENT ON COLUMN cipguard.consent_event.separate IS 'given for this alone, as sensitive personal information needs it (PIPL article 29)';
 COMMENT ON COLUMN cipguard.consent_event.written IS 'given in writing';
-COMMENT ON COLUMN cipguard.consent_event.channel IS 'where: app, counter, telephone, ...';
+COMMENT ON COLUMN cipguard.consent_event.channel IS 'where it was given, such as app, counter or telephone';
 COMMENT ON COLUMN cipguard.consent_event.notice_version IS 'version of the notice that was shown';
 COMMENT ON COLUMN cipguard.consent_event.evidence_hash IS 'digest of what proves it, kept elsewhere';
 COMMENT ON COLUMN cipguard.consent_event.guardian IS 'who gave it for a person under 14 (PIPL article 31)';

@@ -199,25 +199,26 @@ $$;
 REVOKE ALL ON FUNCTION cipguard.acknowledge_alert(bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.acknowledge_alert(bigint, text) IS 'says that an alert was looked at, and what was found (officers and auditors, but not whom it is about); false if there is no open one by that number';
 
-CREATE FUNCTION cipguard.resume_access(suspension bigint, reason text) RETURNS boolean
+CREATE FUNCTION cipguard.lift_suspension(suspension bigint, reason text) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	UPDATE cipguard.suspension s SET reason = resume_access.reason
-		WHERE s.id = resume_access.suspension AND s.lifted_at IS NULL;
+	UPDATE cipguard.suspension s SET reason = lift_suspension.reason
+		WHERE s.id = lift_suspension.suspension AND s.lifted_at IS NULL;
 	RETURN FOUND;
 END
 $$;
-REVOKE ALL ON FUNCTION cipguard.resume_access(bigint, text) FROM PUBLIC;
-COMMENT ON FUNCTION cipguard.resume_access(bigint, text) IS 'ends a suspension (officers, but not for themselves); false if there is none in force by that number';
+REVOKE ALL ON FUNCTION cipguard.lift_suspension(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION cipguard.lift_suspension(bigint, text) IS 'ends a suspension (officers, but not for themselves); false if there is none in force by that number';
 
 CREATE FUNCTION cipguard.set_alert_rule(kind text, enabled boolean, threshold bigint DEFAULT NULL, period interval DEFAULT NULL, suspend boolean DEFAULT NULL, setting text DEFAULT NULL) RETURNS void
 	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM cipguard.alert_rule r WHERE r.kind = set_alert_rule.kind) THEN
+	PERFORM FROM cipguard.alert_rule r WHERE r.kind = set_alert_rule.kind;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION 'there is no rule of alerts of kind "%"', set_alert_rule.kind
 			USING ERRCODE = 'undefined_object', HINT = 'cipguard.alert_rule lists the kinds.';
 	END IF;

@@ -66,74 +66,27 @@ CREATE FUNCTION cipguard.note_change() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'cipguard_note_change';
 REVOKE ALL ON FUNCTION cipguard.note_change() FROM PUBLIC;
 COMMENT ON FUNCTION cipguard.note_change() IS
-	'trigger: records changes of grants, categories and keys, without the keys';
+	'trigger: records changes of grants, rules and registers, without keys and with the tags of persons';
 
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.access_grant
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.access_grant ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.category
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.category ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.data_key
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.data_key ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.request
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.request ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.approval
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.approval ENABLE ALWAYS TRIGGER note_change;
--- Budgets.
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.budget
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.budget ENABLE ALWAYS TRIGGER note_change;
-
--- Lockdowns, restrictions, holds, canaries.
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.lockdown
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.lockdown ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.restriction
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.restriction ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.legal_hold
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.legal_hold ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.canary
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.canary ENABLE ALWAYS TRIGGER note_change;
--- Conditions.
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.category_rule
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.category_rule ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.training_record
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.training_record ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.policy_version
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.policy_version ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.acknowledgement
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.acknowledgement ENABLE ALWAYS TRIGGER note_change;
--- Activities and consents.
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.activity
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.activity ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.activity_column
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.activity_column ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.consent_event
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.consent_event ENABLE ALWAYS TRIGGER note_change;
-
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.alert
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.alert ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.alert_rule
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.alert_rule ENABLE ALWAYS TRIGGER note_change;
-CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.suspension
-	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
-ALTER TABLE cipguard.suspension ENABLE ALWAYS TRIGGER note_change;
+DO $$
+DECLARE
+	relation text;
+BEGIN
+	FOREACH relation IN ARRAY ARRAY[
+		'access_grant', 'category', 'data_key',
+		'activity', 'activity_column', 'consent_event',
+		'request', 'approval',
+		'budget',
+		'category_rule', 'training_record', 'policy_version', 'acknowledgement',
+		'restriction', 'legal_hold', 'canary',
+		'lockdown',
+		'alert', 'alert_rule', 'suspension'
+	] LOOP
+		EXECUTE pg_catalog.format('CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.%I FOR EACH ROW EXECUTE FUNCTION cipguard.note_change()', relation);
+		EXECUTE pg_catalog.format('ALTER TABLE cipguard.%I ENABLE ALWAYS TRIGGER note_change', relation);
+	END LOOP;
+END
+$$;
 
 -- SECURITY DEFINER: settings that only superusers see are part of it; of those
 -- that could hold a key it says only whether they are set.

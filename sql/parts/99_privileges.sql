@@ -216,7 +216,7 @@ GRANT UPDATE (reason) ON TABLE cipguard.suspension TO cipguard_officer;
 GRANT UPDATE (enabled, threshold, period, suspend, setting) ON TABLE cipguard.alert_rule TO cipguard_officer;
 GRANT EXECUTE ON FUNCTION cipguard.acknowledge_alert(bigint, text) TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
-	cipguard.resume_access(bigint, text),
+	cipguard.lift_suspension(bigint, text),
 	cipguard.set_alert_rule(text, boolean, bigint, interval, boolean, text)
 	TO cipguard_officer;
 -- Lockdowns.  Whoever may be in an emergency may close; two persons lift.
@@ -291,4 +291,5 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.clear_budget(regrole, text)
 	TO cipguard_officer;
 GRANT EXECUTE ON FUNCTION cipguard.shown_under(bigint) TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.budget_rows() TO PUBLIC;
 GRANT SELECT ON TABLE cipguard.budget_status TO PUBLIC;

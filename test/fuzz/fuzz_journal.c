@@ -82,7 +82,7 @@ static void
 try_list(const uint8_t *data, size_t size)
 {
 	CgSubjects	list;
-	CgSubject	subject;
+	CgListedSubject subject;
 	CgStatus	status;
 
 	cg_subjects_begin(&list, data, size);

@@ -145,18 +145,18 @@ SELECT kind, detail, suspends FROM alerted.news WHERE login_role = 'regress_cipg
 \c - regress_cipguard_reader
 SELECT mobile FROM alerted.client WHERE id = 1;
 SELECT cipguard.can_access('mobile');
-SELECT test.error_of('SELECT cipguard.resume_access(1, ''please'')');
+SELECT test.error_of('SELECT cipguard.lift_suspension(1, ''please'')');
 \c - :super
 SET ROLE regress_cipguard_reader;
 SELECT cipguard.can_access('mobile');
 RESET ROLE;
 SELECT count(*) AS recorded FROM cipguard.audit_log WHERE action = 'SUSPENSION' AND detail LIKE 'access of regress_cipguard_reader to every category is suspended for alert %: bulk';
 SELECT id AS suspension FROM cipguard.suspension WHERE login = 'regress_cipguard_reader'::regrole AND lifted_at IS NULL \gset
-SELECT test.error_of(format('SELECT cipguard.resume_access(%s, ''rank'')', :suspension)) AS superuser;
+SELECT test.error_of(format('SELECT cipguard.lift_suspension(%s, ''rank'')', :suspension)) AS superuser;
 SET ROLE regress_cipguard_officer;
-SELECT test.error_of(format('SELECT cipguard.resume_access(%s, NULL)', :suspension));
-SELECT test.error_of(format('SELECT cipguard.resume_access(%s, repeat(''x'', 1001))', :suspension));
-SELECT cipguard.resume_access(:suspension, 'the monthly report'), cipguard.resume_access(:suspension, 'again'), cipguard.resume_access(-1, 'none');
+SELECT test.error_of(format('SELECT cipguard.lift_suspension(%s, NULL)', :suspension));
+SELECT test.error_of(format('SELECT cipguard.lift_suspension(%s, repeat(''x'', 1001))', :suspension));
+SELECT cipguard.lift_suspension(:suspension, 'the monthly report'), cipguard.lift_suspension(:suspension, 'again'), cipguard.lift_suspension(-1, 'none');
 SELECT test.error_of(format('UPDATE cipguard.suspension SET reason = ''again'' WHERE id = %s', :suspension));
 SELECT kind, lifted_by IS NOT NULL AS by, lifted_at >= since AS later, reason FROM cipguard.suspension WHERE id = :suspension;
 SELECT cipguard.acknowledge_alert(id, 'the monthly report') FROM cipguard.alerts_open WHERE login_role = 'regress_cipguard_reader' AND kind = 'bulk';

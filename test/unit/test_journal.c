@@ -79,7 +79,7 @@ main(void)
 	CgFrame		back;
 	CgFrameText name;
 	CgSubjects	list;
-	CgSubject	subject;
+	CgListedSubject subject;
 	CgStatus	status;
 	size_t		begun;
 	size_t		len;
