@@ -7,6 +7,9 @@
 
 #include "datatype/timestamp.h"
 
+#include "catalog.h"
+#include "reason.h"
+
 typedef enum CgLevel
 {
 	CG_LEVEL_NONE,
@@ -14,18 +17,90 @@ typedef enum CgLevel
 	CG_LEVEL_READ				/* plaintext; includes search */
 } CgLevel;
 
+/* A grant that opens so many values in all. */
+typedef struct CgRowLimit
+{
+	int64		grant;
+	int64		limit;
+} CgRowLimit;
+
+/* What a user may do with a category, and why no more. */
+typedef struct CgAccess
+{
+	CgLevel		granted;		/* by grants alone */
+	CgLevel		level;			/* what the conditions leave of it */
+	CgReason	no_search;		/* why it is below search */
+	CgReason	no_read;		/* why it is below read */
+	bool		locked;			/* locked down, even for who needs no grant */
+	bool		minors;			/* does a grant open minors, too? */
+	CgRowConditions rows;		/* what is to be asked of a row */
+	int			n_limits;		/* none if a grant has no limit */
+	CgRowLimit *limits;
+	TimestampTz from;			/* true of statements that start in */
+	TimestampTz until;			/* [from, until) */
+} CgAccess;
+
 /*
  * Highest level the current user has on a category now, under the current
- * purpose.  relation may be InvalidOid; a grant limited to one table counts
- * only when that table is named.  Cached; cheap enough for every value.
+ * purpose and circumstances.  relation may be InvalidOid; a grant limited to
+ * one table counts only when that table is named.  Cached, as are the
+ * functions below; cheap enough for every value.
  */
 extern CgLevel cg_access_level(int32 category, Oid relation);
 
 /*
+ * Is it `read`, whomever a value is about?  No if conditions of a row are in
+ * force: those who know the subject go on to ask cg_decide_row().
+ */
+extern bool cg_access_open(int32 category, Oid relation);
+
+/*
+ * Why the level is below the wanted one: a condition that is not met although
+ * there is a grant, or CG_NO_GRANT; CG_GRANTED if it is not below.
+ */
+extern CgReason cg_access_missing(int32 category, Oid relation,
+								  CgLevel wanted);
+
+/* The same of `read`. */
+extern CgReason cg_access_reason(int32 category, Oid relation);
+
+/* The level of who needs no grant: `read`, unless there is a lockdown. */
+extern CgLevel cg_access_exempt_level(int32 category, Oid relation);
+
+/*
+ * Which conditions of a row are in force?  Of who needs no grant, too.  The
+ * second: are there any?
+ */
+extern CgRowConditions cg_access_row_conditions(int32 category, Oid relation);
+extern bool cg_rows_gated(int32 category, Oid relation);
+
+/* Does a grant of the current user open data of minors? */
+extern bool cg_access_minors(int32 category, Oid relation);
+
+/*
+ * The limits of the grants that give `read`; none if one without a limit
+ * does.  They stay until the next question.
+ */
+extern int	cg_access_row_limits(int32 category, Oid relation,
+								 const CgRowLimit **limits);
+
+/* Work it out anew, of anybody; limits are palloc'd. */
+extern void cg_access_judge(Oid user, int32 category, Oid relation,
+							TimestampTz now, CgAccess *result);
+
+/*
  * A statement begins, perhaps one inside a function: hear of revocations, and
- * look at the clock if a grant has a limit.
+ * look at the clock if something has a limit.
  */
 extern void cg_access_tick(void);
+
+/*
+ * Hear of what was committed elsewhere since, a lockdown above all.  Whoever
+ * gives plaintext does so before each value, since a statement takes long;
+ * cg_access_level() does, so that is for those who remember its answer.  What
+ * is cached of catalogs may be made anew meanwhile.
+ */
+extern void cg_access_listen(void);
 
 /* The time that grants are judged by. */
 extern TimestampTz cg_access_now(void);
@@ -40,10 +115,12 @@ extern uint64 cg_access_epoch(void);
  * Tables of conditions count like those of grants: a change of one makes
  * another epoch, and plans are made anew.
  */
-struct CgWatch;
-extern void cg_watch_access(struct CgWatch *watch);
+extern void cg_watch_access(CgWatch *watch);
 
-/* Raise 42501 unless the current user has at least search on the category. */
+/*
+ * Raise an error unless the current user has at least search on the category:
+ * 42501 without a grant, else that of the condition that is not met.
+ */
 extern void cg_require_search(int32 category);
 
 /*

@@ -342,6 +342,13 @@ cg_subject_tag(const char *subject, Size len)
 }
 
 bool
+cg_subject_tag_known(void)
+{
+	return cg_keyring_usable(CG_KEY_KIND_TOKEN,
+							 cg_name_hash(CG_DOMAIN_SUBJECT));
+}
+
+bool
 cg_audit_subject(CgAuditRelation *table, Datum value, bool isnull, int64 *tag)
 {
 	char	   *string;

@@ -40,6 +40,9 @@ extern void cg_audit_relation_record(CgAuditRelation *table);
 /* Subject tag of the text form of a subject: what audit_event.subject holds. */
 extern int64 cg_subject_tag(const char *subject, Size len);
 
+/* Is there a key for it?  Not while a dump is restored or the server sealed. */
+extern bool cg_subject_tag_known(void);
+
 /* Tag of a row's subject; false if it is NULL. */
 extern bool cg_audit_subject(CgAuditRelation *table, Datum value, bool isnull,
 							 int64 *tag);

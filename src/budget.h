@@ -16,6 +16,13 @@
  */
 extern bool cg_budget_spend(int32 category, Oid relation, uint32 n);
 
+/*
+ * How many values a user can still be shown in the current hour and day (and
+ * the current user's login role, for his sessions); PG_UINT64_MAX: no limit.
+ */
+extern void cg_budget_left(int32 category, Oid user, uint64 *hour_left,
+						   uint64 *day_left);
+
 extern void cg_budget_init(void);
 
 #endif							/* CG_BUDGET_H */

@@ -35,6 +35,8 @@ static void relation_changed(Datum arg, Oid relid);
 
 static CgWatch *watches = NULL;
 
+uint64		cg_access_generation = 1;
+
 void
 cg_watch(CgWatch *watch)
 {
@@ -101,8 +103,10 @@ relation_changed(Datum arg, Oid relid)
 		if (OidIsValid(relid) && relid != watch->relid)
 			continue;
 		watch->generation++;
+		if (watch->access)
+			cg_access_generation++;
 		watch->relid = InvalidOid;
-		ours = OidIsValid(relid);
+		ours = ours || (OidIsValid(relid) && !watch->rows_only);
 	}
 	if (ours)
 		ResetPlanCache();

@@ -8,17 +8,23 @@
 #include "utils/relcache.h"
 
 /*
- * One of our tables that a module caches.  The module sets relname and natts,
- * the number of columns it knows, and zeroes the rest; generation grows whenever the table's contents may have changed.
+ * One of our tables that a module caches.  The module sets relname, natts,
+ * the number of columns it knows, and rows_only, and zeroes the rest;
+ * generation grows whenever the table's contents may have changed.
  */
 typedef struct CgWatch
 {
 	const char *relname;
 	int			natts;
+	bool		rows_only;		/* no plan depends on it */
 	Oid			relid;			/* InvalidOid until found */
 	uint64		generation;
+	bool		access;			/* do rights depend on it? */
 	struct CgWatch *next;
 } CgWatch;
+
+/* Grows when anything may have changed on which rights depend. */
+extern uint64 cg_access_generation;
 
 extern void cg_watch(CgWatch *watch);
 

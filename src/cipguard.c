@@ -7,6 +7,8 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "compat.h"
+
 #include "access.h"
 #include "activity.h"
 #include "alert.h"

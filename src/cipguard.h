@@ -10,6 +10,7 @@
 #define CG_SCHEMA			"cipguard"	/* schema, GUC prefix, label provider */
 
 #define CG_ROLE_OFFICER		"cipguard_officer"
+#define CG_ROLE_AUDITOR		"cipguard_auditor"
 #define CG_ROLE_MASKER		"cipguard_masker"	/* owns masking views */
 
 #define CG_CATEGORY_UNCLASSIFIED	"unclassified"

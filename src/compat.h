@@ -374,6 +374,19 @@ cg_note_modified(Query *query, RangeTblEntry *rte, int column)
 #endif
 }
 
+/* The columns of a relation of a plan that it reads. */
+static inline Bitmapset *
+cg_selected_columns(PlannedStmt *stmt, RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	return rte->perminfoindex == 0 ? NULL :
+		getRTEPermissionInfo(stmt->permInfos, rte)->selectedCols;
+#else
+	(void) stmt;
+	return rte->selectedCols;
+#endif
+}
+
 static inline void
 cg_forget_modified(Query *query, RangeTblEntry *rte, int column)
 {

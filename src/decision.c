@@ -4,20 +4,45 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "replication/walsender.h"
+
 #include "compat.h"
 
 #include "activity.h"
+#include "category.h"
 #include "cipguard.h"
 #include "consent.h"
 #include "decision.h"
+#include "event.h"
+#include "guc.h"
 #include "lockdown.h"
 #include "minor.h"
 #include "person.h"
 #include "rule.h"
 #include "training.h"
 
+/* A refusal that the current statement reported. */
+typedef struct CgReported
+{
+	Oid			user;
+	int32		category;
+	Oid			relation;
+	CgReason	reason;
+} CgReported;
+
+#define MAX_REPORTED	64
+
 static bool no_subject_applies(const CgAsk *ask);
 static bool no_subject_met(const CgAsk *ask, CgAnswer *answer);
+static bool is_news(int32 category, Oid relation, CgReason reason,
+					bool *told);
+static void note_refusal(int32 category, Oid relation, CgReason reason,
+						 const char *doing);
+static void tell(int elevel, int32 category, Oid relation, CgReason reason);
+static char *category_name(int32 category);
+static char *explain(int32 category, Oid relation, CgReason reason);
 
 /* Indexed by reason. */
 static const CgCondition conditions[CG_NUM_REASONS] = {
@@ -78,7 +103,7 @@ static const CgCondition conditions[CG_NUM_REASONS] = {
 	"Ask with cipguard.request_access(..., minors => true)."},
 	[CG_BUDGET_SPENT] = {CG_BUDGET_SPENT, "budget", CG_ERRCODE_BUDGET,
 		"法释〔2017〕10号 5", CG_LEVEL_NONE, NULL, NULL,
-		"is spent for this hour or day",
+		"is given no more: the budget of the hour or day is spent",
 	"Wait, or ask an officer for cipguard.set_budget()."},
 };
 
@@ -88,13 +113,20 @@ cg_condition(CgReason reason)
 	return &conditions[reason];
 }
 
+bool
+cg_condition_met(CgReason reason, const CgAsk *ask, CgAnswer *answer)
+{
+	return !conditions[reason].applies(ask) ||
+		conditions[reason].met(ask, answer);
+}
+
 CgReason
-cg_decide_statement(const CgAsk *ask, CgAnswer *answer)
+cg_decide_statement(const CgAsk *ask, CgLevel wanted, CgAnswer *answer)
 {
 	int			i;
 
 	for (i = CG_LOCKED_DOWN; i < CG_SUBJECT_UNKNOWN; i++)
-		if (conditions[i].applies(ask) && !conditions[i].met(ask, answer))
+		if (conditions[i].left < wanted && !cg_condition_met(i, ask, answer))
 			return i;
 	return CG_GRANTED;
 }
@@ -141,14 +173,102 @@ no_subject_met(const CgAsk *ask, CgAnswer *answer)
 void
 cg_report_refusal(int32 category, Oid relation, CgReason reason)
 {
+	bool		told = false;
+
+	if (am_walsender || MyBackendType == B_AUTOVAC_WORKER)
+		return;					/* which get no plaintext in any case */
+	if (cg_on_refusal == CG_REFUSING_ERROR)
+		cg_raise_refusal(category, relation, reason, "reading");
+	if (!is_news(category, relation, reason, &told))
+		return;
+	note_refusal(category, relation, reason, "reading");
+	if (!told && MyBackendType == B_BACKEND)
+		tell(WARNING, category, relation, reason);
 }
 
 void
 cg_raise_refusal(int32 category, Oid relation, CgReason reason,
 				 const char *doing)
 {
-	ereport(ERROR,
-			(errcode(conditions[reason].sqlstate),
-			 errmsg("personal data %s", conditions[reason].message),
-			 errhint("%s", conditions[reason].remedy)));
+	note_refusal(category, relation, reason, doing);
+	tell(ERROR, category, relation, reason);
+	pg_unreachable();
+}
+
+/*
+ * Was it not reported in this statement?  *told: but for another table, which
+ * is another event, and no other warning.
+ */
+static bool
+is_news(int32 category, Oid relation, CgReason reason, bool *told)
+{
+	static TimestampTz statement = 0;
+	static CgReported reported[MAX_REPORTED];
+	static int	n = 0;
+	CgReported *r;
+
+	if (statement != GetCurrentStatementStartTimestamp())
+	{
+		statement = GetCurrentStatementStartTimestamp();
+		n = 0;
+	}
+	for (r = reported; r < reported + n; r++)
+	{
+		if (r->category != category || r->reason != reason)
+			continue;
+		if (r->relation == relation && r->user == GetUserId())
+			return false;
+		*told = true;
+	}
+	if (n == MAX_REPORTED)
+		return false;
+	r->user = GetUserId();
+	r->category = category;
+	r->relation = relation;
+	r->reason = reason;
+	n++;
+	return true;
+}
+
+static void
+note_refusal(int32 category, Oid relation, CgReason reason, const char *doing)
+{
+	cg_event_refused(psprintf("%s %s: %s", doing, category_name(category),
+							  conditions[reason].word), relation);
+}
+
+static void
+tell(int elevel, int32 category, Oid relation, CgReason reason)
+{
+	const CgCondition *c = &conditions[reason];
+	char	   *name = category_name(category);
+	char	   *detail = explain(category, relation, reason);
+
+	ereport(elevel,
+			(errcode(c->sqlstate),
+			 errmsg("personal data of category \"%s\" %s", name, c->message),
+			 detail == NULL ? 0 : errdetail_internal("%s", detail),
+			 errhint("%s", c->remedy)));
+}
+
+static char *
+category_name(int32 category)
+{
+	const CgCategory *c = cg_category_by_id(category, true);
+
+	return pstrdup(c != NULL ? NameStr(c->name) : "?");
+}
+
+/* What exactly is missing, or NULL; of a row that would be about somebody. */
+static char *
+explain(int32 category, Oid relation, CgReason reason)
+{
+	CgAsk		ask = {.user = GetUserId(),.category = category,
+	.relation = relation,.now = cg_access_now(),.explain = true};
+	CgAnswer	answer = {DT_NOBEGIN, DT_NOEND, NULL};
+
+	if (reason <= CG_NO_GRANT || reason >= CG_SUBJECT_UNKNOWN)
+		return NULL;
+	(void) cg_condition_met(reason, &ask, &answer);
+	return answer.detail;
 }

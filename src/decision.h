@@ -14,32 +14,10 @@
 #ifndef CG_DECISION_H
 #define CG_DECISION_H
 
-#include "access.h"
 #include "datatype/timestamp.h"
 
-/* In the order in which they are asked: the cheapest first. */
-typedef enum CgReason
-{
-	CG_GRANTED,
-	CG_NO_GRANT,
-	/* of a statement */
-	CG_LOCKED_DOWN,
-	CG_NEVER_DISCLOSED,
-	CG_NO_TLS,
-	CG_OUTSIDE_NETWORK,
-	CG_OUTSIDE_HOURS,
-	CG_NO_PURPOSE,
-	CG_NOT_TRAINED,
-	CG_NOT_ACKNOWLEDGED,
-	/* of a row */
-	CG_SUBJECT_UNKNOWN,
-	CG_RESTRICTED,
-	CG_NO_CONSENT,
-	CG_MINOR,
-	/* of a value */
-	CG_BUDGET_SPENT,
-	CG_NUM_REASONS
-} CgReason;
+#include "access.h"
+#include "reason.h"
 
 /* Whom a row is about. */
 typedef struct CgSubject
@@ -95,11 +73,16 @@ typedef struct CgCondition
 
 extern const CgCondition *cg_condition(CgReason reason);
 
-/* The first condition of a statement that is not met, or CG_GRANTED. */
-extern CgReason cg_decide_statement(const CgAsk *ask, CgAnswer *answer);
+/* Is it met, or not even in force?  Only of conditions that can be asked. */
+extern bool cg_condition_met(CgReason reason, const CgAsk *ask,
+							 CgAnswer *answer);
 
-/* A set of conditions of a row: bit (1 << reason). */
-typedef uint32 CgRowConditions;
+/*
+ * The first condition of a statement that is not met and leaves less than the
+ * wanted level, or CG_GRANTED.
+ */
+extern CgReason cg_decide_statement(const CgAsk *ask, CgLevel wanted,
+									CgAnswer *answer);
 
 /*
  * Which conditions of a row are in force for such a question?  Cached by
@@ -114,15 +97,15 @@ extern CgReason cg_decide_row(CgRowConditions conditions, const CgAsk *ask);
  * The current user, who has a grant, misses a condition: an audit event, and
  * by cipguard.on_refusal a warning (one for each statement, category and
  * reason) or an error, with the SQLSTATE of the reason.  relation may be
- * InvalidOid.
+ * InvalidOid.  Cheap when it comes again in the same statement.
  */
 extern void cg_report_refusal(int32 category, Oid relation, CgReason reason);
 
 /*
  * The same where there is no mask to give instead: always an error.  doing is
- * what was tried: "compare", "read", "look into".
+ * what was tried: "comparing", "reading", "looking into".
  */
-extern void cg_raise_refusal(int32 category, Oid relation, CgReason reason,
-							 const char *doing) pg_attribute_noreturn();
+pg_noreturn extern void cg_raise_refusal(int32 category, Oid relation,
+										 CgReason reason, const char *doing);
 
 #endif							/* CG_DECISION_H */

@@ -24,7 +24,6 @@
 #include "label.h"
 #include "subject_key.h"
 
-#define KIND_PLAIN	1
 #define STAMP_LEN	12
 #define SHOWN_AT	(CG_HEADER_LEN + STAMP_LEN)
 
@@ -57,7 +56,7 @@ cg_display_plain(const struct varlena *datum)
 
 	SET_VARSIZE(result, size);
 	memcpy(p, VARDATA_ANY(datum), CG_HEADER_LEN);
-	p[1] = KIND_PLAIN;
+	p[1] = CG_DISPLAY_PLAIN;
 	p[2] = CG_FLAG_DISPLAY;
 	put_stamp(p + CG_HEADER_LEN);
 	memcpy(p + SHOWN_AT, VARDATA_ANY(datum), len);
@@ -81,7 +80,7 @@ cg_display_value(const struct varlena *datum)
 	Size		len = VARSIZE_ANY_EXHDR(datum);
 	struct varlena *result;
 
-	if (p[1] != KIND_PLAIN || len < SHOWN_AT + CG_HEADER_LEN)
+	if (p[1] != CG_DISPLAY_PLAIN || len < SHOWN_AT + CG_HEADER_LEN)
 		return NULL;
 	result = palloc(VARHDRSZ + len - SHOWN_AT);
 	SET_VARSIZE(result, VARHDRSZ + len - SHOWN_AT);

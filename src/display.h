@@ -10,6 +10,9 @@
  *		type the stored form (enc_stored.h) of a value of it
  *	1	eight bytes of transaction start, four of process, and the encrypted
  *		value follow; it prints as plaintext, in that transaction only
+ *	2	a mask, as 0, that a reader sees instead of the value of a person who
+ *		is withheld from him; it stands beside values, equal to none of them
+ *		and after all
  *
  * It is made while a query runs and must not be stored: whatever parses
  * encrypted values refuses it, and cg_refuse_display() stands before
@@ -22,6 +25,9 @@
 #include "fmgr.h"
 
 #include "envelope.h"
+
+#define CG_DISPLAY_PLAIN	1
+#define CG_DISPLAY_WITHHELD	2
 
 /* Is this detoasted datum one? */
 static inline bool
@@ -36,6 +42,20 @@ cg_is_display(const struct varlena *datum)
 /* body is text in the encoding of the server, or a stored form: see above. */
 extern struct varlena *cg_display_make(uint8 type, int32 category,
 									   const char *body, Size len);
+
+/* Is a display datum the mask of a person who is withheld from a reader? */
+static inline bool
+cg_is_withheld(const struct varlena *datum)
+{
+	return ((const uint8 *) VARDATA_ANY(datum))[1] == CG_DISPLAY_WITHHELD;
+}
+
+/* Make it one. */
+static inline void
+cg_withhold(struct varlena *datum)
+{
+	((uint8 *) VARDATA_ANY(datum))[1] = CG_DISPLAY_WITHHELD;
+}
 
 /* One that prints as the plaintext of an encrypted value. */
 extern struct varlena *cg_display_plain(const struct varlena *datum);

@@ -48,6 +48,7 @@ take_document(FunctionCallInfo fcinfo)
 {
 	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
 	CgEnvelope	env;
+	bool		shown = false;
 
 	if (cg_is_display(datum))
 	{
@@ -62,10 +63,14 @@ take_document(FunctionCallInfo fcinfo)
 			return shown;
 		}
 		datum = real;
+		shown = true;
 	}
 	cg_parse(datum, &env);
 	cg_require_type(&env, CG_TYPE_JSONB);
-	cg_require_read((int32) env.category);
+	if (shown)
+		cg_require_read_shown((int32) env.category);
+	else
+		cg_require_read((int32) env.category);
 	if (cg_is_destroyed(&env) || cg_is_undecidable(&env))
 	{
 		fcinfo->isnull = true;

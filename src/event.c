@@ -17,6 +17,7 @@
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
@@ -25,6 +26,7 @@
 
 #include "compat.h"
 
+#include "audit_relation.h"
 #include "audit_store.h"
 #include "catalog.h"
 #include "cipguard.h"
@@ -33,11 +35,12 @@
 
 #define NUM_RECENT		16
 #define QUIET_MS		1000
+#define MAX_NOTED		200		/* bytes of a text in a note */
 
 /* A refusal that was written, and how often it came again since. */
 typedef struct CgRefusal
 {
-	char		what[64];
+	char		what[NAMEDATALEN + 64];
 	Oid			relid;
 	Oid			user;
 	TimestampTz at;
@@ -45,6 +48,7 @@ typedef struct CgRefusal
 } CgRefusal;
 
 static void append_time(StringInfo buf, TimestampTz ts);
+static void append_value(StringInfo buf, const char *column, char *text);
 
 static CgRefusal recent[NUM_RECENT];
 
@@ -128,6 +132,29 @@ append_time(StringInfo buf, TimestampTz ts)
 	appendStringInfo(buf, "%s UTC", text);
 }
 
+/*
+ * Persons are named by their tags, as everywhere in the log.  Long texts are
+ * cut: they stand in the register.
+ */
+static void
+append_value(StringInfo buf, const char *column, char *text)
+{
+	int			len = strlen(text);
+	int			kept = pg_mbcliplen(text, len, MAX_NOTED);
+
+	if (strcmp(column, "subject") == 0)
+	{
+		if (cg_subject_tag_known())
+			appendStringInfo(buf, INT64_FORMAT, cg_subject_tag(text, len));
+		else
+			appendStringInfoChar(buf, '?');
+		return;
+	}
+	appendBinaryStringInfo(buf, text, kept);
+	if (kept < len)
+		appendStringInfoString(buf, "...");
+}
+
 /* note_change() RETURNS trigger */
 PG_FUNCTION_INFO_V1(cipguard_note_change);
 Datum
@@ -135,7 +162,8 @@ cipguard_note_change(PG_FUNCTION_ARGS)
 {
 	static const char *const omitted[] = {
 		"wrapped", "kek_id", "mask_options", "mask_digest", "mask_changed",
-		"suite_changed", "description", "granted_at", "revoked_at", "created"
+		"suite_changed", "description", "granted_at", "revoked_at", "created",
+		"suspended_at"
 	};
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;
@@ -177,7 +205,8 @@ cipguard_note_change(PG_FUNCTION_ARGS)
 		else
 		{
 			getTypeOutputInfo(att->atttypid, &output, &varlena);
-			appendStringInfoString(&buf, OidOutputFunctionCall(output, value));
+			append_value(&buf, NameStr(att->attname),
+						 OidOutputFunctionCall(output, value));
 		}
 	}
 	cg_event_done(RelationGetRelationName(trigdata->tg_relation),

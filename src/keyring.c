@@ -140,6 +140,13 @@ cg_keyring_current(char kind, int32 owner)
 	return row->version;
 }
 
+bool
+cg_keyring_usable(char kind, int32 owner)
+{
+	cg_keyring_refresh();
+	return current_row(kind, owner) != NULL && cg_kek_reachable();
+}
+
 CgCipher *
 cg_keyring_cipher(int32 category, uint16 version, int suite, bool missing_ok)
 {

@@ -34,6 +34,9 @@
  */
 extern uint16 cg_keyring_current(char kind, int32 owner);
 
+/* Is there one, and can its key be had?  Does not raise if not. */
+extern bool cg_keyring_usable(char kind, int32 owner);
+
 /*
  * Take note of changed keys; call before a group of look-ups.  Returns a
  * number that grows whenever the contexts handed out before became invalid.

@@ -36,12 +36,14 @@
 #include "compat.h"
 
 #include "access.h"
+#include "budget.h"
 #include "catalog.h"
 #include "cipguard.h"
 #include "display.h"
 #include "enc_type.h"
 #include "journal.h"
 #include "label.h"
+#include "lockdown.h"
 #include "mask_datum.h"
 #include "mask_enc.h"
 #include "subject_key.h"
@@ -116,10 +118,17 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 	if (cg_is_destroyed(&env))
 		PG_RETURN_NULL();
 	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ &&
+		cg_budget_spend((int32) env.category, stated, 1) &&
 		record(fcinfo, stated))
+	{
+		cg_note_given((int32) env.category, relation);
 		result = cg_plain_value(&env);
+	}
 	else
+	{
+		cg_stop_given((int32) env.category, relation);
 		result = cg_enc_mask(call->enc, &env, &isnull);
+	}
 	return datum_or_null(fcinfo, result, isnull);
 }
 
@@ -269,8 +278,13 @@ cipguard_disclose_text(PG_FUNCTION_ARGS)
 
 	/* The caller has the plaintext at hand: nothing to learn from a lie. */
 	if (cg_access_level(id, PG_GETARG_OID(2)) == CG_LEVEL_READ &&
+		cg_budget_spend(id, PG_GETARG_OID(2), 1) &&
 		record(fcinfo, PG_GETARG_OID(2)))
+	{
+		cg_note_given(id, PG_GETARG_OID(2));
 		PG_RETURN_TEXT_P(value);
+	}
+	cg_stop_given(id, PG_GETARG_OID(2));
 	return text_or_null(fcinfo, cg_mask_text(cg_category_by_id(id, false),
 											 VARDATA_ANY(value),
 											 VARSIZE_ANY_EXHDR(value)));

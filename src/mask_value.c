@@ -36,6 +36,7 @@
 #include "compat.h"
 
 #include "access.h"
+#include "budget.h"
 #include "bytes.h"
 #include "cipguard.h"
 #include "display.h"
@@ -45,10 +46,12 @@
 #include "guc.h"
 #include "journal.h"
 #include "label.h"
+#include "lockdown.h"
 #include "mask_datum.h"
 #include "mask_enc.h"
 #include "plan_mask.h"
 #include "protect.h"
+#include "row_gate.h"
 #include "subject_key.h"
 #include "value.h"
 
@@ -70,8 +73,9 @@ typedef struct CgDisclosing
 {
 	CgMasking  *masking;		/* NULL: masked as NULL */
 	bool		encrypted;
-	Oid			subject_type;	/* InvalidOid: none */
-	FmgrInfo	subject_out;
+	bool		gated;			/* the value has passed gate_value() */
+	CgRowGate  *gate;
+	CgRowConditions conditions; /* in force */
 	Oid			user;
 	TimestampTz statement;
 	uint64		epoch;
@@ -87,12 +91,20 @@ static CgMasking *prepare(FunctionCallInfo fcinfo, int argno, int32 category,
 						  MemoryContext context);
 static Datum mask(CgMasking *m, Datum value, bool *isnull);
 static struct varlena *mask_encrypted(CgMasking *m, Datum value);
+static Datum map(CgMasking *m, Datum value,
+				 struct varlena *(*map_one) (CgMasking *, Datum));
 static Datum map_array(CgMasking *m, Datum value,
 					   struct varlena *(*map) (CgMasking *, Datum));
-static CgDisclosing *disclosing(FunctionCallInfo fcinfo);
+static CgDisclosing *disclosing(FunctionCallInfo fcinfo, bool knows_birthday);
 static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
-static bool record(FunctionCallInfo fcinfo, CgDisclosing *d);
+static bool may_give(FunctionCallInfo fcinfo, CgDisclosing *d, bool *withheld);
+static bool record(FunctionCallInfo fcinfo, CgDisclosing *d,
+				   const CgSubject *subject);
+static Datum give_mask(FunctionCallInfo fcinfo, CgMasking *m, Datum value,
+					   bool withheld);
+static struct varlena *withhold(CgMasking *m, Datum value);
 static struct varlena *show_plain(CgMasking *m, Datum value);
+static struct varlena *stored_value(CgMasking *m, Datum value);
 static bool is_string(Oid type);
 static void refuse_look_alike(text * value);
 static void refuse_plain_look_alike(CgMasking *m, struct varlena *datum);
@@ -146,14 +158,11 @@ static Datum
 mask(CgMasking *m, Datum value, bool *isnull)
 {
 	*isnull = false;
-	if (OidIsValid(m->elem))
-		return map_array(m, value, mask_encrypted);
 	if (m->encrypted)
 	{
-		struct varlena *shown = mask_encrypted(m, value);
-
-		*isnull = shown == NULL;
-		return PointerGetDatum(shown);
+		value = map(m, value, mask_encrypted);
+		*isnull = DatumGetPointer(value) == NULL;
+		return value;
 	}
 	if (m->plain == NULL)
 	{
@@ -193,6 +202,25 @@ show_plain(CgMasking *m, Datum value)
 	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
 
 	return cg_is_display(datum) ? datum : cg_display_plain(datum);
+}
+
+/* What has passed a gate, as the ciphertext that it is of. */
+static struct varlena *
+stored_value(CgMasking *m, Datum value)
+{
+	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
+	struct varlena *real = cg_is_display(datum) ? cg_display_value(datum) :
+	NULL;
+
+	return real != NULL ? real : datum;
+}
+
+/* Of a value, or of each element of an array. */
+static Datum
+map(CgMasking *m, Datum value, struct varlena *(*map_one) (CgMasking *, Datum))
+{
+	return OidIsValid(m->elem) ? map_array(m, value, map_one) :
+		PointerGetDatum(map_one(m, value));
 }
 
 static Datum
@@ -243,6 +271,12 @@ cipguard_mask_value(PG_FUNCTION_ARGS)
 /*
  * disclose_value(value anyelement, relation oid, attnum int4, subject "any",
  *				  proof checked) RETURNS anyelement
+ * disclose_row(value anyelement, relation oid, attnum int4, subject "any",
+ *				birthday "any", gated boolean, proof checked)
+ *		RETURNS anyelement
+ *
+ * The second form while conditions of a row are in force.  gated: the value
+ * has passed gate_value(), and may be a mask already.
  */
 PG_FUNCTION_INFO_V1(cipguard_disclose_value);
 Datum
@@ -251,10 +285,10 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	CgDisclosing *d = fcinfo->flinfo->fn_extra;
 	TimestampTz now;
 	Datum		value;
-	bool		isnull;
+	bool		withheld = false;
 
 	/* SQL can make no proof, but it can make a null of its type. */
-	if (PG_ARGISNULL(4))
+	if (PG_ARGISNULL(PG_NARGS() - 1))
 	{
 		cg_event_refused("call of disclose_value", InvalidOid);
 		ereport(ERROR,
@@ -267,8 +301,9 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	value = PG_GETARG_DATUM(0);
 	if (d == NULL)
-		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo);
+		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo, PG_NARGS() == 7);
 
+	cg_access_listen();
 	now = cg_access_now();
 	if (d->user != GetUserId() || d->statement != now ||
 		d->epoch != cg_access_epoch() || d->row_security != row_security)
@@ -283,51 +318,121 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 		PG_RETURN_DATUM(value); /* noted when the statement began */
 	if (d->encrypted && (!row_security || am_walsender))
 		PG_RETURN_DATUM(value); /* prints as armor, never as a mask */
-	if (d->may_read && d->encrypted && cg_output != CG_OUTPUT_AUTO)
+	if (!d->may_read)
+		return give_mask(fcinfo, d->masking, value, false);
+	if (d->encrypted && cg_output != CG_OUTPUT_AUTO && d->conditions == 0)
 		PG_RETURN_DATUM(value); /* prints as armor */
-	if (!d->may_read || !record(fcinfo, d))
+	if (!may_give(fcinfo, d, &withheld))
 	{
-		if (d->masking == NULL)
-			PG_RETURN_NULL();
-		value = mask(d->masking, value, &isnull);
-		if (isnull)
-			PG_RETURN_NULL();
+		if (withheld && d->gated)
+			PG_RETURN_DATUM(value);
+		return give_mask(fcinfo, d->masking, value, withheld);
+	}
+	if (d->encrypted && cg_output != CG_OUTPUT_AUTO)
 		PG_RETURN_DATUM(value);
-	}
-	if (d->encrypted && !d->unlimited && !cg_result_is_stored())
-	{
-		if (OidIsValid(d->masking->elem))
-			value = map_array(d->masking, value, show_plain);
-		else
-			value = PointerGetDatum(show_plain(d->masking, value));
-	}
+	if (d->encrypted && cg_result_is_stored())
+		return map(d->masking, value, stored_value);
+	if (d->encrypted && (!d->unlimited || d->conditions != 0))
+		return map(d->masking, value, show_plain);
 	PG_RETURN_DATUM(value);
 }
 
+/*
+ * gate_value(value anyelement, relation oid, attnum int4, subject "any",
+ *			  birthday "any") RETURNS anyelement
+ *
+ * The value as a reader may work with it: itself, or the mask if the person
+ * is withheld from him.  The functions of encrypted types do not know the
+ * person, and take the value from a display datum only.
+ */
+PG_FUNCTION_INFO_V1(cipguard_gate_value);
+Datum
+cipguard_gate_value(PG_FUNCTION_ARGS)
+{
+	CgDisclosing *d = fcinfo->flinfo->fn_extra;
+	CgRowConditions conditions;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	if (d == NULL)
+		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo, true);
+	conditions = cg_row_gate_check(d->gate);
+	if (conditions != 0 &&
+		cg_row_gate_ask(d->gate, &fcinfo->args[3],
+						&fcinfo->args[4]) != CG_GRANTED)
+		return give_mask(fcinfo, d->masking, PG_GETARG_DATUM(0), true);
+	if (!d->encrypted)
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	if (d->user != GetUserId() || d->epoch != cg_access_epoch() ||
+		d->statement != cg_access_now())
+	{
+		judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
+		d->user = GetUserId();
+		d->statement = cg_access_now();
+		d->epoch = cg_access_epoch();
+	}
+	return d->may_read ? map(d->masking, PG_GETARG_DATUM(0), show_plain) :
+		PG_GETARG_DATUM(0);
+}
+
+static Datum
+give_mask(FunctionCallInfo fcinfo, CgMasking *m, Datum value, bool withheld)
+{
+	bool		isnull;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	if (!withheld || !m->encrypted)
+		value = mask(m, value, &isnull);
+	else
+	{
+		value = map(m, value, withhold);
+		isnull = DatumGetPointer(value) == NULL;
+	}
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(value);
+}
+
+/* The mask of an encrypted value, to stand beside values that are shown. */
+static struct varlena *
+withhold(CgMasking *m, Datum value)
+{
+	struct varlena *datum = PG_DETOAST_DATUM_PACKED(value);
+	struct varlena *result = mask_encrypted(m, value);
+
+	if (result == datum)
+		result = (struct varlena *) DatumGetPointer(datumCopy(PointerGetDatum(datum),
+															  false, -1));
+	if (result != NULL)
+		cg_withhold(result);
+	return result;
+}
+
 static CgDisclosing *
-disclosing(FunctionCallInfo fcinfo)
+disclosing(FunctionCallInfo fcinfo, bool knows_birthday)
 {
 	MemoryContext context = fcinfo->flinfo->fn_mcxt;
 	CgDisclosing *d = MemoryContextAllocZero(context, sizeof(CgDisclosing));
-	const CgProtection *p = cg_protection(PG_GETARG_OID(1));
+	Oid			relid = PG_GETARG_OID(1);
+	AttrNumber	attnum = (AttrNumber) PG_GETARG_INT32(2);
+	const CgProtection *p = cg_protection(relid);
 	const CgProtectedColumn *column = p == NULL ? NULL :
-	cg_protected_column(p, (AttrNumber) PG_GETARG_INT32(2));
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 3);
-	Oid			out;
-	bool		varlena;
+	cg_protected_column(p, attnum);
+	Oid			birthday = InvalidOid;
 
 	if (column != NULL && column->category >= 0)
 	{
 		d->masking = prepare(fcinfo, 0, column->category, context);
 		d->encrypted = d->masking->encrypted;
 	}
-	/* The null constant that stands for no subject has no value to ask of. */
-	if (OidIsValid(type))
-	{
-		d->subject_type = getBaseType(type);
-		getTypeOutputInfo(d->subject_type, &out, &varlena);
-		fmgr_info_cxt(out, &d->subject_out, context);
-	}
+	if (PG_NARGS() == 7)
+		d->gated = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
+	if (knows_birthday)
+		birthday = get_fn_expr_argtype(fcinfo->flinfo, 4);
+	d->gate = cg_row_gate(context, relid, attnum);
+	cg_row_gate_types(d->gate, get_fn_expr_argtype(fcinfo->flinfo, 3),
+					  birthday);
 	return d;
 }
 
@@ -340,52 +445,80 @@ judge(CgDisclosing *d, Oid relid, AttrNumber attnum)
 
 	d->may_read = d->unlimited = true;
 	d->bypasses = p != NULL && !row_security && cg_bypasses_row_security(p);
+	d->conditions = cg_row_gate_check(d->gate);
 	if (p == NULL)
 		return;					/* its label was taken away meanwhile */
 	if (attnum <= 0)
 	{
 		d->may_read = cg_reads_all(p);
+		if (!d->may_read)
+			cg_stop_locked_down(p, attnum);
 		return;
 	}
 	column = cg_protected_column(p, attnum);
 	if (column == NULL)
 		return;
 	d->may_read = cg_column_level(p, attnum) == CG_LEVEL_READ;
+	if (!d->may_read && !d->bypasses)
+		cg_stop_locked_down(p, attnum);
 	for (i = 0; i < column->n_needs; i++)
 		if (cg_access_level(column->needs[i], InvalidOid) < CG_LEVEL_READ)
 			d->unlimited = false;
+	for (i = 0; d->may_read && i < column->n_needs; i++)
+		cg_note_given(column->needs[i], relid);
+}
+
+/*
+ * Is the person of this row open, is there a budget for one more value, and
+ * can it be recorded?  *withheld: the person is not.
+ *
+ * What has passed gate_value() is a mask already if the person is withheld.
+ * If it is not known whose it is, it is made of several rows, and each of them
+ * was judged; and the birthday is known there only.
+ */
+static bool
+may_give(FunctionCallInfo fcinfo, CgDisclosing *d, bool *withheld)
+{
+	CgSubject	person;
+	CgSubject  *subject = NULL;
+	CgReason	reason = CG_GRANTED;
+
+	if (cg_row_gate_subject(d->gate, &fcinfo->args[3], &person))
+		subject = &person;
+	if (d->conditions != 0 && d->gated)
+		reason = subject == NULL ? CG_GRANTED :
+			cg_row_gate_decide(d->gate, d->conditions & ~(1 << CG_MINOR),
+							   subject, 0);
+	else if (d->conditions != 0)
+		reason = cg_row_gate_ask(d->gate, &fcinfo->args[3],
+								 PG_NARGS() == 7 ? &fcinfo->args[4] : NULL);
+	if (reason != CG_GRANTED)
+	{
+		*withheld = true;
+		cg_row_gate_report(d->gate, reason);
+		return false;
+	}
+	if (!cg_row_gate_spend(d->gate) || !record(fcinfo, d, subject))
+		return false;
+	cg_row_gate_given(d->gate, subject);
+	return true;
 }
 
 /* False if that cannot be recorded, so that the mask must do. */
 static bool
-record(FunctionCallInfo fcinfo, CgDisclosing *d)
+record(FunctionCallInfo fcinfo, CgDisclosing *d, const CgSubject *subject)
 {
-	char	   *subject;
-	bool		recorded;
-
 	if (d->generation != cg_journal_generation)
 	{
 		d->disclosed = cg_journal_entry(PG_GETARG_OID(1));
 		cg_journal_column(d->disclosed, (AttrNumber) PG_GETARG_INT32(2));
 		d->generation = cg_journal_generation;
 	}
-	if (PG_ARGISNULL(3) || !OidIsValid(d->subject_type))
+	if (subject == NULL)
 		return cg_journal_rows(d->disclosed);
-	if (d->subject_type == INT4OID)
-		return cg_journal_int(d->disclosed, PG_GETARG_INT32(3));
-	if (d->subject_type == INT8OID)
-		return cg_journal_int(d->disclosed, PG_GETARG_INT64(3));
-	if (d->subject_type == TEXTOID || d->subject_type == VARCHAROID)
-	{
-		text	   *value = PG_GETARG_TEXT_PP(3);
-
-		return cg_journal_text(d->disclosed, VARDATA_ANY(value),
-							   VARSIZE_ANY_EXHDR(value));
-	}
-	subject = OutputFunctionCall(&d->subject_out, PG_GETARG_DATUM(3));
-	recorded = cg_journal_text(d->disclosed, subject, strlen(subject));
-	pfree(subject);
-	return recorded;
+	if (subject->is_number)
+		return cg_journal_int(d->disclosed, subject->number);
+	return cg_journal_text(d->disclosed, subject->text, subject->len);
 }
 
 /*
@@ -672,8 +805,8 @@ cipguard_storable(PG_FUNCTION_ARGS)
  *		RETURNS anyelement
  *
  * What pg_statistic (or, with attnum 0, pg_statistic_ext_data) holds of a
- * column; NULL if it is protected and the current user may not read it.  The
- * expressions of an index may use any column of its table.
+ * column; NULL if it is protected and the current user may not read it, or not
+ * of everybody.  The expressions of an index may use any column of its table.
  */
 PG_FUNCTION_INFO_V1(cipguard_visible_statistics);
 Datum
@@ -710,8 +843,9 @@ cipguard_visible_statistics(PG_FUNCTION_ARGS)
 	}
 	p = cg_protection(relid);
 	if (p != NULL &&
-		(whole ? !cg_reads_all(p) :
-		 cg_column_level(p, attnum) < CG_LEVEL_READ))
+		(whole ? !cg_reads_all(p) || cg_has_row_conditions(p) :
+		 cg_column_level(p, attnum) < CG_LEVEL_READ ||
+		 cg_column_row_conditions(p, attnum) != 0))
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }

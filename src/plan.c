@@ -61,6 +61,7 @@
 
 #include "catalog.h"
 #include "cipguard.h"
+#include "decision.h"
 #include "event.h"
 #include "guc.h"
 #include "journal.h"
@@ -86,6 +87,7 @@ static bool shows_no_protected(AppendRelInfo *info, const CgProtection *p);
 static AppendRelInfo *child_info(PlannedStmt *stmt, Index child);
 static bool check_permissions(CG_CHECK_PERMS_PARAMS);
 static void check_marks(QueryDesc *queryDesc, int eflags);
+static void report_masked(const CgProtection *p, Bitmapset *selected);
 static void hear_news(QueryDesc *queryDesc);
 
 static planner_hook_type prev_planner = NULL;
@@ -457,7 +459,7 @@ check_relation(CG_RELATION_HOOK_PARAMS)
 		rte->rtekind != RTE_RELATION || !cg_search_ready())
 		return;
 	p = cg_protection(rte->relid);
-	if (p == NULL || cg_reads_all(p))
+	if (p == NULL || (cg_reads_all(p) && !cg_is_row_gated(p)))
 		return;
 	if (rte->enrname != NULL)
 	{
@@ -509,7 +511,8 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 			AttrNumber	attnum = n + FirstLowInvalidHeapAttributeNumber;
 
 			if (attnum == InvalidAttrNumber ||
-				cg_column_level(p, attnum) < CG_LEVEL_READ)
+				cg_column_level(p, attnum) < CG_LEVEL_READ ||
+				cg_is_gated(p, attnum))
 				level = CG_LEVEL_NONE;
 		}
 		for (i = 0; i < index->ncolumns; i++)
@@ -518,8 +521,11 @@ hide_order(RelOptInfo *rel, const CgProtection *p)
 			cg_protected_column(p, index->indexkeys[i]);
 
 			/* The order of tokens tells nothing. */
-			if (column != NULL && !column->encrypted)
-				level = Min(level, cg_column_level(p, index->indexkeys[i]));
+			if (column == NULL || column->encrypted)
+				continue;
+			level = Min(level, cg_column_level(p, index->indexkeys[i]));
+			if (cg_is_gated(p, index->indexkeys[i]))
+				level = CG_LEVEL_NONE;
 		}
 		if (level == CG_LEVEL_READ)
 			continue;
@@ -539,7 +545,8 @@ is_in_order(IndexOptInfo *index, const CgProtection *p)
 
 	for (i = 0; i < index->nkeycolumns; i++)
 		if (cg_is_order_family(index->opfamily[i]) &&
-			cg_column_level(p, index->indexkeys[i]) < CG_LEVEL_READ)
+			(cg_column_level(p, index->indexkeys[i]) < CG_LEVEL_READ ||
+			 cg_is_gated(p, index->indexkeys[i])))
 			return true;
 	return false;
 }
@@ -600,7 +607,22 @@ check_permissions(CG_CHECK_PERMS_PARAMS)
 static inline bool
 is_level(char c)
 {
-	return c == '-' || (c >= '0' && c <= '2');
+	return c == '-' || (c >= '0' && c <= '2') ||
+		(c >= CG_RTE_GATED && c <= CG_RTE_GATED + 2);
+}
+
+/* Does what it says suffice for the current user? */
+static bool
+still_holds(char c, const CgProtection *p, AttrNumber attnum)
+{
+	if (c == '-')
+		return cg_protected_column(p, attnum) == NULL ||
+			(cg_column_level(p, attnum) == CG_LEVEL_READ &&
+			 !cg_is_gated(p, attnum));
+	if (c >= CG_RTE_GATED)
+		return cg_column_level(p, attnum) >= (CgLevel) (c - CG_RTE_GATED);
+	return cg_column_level(p, attnum) >= (CgLevel) (c - '0') &&
+		(c == '0' || !cg_is_gated(p, attnum));
 }
 
 /* Is what the plan's user could read still what the current user can? */
@@ -647,13 +669,13 @@ check_marks(QueryDesc *queryDesc, int eflags)
 			if ((*levels++ == '+') == row_security)
 			{
 				for (i = 0; is_level(levels[i]) && i < p->natts; i++)
-					if (levels[i] != '-' ?
-						cg_column_level(p, i + 1) < (CgLevel) (levels[i] - '0') :
-						cg_protected_column(p, i + 1) != NULL &&
-						cg_column_level(p, i + 1) < CG_LEVEL_READ)
+					if (!still_holds(levels[i], p, i + 1))
 						break;
 				if (i >= p->natts || !is_level(levels[i]))
 				{
+					if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY) && row_security)
+						report_masked(p, cg_selected_columns(queryDesc->plannedstmt,
+															 rte));
 					/* Who bypasses row security was given stored values. */
 					if (!row_security && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&
 						!cg_reads_all(p))
@@ -673,6 +695,32 @@ check_marks(QueryDesc *queryDesc, int eflags)
 		prev_start(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
+}
+
+/*
+ * Tell of columns that the plan reads and shows masks of, though there is a
+ * grant: for what is missing.
+ */
+static void
+report_masked(const CgProtection *p, Bitmapset *selected)
+{
+	int			n = -1;
+
+	while ((n = bms_next_member(selected, n)) >= 0)
+	{
+		AttrNumber	attnum = n + FirstLowInvalidHeapAttributeNumber;
+		int			first = attnum == InvalidAttrNumber ? 1 : attnum;
+		int			last = attnum == InvalidAttrNumber ? p->natts : attnum;
+
+		for (; first <= last; first++)
+		{
+			int32		category;
+			CgReason	missing = cg_column_missing(p, first, &category);
+
+			if (missing != CG_GRANTED && missing != CG_NO_GRANT)
+				cg_report_refusal(category, p->relid, missing);
+		}
+	}
 }
 
 /* How a relation of a plan is a child there; NULL if it is none. */

@@ -11,7 +11,7 @@
  * Mark of a range table entry that was looked at, in its field enrname.  Behind
  * it stand, for a protected relation, its OID (a child has a copy of the mark
  * of its parent), '+' or '-' for row_security and a digit for the level on
- * each protected column ('-' for others), CG_RTE_RUNS_CODE if expressions of
+ * each protected column ('-' for others; a letter if it depends on the person), CG_RTE_RUNS_CODE if expressions of
  * the table run over values that the user sees masked; then, in the first
  * entry of a query, perhaps CG_RTE_CATEGORIES and a list of the categories of
  * its output columns.
@@ -19,6 +19,7 @@
 #define CG_RTE_MARK			"cipguard "
 #define CG_RTE_CATEGORIES	'|'
 #define CG_RTE_RUNS_CODE	'c'
+#define CG_RTE_GATED		'A'	/* in place of '0': by person */
 
 #define CG_NO_CATEGORY		(-1)
 #define CG_MANY_CATEGORIES	(-2)

@@ -9,6 +9,8 @@
  * - Anything else that comes from a mask is refused.  Where a value comes
  *   from is followed through sub-queries, CTEs, joins, set operations and
  *   sub-selects; conditions do not count, since they only choose.
+ * - Where it depends on the person whether the user may read, he counts as
+ *   one who sees masks.
  * - A value from elsewhere, which may be a mask that an application read
  *   before and now writes back, goes through cipguard.keep_value(): if it
  *   equals the mask of the old value, the old value stays.
@@ -95,7 +97,8 @@ cg_assign_targets(List *targets, CmdType command, Index result_relation,
 			continue;
 		}
 		if (command == CMD_UPDATE &&
-			cg_scope_level(p, tle->resno) < CG_LEVEL_READ)
+			(cg_scope_level(p, tle->resno) < CG_LEVEL_READ ||
+			 cg_is_gated(p, tle->resno)))
 		{
 			node = assign(node, &a);
 			if (!restores && !is_old_value(node, &a))
@@ -547,7 +550,8 @@ var_from_mask(Var *var, CgScope *scope)
 						continue;
 					level = cg_scope_level(p, i);
 					if (level == CG_LEVEL_NONE ||
-						(level == CG_LEVEL_SEARCH && !column->encrypted))
+						(level == CG_LEVEL_SEARCH && !column->encrypted) ||
+						cg_is_gated(p, i))
 						return true;
 				}
 				return false;

@@ -38,6 +38,7 @@ typedef struct CgTypeFunction
 static void forget_functions(Datum arg, int cacheid, uint32 hashvalue);
 static Oid	our_function(const char *name, int nargs, Oid a, Oid b, Oid c,
 						 Oid d, Oid e);
+static Oid	find_function(const char *name, int nargs, Oid *types);
 static bool load_type(const CgEncType *type, CgTypeFunction *found, int *n);
 static void load_coercions(const CgEncType *type, Oid enc,
 						   CgTypeFunction *found, int *n);
@@ -67,6 +68,13 @@ static Oid
 our_function(const char *name, int nargs, Oid a, Oid b, Oid c, Oid d, Oid e)
 {
 	Oid			types[5] = {a, b, c, d, e};
+
+	return find_function(name, nargs, types);
+}
+
+static Oid
+find_function(const char *name, int nargs, Oid *types)
+{
 	oidvector  *vector = buildoidvector(types, nargs);
 
 	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
@@ -81,6 +89,7 @@ cg_load_functions(void)
 	CgTypeFunction found[MAX_CALLS];
 	int			n = 0;
 	Oid			any = ANYELEMENTOID;
+	Oid			row[7] = {any, OIDOID, INT4OID, ANYOID, ANYOID, BOOLOID, 0};
 	const Oid  *p;
 	int			tag;
 
@@ -95,6 +104,12 @@ cg_load_functions(void)
 									   0, 0, 0);
 	f.disclose_value = our_function("disclose_value", 5, any, OIDOID, INT4OID,
 									ANYOID, f.checked);
+	row[6] = f.checked;
+	f.disclose_row = find_function("disclose_row", 7, row);
+	f.gate_value = our_function("gate_value", 5, any, OIDOID, INT4OID, ANYOID,
+								ANYOID);
+	f.gate_value_serial = our_function("gate_value_serial", 5, any, OIDOID,
+									   INT4OID, ANYOID, ANYOID);
 	f.keep_value = our_function("keep_value", 3, any, any, INT4OID, 0, 0);
 	f.keep_plain = our_function("keep_plain", 3, ANYOID, any, INT4OID, 0, 0);
 	f.storable = our_function("storable", 1, any, 0, 0, 0, 0);
@@ -235,5 +250,6 @@ cg_shows_by_itself(Oid func)
 	return call == CG_CALL_MASK || call == CG_CALL_DISCLOSE ||
 		func == f->mask_value || func == f->mask_value_serial ||
 		func == f->mask_text || func == f->mask_any ||
-		func == f->disclose_text || func == f->disclose_value;
+		func == f->disclose_text || func == f->disclose_value ||
+		func == f->disclose_row;
 }

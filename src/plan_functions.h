@@ -13,6 +13,9 @@ typedef struct CgPlanFunctions
 	Oid			mask_value;
 	Oid			mask_value_serial;
 	Oid			disclose_value;
+	Oid			disclose_row;
+	Oid			gate_value;
+	Oid			gate_value_serial;
 	Oid			keep_value;
 	Oid			keep_plain;
 	Oid			storable;

@@ -62,6 +62,7 @@
 #include "cipguard.h"
 #include "event.h"
 #include "label.h"
+#include "lockdown.h"
 #include "mask_datum.h"
 #include "plan.h"
 #include "plan_mask.h"
@@ -99,9 +100,10 @@ static bool may_search(Node *node, CgScope *scope);
 static Node *mask_argument(Node *node, CgScope *scope);
 static Node *mask_inside(Node *node, CgScope *scope);
 static Node *mask_var(Var *var, CgScope *scope);
-static Node *mask_column(Var *var, const CgProtection *p, CgLevel level,
+static Node *mask_column(Var *var, const CgProtection *p, CgScope *scope,
 						 bool look);
-static Node *mask_row(Var *var, const CgProtection *p);
+static Node *mask_row(Var *var, const CgProtection *p, CgScope *scope);
+static Node *gate_argument(Node *node, CgScope *scope);
 static Node *mask_statistic(Var *var, Oid relid);
 static Node *mask_own_call(FuncExpr *call, CgScope *scope);
 static bool masks_row(const CgProtection *p);
@@ -159,6 +161,8 @@ cg_mask_query(Query *query, CgScope *parent)
 												&scope);
 
 	mask_apart(&scope, &aside);
+	if (found)
+		cg_repeat_quals(query);
 	return found;
 }
 
@@ -234,8 +238,9 @@ cg_scope_level(const CgProtection *p, AttrNumber attnum)
 bool
 cg_bypasses_row_security(const CgProtection *p)
 {
-	return superuser() || has_bypassrls_privilege(GetUserId()) ||
-		cg_owns_relation(p->relid, GetUserId());
+	return (superuser() || has_bypassrls_privilege(GetUserId()) ||
+			cg_owns_relation(p->relid, GetUserId())) &&
+		!cg_stored_locked_down(p);
 }
 
 /* Mark what is looked at here.  Does anything need it? */
@@ -281,6 +286,11 @@ mark(RangeTblEntry *rte, const CgProtection *p)
 		levels[i] = p->columns[i] == NULL ? '-' :
 			'0' + cg_column_level(p, i + 1);
 		masked = masked || levels[i] == '0' || levels[i] == '1';
+		if (levels[i] != '-' && cg_is_gated(p, i + 1))
+		{
+			levels[i] += CG_RTE_GATED - '0';
+			masked = true;
+		}
 	}
 	if (masked && p->runs_code)
 		levels[i++] = CG_RTE_RUNS_CODE;
@@ -468,11 +478,14 @@ mask_mutator(Node *node, void *context)
 	{
 		/* One of our comparisons, or what allows as much. */
 		bool		saved = scope->inside;
+		bool		compared = scope->compared;
 		Node	   *result;
 
 		scope->inside = false;
+		scope->compared = true;
 		result = expression_tree_mutator(node, mask_mutator, context);
 		scope->inside = saved;
+		scope->compared = compared;
 		return result;
 	}
 	return expression_tree_mutator(node, mask_mutator, context);
@@ -548,7 +561,8 @@ mask_equality(Node *node, CgScope *scope)
 
 		result = lappend(result,
 						 may_search(lfirst(lc), scope) &&
-						 !contain_vars_of_level(other, 0) ? lfirst(lc) :
+						 !contain_vars_of_level(other, 0) ?
+						 gate_argument(lfirst(lc), scope) :
 						 mask_argument(lfirst(lc), scope));
 	}
 	node = copyObject(node);
@@ -581,6 +595,26 @@ may_search(Node *node, CgScope *scope)
 	column = p == NULL ? NULL : cg_protected_column(p, var->varattno);
 	return column != NULL && !column->encrypted && !column->derived &&
 		cg_scope_level(p, var->varattno) == CG_LEVEL_SEARCH;
+}
+
+/* A labelled column that may be searched: not that of everybody, perhaps. */
+static Node *
+gate_argument(Node *node, CgScope *scope)
+{
+	Var		   *var = (Var *) node;
+	Node	   *gated;
+
+	if (IsA(node, RelabelType))
+	{
+		RelabelType *result = copyObject((RelabelType *) node);
+
+		result->arg = (Expr *) gate_argument((Node *) result->arg, scope);
+		return (Node *) result;
+	}
+	gated = cg_gate_var(var, cg_rte_protection(cg_scope_up(scope,
+														   var->varlevelsup),
+											   var->varno), scope);
+	return gated != NULL ? gated : node;
 }
 
 static Node *
@@ -632,33 +666,41 @@ mask_var(Var *var, CgScope *scope)
 		return (Node *) var;
 	if (var->varattno == InvalidAttrNumber)
 	{
-		Node	   *shown = masks_row(p) ? mask_row(var, p) :
+		Node	   *shown = masks_row(p) ? mask_row(var, p, scope) :
 		cg_shown_inside(var, scope);
 
 		return shown != NULL ? shown : (Node *) var;
 	}
 	if (cg_protected_column(p, var->varattno) == NULL)
 		return (Node *) var;
-	if (scope->inside &&
+	if (scope->inside && !cg_is_gated(p, var->varattno) &&
 		cg_scope_level(p, var->varattno) == CG_LEVEL_READ)
 	{
 		Node	   *shown = cg_shown_inside(var, scope);
 
 		return shown != NULL ? shown : (Node *) var;
 	}
-	return mask_column(var, p, cg_scope_level(p, var->varattno),
-					   scope->inside);
+	return mask_column(var, p, scope, scope->inside);
 }
 
 /* look: somebody will look inside, so ciphertext will not do. */
 static Node *
-mask_column(Var *var, const CgProtection *p, CgLevel level, bool look)
+mask_column(Var *var, const CgProtection *p, CgScope *scope, bool look)
 {
 	const CgProtectedColumn *column = cg_protected_column(p, var->varattno);
+	CgLevel		level = cg_scope_level(p, var->varattno);
 
 	if (level == CG_LEVEL_READ ||
 		(level == CG_LEVEL_SEARCH && column->encrypted && !look))
-		return (Node *) var;
+	{
+		bool		saved = scope->inside;
+		Node	   *gated;
+
+		scope->inside = look;
+		gated = cg_gate_var(var, p, scope);
+		scope->inside = saved;
+		return gated != NULL ? gated : (Node *) var;
+	}
 	if (column->category < 0)
 		return (Node *) makeNullConst(var->vartype, var->vartypmod,
 									  var->varcollid);
@@ -698,13 +740,13 @@ masks_row(const CgProtection *p)
 
 	for (i = 1; i <= p->natts; i++)
 		if (cg_protected_column(p, i) != NULL &&
-			cg_scope_level(p, i) < CG_LEVEL_READ)
+			(cg_scope_level(p, i) < CG_LEVEL_READ || cg_is_gated(p, i)))
 			return true;
 	return false;
 }
 
 static Node *
-mask_row(Var *var, const CgProtection *p)
+mask_row(Var *var, const CgProtection *p, CgScope *scope)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(get_rel_type_id(p->relid), -1);
 	List	   *fields = NIL;
@@ -730,8 +772,7 @@ mask_row(Var *var, const CgProtection *p)
 		fields = lappend(fields,
 						 cg_protected_column(p, att->attnum) == NULL ?
 						 (Node *) field :
-						 mask_column(field, p,
-									 cg_scope_level(p, att->attnum), true));
+						 mask_column(field, p, scope, true));
 	}
 	ReleaseTupleDesc(desc);
 	return cg_make_row(var, fields, names);
@@ -878,7 +919,7 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 	 */
 	if (call->funcid == f->disclose_text &&
 		cg_scope_level(p, var->varattno) == CG_LEVEL_READ)
-		return linitial(call->args);
+		return cg_mask_expr(linitial(call->args), scope);
 	if (type_call == CG_CALL_DISCLOSE &&
 		cg_access_level(column->category, InvalidOid) == CG_LEVEL_READ &&
 		row_security)

@@ -22,6 +22,7 @@ typedef struct CgScope
 	struct CgScope *parent;
 	bool		inside;			/* inside an expression that looks at values */
 	bool		grouped;		/* where groups may be seen, not rows */
+	bool		compared;		/* in one of our comparisons */
 } CgScope;
 
 /*
@@ -57,6 +58,25 @@ extern bool cg_bypasses_row_security(const CgProtection *p);
  * first ones.
  */
 extern int	cg_count_policies(Query *query, Index varno);
+
+/*
+ * plan_gate.c: does it depend on the person whether the current user may read
+ * or search a column?  Any column of the relation?
+ */
+extern bool cg_is_gated(const CgProtection *p, AttrNumber attnum);
+extern bool cg_is_row_gated(const CgProtection *p);
+
+/* A column, or its mask, by person; NULL if it does not depend on that. */
+extern Node *cg_gate_var(Var *var, const CgProtection *p, CgScope *scope);
+
+/* Is a node such a call? */
+extern bool cg_is_gate(Node *node);
+
+/* The birthday of the person that a row of a relation is about, or NULL. */
+extern Var *cg_birthday_of_var(Var *var, const CgProtection *p);
+
+/* Let searches by value use indexes. */
+extern void cg_repeat_quals(Query *query);
 
 /* plan_assign.c */
 extern void cg_assign_targets(List *targets, CmdType command,

@@ -9,7 +9,9 @@
  *		cipguard.disclose_value(value, relation, column, subject, proof)
  *
  * which records the disclosure and looks once more, when the query runs,
- * whether the current user may read.  Encrypted columns of somebody who may
+ * whether the current user may read.  While that depends on the person it is
+ * disclose_row(), with the birthday of the person if that counts, and with
+ * whether the value has passed a gate below (plan_gate.c).  Encrypted columns of somebody who may
  * only search take the same way, and show their mask there.
  *
  * A value is followed from the output through joins, sub-queries, views and
@@ -76,7 +78,11 @@ static int32 combine(int32 a, int32 b);
 static Node *output_key(Node *node, CgOutput *out);
 static Node *output_mutator(Node *node, void *context);
 static Node *output_var(Var *var, CgOutput *out);
-static Node *wrap(Node *value, List *origins, Node *subject, CgOutput *out);
+static Node *output_gate(FuncExpr *gate, CgOutput *out);
+static Node *wrap(Node *value, List *origins, Node *subject, Var *direct,
+				  CgOutput *out);
+static Node *disclose_call(Node *value, CgOrigin *origin, Node *subject,
+						   Var *direct);
 static Node *row_shown_inside(Var *var, CgScope *scope);
 static bool find_origins(Node *node, void *context);
 static void var_origins(Var *var, CgOriginSearch *search);
@@ -303,7 +309,7 @@ output_key(Node *node, CgOutput *out)
 	if (!probe.changed)
 		return node;
 	(void) find_origins(node, &search);
-	return wrap(node, search.origins, NULL, out);
+	return wrap(node, search.origins, NULL, NULL, out);
 }
 
 static Node *
@@ -330,7 +336,7 @@ output_mutator(Node *node, void *context)
 				if (func == F_COUNT_ANY || func == F_COUNT_)
 					return node;
 				(void) find_origins(node, &search);
-				return wrap(node, search.origins, NULL, out);
+				return wrap(node, search.origins, NULL, NULL, out);
 			}
 		case T_SubLink:
 			{
@@ -372,6 +378,8 @@ output_mutator(Node *node, void *context)
 		case T_FuncExpr:
 			if (cg_shows_by_itself(((FuncExpr *) node)->funcid))
 				return node;
+			if (cg_is_gate(node))
+				return output_gate((FuncExpr *) node, out);
 			break;
 		case T_CaseExpr:
 			{
@@ -407,12 +415,31 @@ output_var(Var *var, CgOutput *out)
 		return (Node *) var;
 	if (!cg_scope_up(out->scope, var->varlevelsup)->grouped)
 		subject = cg_subject_of(var, out->scope);
-	return wrap((Node *) var, search.origins, (Node *) subject, out);
+	return wrap((Node *) var, search.origins, (Node *) subject,
+				cg_scope_rte(out->scope, var)->rtekind == RTE_RELATION ?
+				var : NULL, out);
 }
 
-/* One call for each origin; usually there is one. */
+/* The call that discloses asks the same as the gate, and takes its place. */
 static Node *
-wrap(Node *value, List *origins, Node *subject, CgOutput *out)
+output_gate(FuncExpr *gate, CgOutput *out)
+{
+	Var		   *var = linitial(gate->args);
+	CgOriginSearch search = {out->scope, NIL, out->plain};
+
+	if (IsA(var, Var) && gate->funcid == cg_plan_functions->gate_value &&
+		!cg_scope_up(out->scope, var->varlevelsup)->grouped)
+		return output_var(var, out);
+	(void) find_origins((Node *) var, &search);
+	return wrap((Node *) gate, search.origins, NULL, NULL, out);
+}
+
+/*
+ * One call for each origin; usually there is one.  direct: the value is this
+ * column of a table, and has passed no gate.
+ */
+static Node *
+wrap(Node *value, List *origins, Node *subject, Var *direct, CgOutput *out)
 {
 	Oid			type = exprType(value);
 	int32		typmod = exprTypmod(value);
@@ -425,30 +452,47 @@ wrap(Node *value, List *origins, Node *subject, CgOutput *out)
 
 		out->changed = true;
 		out->category = combine(out->category, origin->category);
-		value = (Node *)
-			makeFuncExpr(cg_plan_functions->disclose_value, type,
-						 list_make5(value,
-									makeConst(OIDOID, -1, InvalidOid,
-											  sizeof(Oid),
-											  ObjectIdGetDatum(origin->relid),
-											  false, true),
-									makeConst(INT4OID, -1, InvalidOid,
-											  sizeof(int32),
-											  Int32GetDatum(origin->attnum),
-											  false, true),
-									subject != NULL ? subject :
-									(Node *) makeNullConst(TEXTOID, -1,
-														   InvalidOid),
-									makeConst(cg_plan_functions->checked, -1,
-											  InvalidOid, sizeof(bool),
-											  BoolGetDatum(true), false,
-											  true)),
-						 collid, collid, COERCE_EXPLICIT_CALL);
+		value = disclose_call(value, origin, subject, direct);
 		if (typmod != -1)
 			value = (Node *) makeRelabelType((Expr *) value, type, typmod,
 											 collid, COERCE_IMPLICIT_CAST);
 	}
 	return value;
+}
+
+static Node *
+disclose_call(Node *value, CgOrigin *origin, Node *subject, Var *direct)
+{
+	const CgProtection *p = cg_protection(origin->relid);
+	Oid			type = exprType(value);
+	Oid			collid = exprCollation(value);
+	Const	   *checked = makeConst(cg_plan_functions->checked, -1,
+									InvalidOid, sizeof(bool),
+									BoolGetDatum(true), false, true);
+	List	   *args;
+	Node	   *birthday;
+
+	if (subject == NULL)
+		subject = (Node *) makeNullConst(TEXTOID, -1, InvalidOid);
+	args = list_make4(value,
+					  makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
+								ObjectIdGetDatum(origin->relid), false, true),
+					  makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
+								Int32GetDatum(origin->attnum), false, true),
+					  subject);
+	if (origin->attnum > 0 ? !cg_is_gated(p, origin->attnum) :
+		!cg_is_row_gated(p))
+		return (Node *) makeFuncExpr(cg_plan_functions->disclose_value, type,
+									 lappend(args, checked), collid, collid,
+									 COERCE_EXPLICIT_CALL);
+	birthday = direct == NULL ? NULL :
+		(Node *) cg_birthday_of_var(direct, p);
+	args = lappend(args, birthday != NULL ? birthday :
+				   (Node *) makeNullConst(TEXTOID, -1, InvalidOid));
+	args = lappend(args, makeBoolConst(direct == NULL, false));
+	return (Node *) makeFuncExpr(cg_plan_functions->disclose_row, type,
+								 lappend(args, checked), collid, collid,
+								 COERCE_EXPLICIT_CALL);
 }
 
 Node *
@@ -474,10 +518,12 @@ cg_shown_inside(Var *var, CgScope *scope)
 		if (level == CG_LEVEL_SEARCH)
 			return cg_mask_call((Node *) copyObject(var),
 								origin->category);
+		if (level == CG_LEVEL_READ && cg_is_gated(p, origin->attnum))
+			return NULL;
 		if (level == CG_LEVEL_READ && origin->category >= 0 &&
 			cg_access_level(origin->category, InvalidOid) < CG_LEVEL_READ)
 			return wrap((Node *) copyObject(var), list_make1(origin), NULL,
-						&out);
+						NULL, &out);
 	}
 	return NULL;
 }
@@ -553,6 +599,8 @@ find_origins(Node *node, void *context)
 		var_origins((Var *) node, search);
 		return false;
 	}
+	if (cg_is_gate(node))
+		return find_origins(linitial(((FuncExpr *) node)->args), context);
 	if (IsA(node, FuncExpr) && cg_shows_by_itself(((FuncExpr *) node)->funcid))
 	{
 		search->masks = true;

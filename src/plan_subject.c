@@ -113,6 +113,8 @@ find_subject(Node *node, void *context)
 		search->subject = cg_subject_of((Var *) node, search->scope);
 		return search->subject != NULL;
 	}
+	if (cg_is_gate(node))
+		return find_subject(linitial(((FuncExpr *) node)->args), context);
 	return expression_tree_walker(node, find_subject, context);
 }
 

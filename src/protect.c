@@ -68,6 +68,7 @@ static void relation_changed(Datum arg, Oid relid);
 static void free_old(XactEvent event, void *arg);
 static void begin_entry(CgEntry *entry);
 static void note_relative(Oid relid);
+static bool is_exempt(const CgProtection *p, const CgProtectedColumn *column);
 static CgEntry *fill(Oid relid);
 static void add_needs(CgProtectedColumn *column, Oid typid, int32 typmod);
 static void add_need(CgProtectedColumn *column, int32 category);
@@ -183,20 +184,67 @@ cg_column_level(const CgProtection *p, AttrNumber attnum)
 {
 	const CgProtectedColumn *column = cg_protected_column(p, attnum);
 	CgLevel		level = CG_LEVEL_READ;
+	bool		exempt;
 	int			i;
 
 	if (column == NULL)
 		return level;
 	CG_STRESS_RETURN(CG_STRESS);
-	if (!column->encrypted &&
-		((!cg_mask_superuser && superuser()) ||
-		 (!cg_mask_owner && cg_has_privs_of(GetUserId(), p->owner))))
-		return level;
+	exempt = is_exempt(p, column);
 	for (i = 0; i < column->n_needs; i++)
-		level = Min(level, cg_access_level(column->needs[i], p->relid));
-	if (level > CG_LEVEL_NONE && !cg_activity_opens_column(p->relid, attnum))
+		level = Min(level, exempt ?
+					cg_access_exempt_level(column->needs[i], p->relid) :
+					cg_access_level(column->needs[i], p->relid));
+	if (!exempt && level > CG_LEVEL_NONE &&
+		!cg_activity_opens_column(p->relid, attnum))
 		level = CG_LEVEL_NONE;
 	return level;
+}
+
+/* Does the current user need no grant? */
+static bool
+is_exempt(const CgProtection *p, const CgProtectedColumn *column)
+{
+	return !column->encrypted &&
+		((!cg_mask_superuser && superuser()) ||
+		 (!cg_mask_owner && cg_has_privs_of(GetUserId(), p->owner)));
+}
+
+CgReason
+cg_column_missing(const CgProtection *p, AttrNumber attnum, int32 *category)
+{
+	const CgProtectedColumn *column = cg_protected_column(p, attnum);
+	CgReason	missing = CG_GRANTED;
+	bool		exempt;
+	int			i;
+
+	if (column == NULL)
+		return CG_GRANTED;
+	CG_STRESS_RETURN(CG_NO_GRANT);
+	exempt = is_exempt(p, column);
+	for (i = 0; i < column->n_needs; i++)
+	{
+		int32		need = column->needs[i];
+		CgReason	reason = cg_access_reason(need, p->relid);
+
+		if (exempt)
+			reason = cg_access_exempt_level(need, p->relid) < CG_LEVEL_READ ?
+				CG_LOCKED_DOWN : CG_GRANTED;
+		if (reason == CG_NO_GRANT)
+			return reason;
+		if (missing == CG_GRANTED && reason != CG_GRANTED)
+		{
+			missing = reason;
+			*category = need;
+		}
+	}
+	if (missing == CG_GRANTED && !exempt &&
+		!cg_activity_opens_column(p->relid, attnum))
+	{
+		missing = CG_NO_PURPOSE;
+		*category = column->needs[0];
+	}
+	return missing;
 }
 
 bool

@@ -60,6 +60,13 @@ extern const CgProtectedColumn *cg_protected_column(const CgProtection *p,
  */
 extern CgLevel cg_column_level(const CgProtection *p, AttrNumber attnum);
 
+/*
+ * Why that is below `read`, and of which category: a condition that is not
+ * met, CG_NO_GRANT if that is all, or CG_GRANTED.
+ */
+extern CgReason cg_column_missing(const CgProtection *p, AttrNumber attnum,
+								  int32 *category);
+
 /* May the current user read every protected column of the relation? */
 extern bool cg_reads_all(const CgProtection *p);
 

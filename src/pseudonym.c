@@ -138,6 +138,8 @@ cipguard_pseudonym_enc(PG_FUNCTION_ARGS)
 	{
 		struct varlena *inner = cg_display_value(datum);
 
+		if (inner == NULL && cg_is_withheld(datum))
+			PG_RETURN_NULL();
 		/* Whoever sees masks may not compare. */
 		if (inner == NULL)
 		{

@@ -20,6 +20,7 @@
 #include "category.h"
 #include "cipguard.h"
 #include "crypt.h"
+#include "decision.h"
 #include "event.h"
 #include "keyring.h"
 #include "key_provider.h"
@@ -27,16 +28,32 @@
 #include "reading.h"
 #include "subject_key.h"
 
+static void require_read(int32 category, bool disclosed);
 static bool check_node(Node *node, void *context);
 
 void
 cg_require_read(int32 category)
 {
+	require_read(category, !cg_rows_gated(category, InvalidOid));
+}
+
+void
+cg_require_read_shown(int32 category)
+{
+	require_read(category, true);
+}
+
+/* disclosed: whoever it is about was asked already. */
+static void
+require_read(int32 category, bool disclosed)
+{
+	CgReason	missing = cg_access_reason(category, InvalidOid);
 	const CgCategory *c;
 	const char *name;
 
-	if (cg_access_level(category, InvalidOid) >= CG_LEVEL_READ ||
-		category == cg_category_unclassified())
+	if (missing == CG_GRANTED && !disclosed)
+		missing = CG_SUBJECT_UNKNOWN;
+	if (missing == CG_GRANTED || category == cg_category_unclassified())
 		return;
 
 	/* CHECK constraints must hold while a dump is restored, too. */
@@ -45,6 +62,8 @@ cg_require_read(int32 category)
 
 	/* What was compared with may stand in the statement. */
 	cg_plain_at = GetCurrentTransactionStartTimestamp();
+	if (missing != CG_NO_GRANT)
+		cg_raise_refusal(category, InvalidOid, missing, "looking into");
 	c = cg_category_by_id(category, true);
 	name = pstrdup(c ? NameStr(c->name) : "?");
 	cg_event_refused(psprintf("looking into values of category %s", name),

@@ -10,8 +10,13 @@
 
 #include "envelope.h"
 
-/* Raise 42501 unless the current user may read the category. */
+/*
+ * Raise an error unless the current user may read the category, whomever a
+ * value is about: 42501 without a grant, else that of the condition that is
+ * not met.  The second is for what was disclosed to him: display datums.
+ */
 extern void cg_require_read(int32 category);
+extern void cg_require_read_shown(int32 category);
 
 /*
  * The same of all encrypted expressions among the arguments of an operator

@@ -15,6 +15,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "funcapi.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -42,6 +43,10 @@ static void read_row(HeapTuple tuple, TupleDesc desc, CgRuleRow *row);
 static void check_row(const CgRuleRow *row);
 static bool weakens(const CgRuleRow *row, bool removed);
 static bool binds_me(const char *category);
+pg_noreturn static void invalid_setting(const char *setting,
+										const char *condition,
+										CgReason reason,
+										const char *problem);
 static const char *advice(CgReason reason);
 
 /* guard_rule() RETURNS trigger */
@@ -136,11 +141,18 @@ check_row(const CgRuleRow *row)
 						 "tls, network, hours, training, policy, minor and level")));
 	problem = cg_rule_parse(row->setting, &rule);
 	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid setting \"%s\" of condition \"%s\": %s",
-						row->setting, row->condition, problem),
-				 errhint("Give off, or %s.", advice(rule.reason))));
+		invalid_setting(row->setting, row->condition, rule.reason, problem);
+}
+
+static void
+invalid_setting(const char *setting, const char *condition, CgReason reason,
+				const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid setting \"%s\" of condition \"%s\": %s",
+					setting, condition, problem),
+			 errhint("Give off, or %s.", advice(reason))));
 }
 
 static const char *
@@ -235,4 +247,40 @@ binds_me(const char *category)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return result;
+}
+
+/*
+ * in_hours(setting text, at timestamptz, OUT met boolean,
+ *			OUT since timestamptz, OUT until timestamptz) RETURNS record
+ */
+PG_FUNCTION_INFO_V1(cipguard_in_hours);
+Datum
+cipguard_in_hours(PG_FUNCTION_ARGS)
+{
+	char	   *setting = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	TimestampTz at = PG_GETARG_TIMESTAMPTZ(1);
+	TimestampTz from;
+	TimestampTz until;
+	CgRule		rule = {.reason = CG_OUTSIDE_HOURS};
+	const char *problem = cg_rule_parse(setting, &rule);
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+
+	if (problem != NULL)
+		invalid_setting(setting, "hours", CG_OUTSIDE_HOURS, problem);
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("time must be finite"),
+				 errhint("Give a time such as %s.", "now()")));
+	values[0] = BoolGetDatum(!rule.on ||
+							 cg_hours_match(rule.hours, rule.n, at, &from,
+											&until));
+	values[1] = TimestampTzGetDatum(rule.on ? from : DT_NOBEGIN);
+	values[2] = TimestampTzGetDatum(rule.on ? until : DT_NOEND);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
+													  values, nulls)));
 }

@@ -12,6 +12,12 @@ extern bool cg_training_met(const CgAsk *ask, CgAnswer *answer);
 extern bool cg_policy_applies(const CgAsk *ask);
 extern bool cg_policy_met(const CgAsk *ask, CgAnswer *answer);
 
+/* The newest version of a policy; 0 if none was published. */
+extern int32 cg_policy_version(const char *policy);
+
+/* Has who is logged in acknowledged that version? */
+extern bool cg_policy_acknowledged(const char *policy, int32 version);
+
 extern void cg_training_init(void);
 
 #endif							/* CG_TRAINING_H */

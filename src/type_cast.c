@@ -25,6 +25,7 @@
 
 #include "access.h"
 #include "cipguard.h"
+#include "decision.h"
 #include "display.h"
 #include "event.h"
 #include "subject_key.h"
@@ -42,6 +43,7 @@ static CgAssigning *prepare_assigning(FunctionCallInfo fcinfo);
 static Datum assigned(CgAssigning *a, Datum value);
 static bool read_plain(const CgEncType *type, struct varlena *datum,
 					   Datum *plain);
+static void refuse_reading(int32 category);
 static char *printed(const CgEncType *type, Datum plain);
 static char *json_of(const CgEncType *type, struct varlena *datum);
 
@@ -255,24 +257,35 @@ read_plain(const CgEncType *type, struct varlena *datum, Datum *plain)
 	}
 	cg_parse(datum, &env);
 	cg_require_type(&env, type->tag);
-	if (cg_access_level((int32) env.category, InvalidOid) < CG_LEVEL_READ)
-	{
-		const CgCategory *c = cg_category_by_id((int32) env.category, true);
-
-		cg_event_refused(psprintf("reading values of category %s",
-								  c ? NameStr(c->name) : "?"), InvalidOid);
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to read values of category \"%s\"",
-						c ? NameStr(c->name) : "?"),
-				 errhint("Use %s, or ask an officer for %s.",
-						 "cipguard.mask()",
-						 "cipguard.grant_access(..., 'read')")));
-	}
+	if (!cg_access_open((int32) env.category, InvalidOid))
+		refuse_reading((int32) env.category);
 	if (cg_is_destroyed(&env) && !cg_subject_lost(env.subject))
 		return false;
 	*plain = cg_plain_value(&env);
 	return true;
+}
+
+/* Text must not get armor unawares, so this is an error. */
+static void
+refuse_reading(int32 category)
+{
+	CgReason	missing = cg_access_reason(category, InvalidOid);
+	const CgCategory *c;
+
+	if (missing != CG_NO_GRANT)
+		cg_raise_refusal(category, InvalidOid,
+						 missing == CG_GRANTED ? CG_SUBJECT_UNKNOWN :
+						 missing, "reading");
+	c = cg_category_by_id(category, true);
+	cg_event_refused(psprintf("reading values of category %s",
+							  c ? NameStr(c->name) : "?"), InvalidOid);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to read values of category \"%s\"",
+					c ? NameStr(c->name) : "?"),
+			 errhint("Use %s, or ask an officer for %s.",
+					 "cipguard.mask()",
+					 "cipguard.grant_access(..., 'read')")));
 }
 
 /* What to_json() makes of the plain type, or a string of the armor. */

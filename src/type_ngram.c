@@ -282,6 +282,7 @@ matches(FunctionCallInfo fcinfo, PGFunction match, bool *decided)
 	Size		len;
 	char	   *plain;
 	text	   *value;
+	bool		shown = false;
 	bool		result;
 
 	*decided = true;
@@ -300,10 +301,14 @@ matches(FunctionCallInfo fcinfo, PGFunction match, bool *decided)
 							 "cipguard.mask(column)")));
 		}
 		datum = real;
+		shown = true;
 	}
 	cg_parse(datum, &env);
 	cg_require_type(&env, CG_TYPE_TEXT);
-	cg_require_read((int32) env.category);
+	if (shown)
+		cg_require_read_shown((int32) env.category);
+	else
+		cg_require_read((int32) env.category);
 	if (cg_is_destroyed(&env) || cg_is_undecidable(&env))
 	{
 		*decided = false;

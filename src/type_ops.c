@@ -45,6 +45,7 @@ typedef struct CgHead
 	uint16		token_version;
 	const uint8 *token;			/* NULL: not searchable */
 	bool		display;		/* a mask: compared as text */
+	bool		withheld;		/* one that stands beside values */
 	struct varlena *datum;		/* the header and token, perhaps more */
 	Datum		whole;
 	uint8	   *fresh;			/* token in place of an old one, or NULL */
@@ -65,6 +66,7 @@ typedef struct CgConverted
 } CgConverted;
 
 static bool compare_alike(Datum a, Datum b, int *result);
+static const uint8 *shown_value(Datum value, const uint8 *p, Size *len);
 static void get_head(Datum value, CgHead *head);
 static void renew_head(CgHead *head);
 static int	compare(FunctionCallInfo fcinfo, Datum a, Datum b);
@@ -118,6 +120,25 @@ compare_alike(Datum a, Datum b, int *result)
 	return true;
 }
 
+/*
+ * A display datum that prints as plaintext compares as the value in it, if
+ * that has a token.
+ */
+static const uint8 *
+shown_value(Datum value, const uint8 *p, Size *len)
+{
+	struct varlena *real;
+
+	if (p[1] != CG_DISPLAY_PLAIN)
+		return p;
+	real = cg_display_value(PG_DETOAST_DATUM_PACKED(value));
+	if (real == NULL ||
+		(((const uint8 *) VARDATA(real))[2] & CG_FLAG_SEARCHABLE) == 0)
+		return p;
+	*len = VARSIZE(real) - VARHDRSZ;
+	return (const uint8 *) VARDATA(real);
+}
+
 /* Large values are toasted; their head is fetched without the rest. */
 static void
 get_head(Datum value, CgHead *head)
@@ -131,6 +152,8 @@ get_head(Datum value, CgHead *head)
 									   CG_HEADER_LEN + CG_TOKEN_LEN);
 	p = (const uint8 *) VARDATA_ANY(datum);
 	len = VARSIZE_ANY_EXHDR(datum);
+	if (len >= CG_HEADER_LEN && p[0] == CG_MAGIC && cg_is_display(datum))
+		p = shown_value(value, p, &len);
 	if (len < CG_HEADER_LEN || p[0] != CG_MAGIC ||
 		((p[2] & CG_FLAG_SEARCHABLE) && len < CG_HEADER_LEN + CG_TOKEN_LEN))
 		ereport(ERROR,
@@ -142,6 +165,7 @@ get_head(Datum value, CgHead *head)
 	head->token_version = cg_get_u16(p + 10);
 	head->token = (p[2] & CG_FLAG_SEARCHABLE) ? p + CG_HEADER_LEN : NULL;
 	head->display = (p[2] & CG_FLAG_DISPLAY) != 0;
+	head->withheld = head->display && p[1] == CG_DISPLAY_WITHHELD;
 	head->datum = datum;
 	head->whole = value;
 	head->fresh = NULL;
@@ -162,6 +186,8 @@ renew_head(CgHead *head)
 	uint8		token[CG_TOKEN_LEN];
 	CgEnvelope	env;
 
+	if (cg_is_display(whole))
+		whole = cg_display_value(whole);
 	cg_parse(whole, &env);
 	if (cg_fresh_token(&env, &head->token_version, token))
 	{
@@ -193,6 +219,8 @@ compare(FunctionCallInfo fcinfo, Datum a, Datum b)
 		return result;
 	get_head(a, &ha);
 	get_head(b, &hb);
+	if (ha.withheld != hb.withheld)
+		return ha.withheld ? 1 : -1;
 	if (ha.display && hb.display)
 		return compare_masks(&ha, &hb);
 	if (ha.token == NULL || hb.token == NULL)
@@ -281,6 +309,8 @@ compare_plain(FunctionCallInfo fcinfo, int argno)
 	get_head(fcinfo->args[argno].value, &head);
 	if (head.type != c->type)
 		wrong_type();
+	if (head.withheld)
+		return 1;
 	if (head.token == NULL)
 		not_searchable(&head);
 
@@ -682,7 +712,9 @@ abbreviate(Datum original, SortSupport ssup)
 	uint64		key = 0;
 
 	get_head(original, &head);
-	if (head.display)
+	if (head.withheld)
+		key = PG_UINT64_MAX;
+	else if (head.display)
 	{
 		uint8		start[sizeof(key)] = {0};
 		Size		len;
@@ -716,7 +748,9 @@ compare_sort(Datum a, Datum b, SortSupport ssup)
 		return result;
 	get_head(a, &ha);
 	get_head(b, &hb);
-	if (ha.display && hb.display)
+	if (ha.withheld != hb.withheld)
+		result = ha.withheld ? 1 : -1;
+	else if (ha.display && hb.display)
 		result = compare_masks(&ha, &hb);
 	else
 	{

@@ -61,6 +61,8 @@ typedef struct CgArg
 {
 	bool		plain;
 	bool		mask;			/* a display datum that is no value */
+	bool		shown;			/* one that is, and was disclosed */
+	bool		withheld;		/* one that stands beside values */
 	bool		gone;			/* the key of its subject was destroyed */
 	int32		category;		/* -1: plain */
 	struct varlena *datum;
@@ -137,6 +139,8 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 {
 	arg->plain = false;
 	arg->mask = false;
+	arg->shown = false;
+	arg->withheld = false;
 	arg->gone = false;
 	arg->whole = value;
 	arg->datum = PG_DETOAST_DATUM_PACKED(value);
@@ -147,11 +151,13 @@ take_arg(Datum value, uint8 tag, CgArg *arg)
 		if (real == NULL)
 		{
 			arg->mask = true;
+			arg->withheld = cg_is_withheld(arg->datum);
 			arg->category =
 				(int32) cg_get_u32((const uint8 *) VARDATA_ANY(arg->datum) + 4);
 			return;
 		}
 		arg->datum = real;
+		arg->shown = true;
 	}
 	cg_parse(arg->datum, &arg->env);
 	if (tag != 0)
@@ -191,6 +197,8 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 		{
 			args[i].plain = true;
 			args[i].mask = false;
+			args[i].shown = false;
+			args[i].withheld = false;
 			args[i].gone = false;
 			args[i].category = -1;
 			args[i].whole = PG_GETARG_DATUM(i);
@@ -202,7 +210,9 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 	{
 		if (args[i].plain || (args[0].mask && args[1].mask))
 			continue;
-		if (spelled_out)
+		if (spelled_out && args[i].shown)
+			cg_require_read_shown(args[i].category);
+		else if (spelled_out)
 			cg_require_read(args[i].category);
 		if (args[i].mask || !spelled_out)
 			continue;
@@ -211,6 +221,8 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 		else
 			waits |= cg_is_undecidable(&args[i].env);
 	}
+	if (args[0].withheld != args[1].withheld)
+		*decided = false;
 	if (waits)
 		*decided = false;
 	else
@@ -249,6 +261,8 @@ compare_args(CgArg *a, CgArg *b, uint8 tag, bool collated,
 	CgOrdered	right;
 	int			result;
 
+	if (a->withheld != b->withheld)
+		return a->withheld ? 1 : -1;
 	if (a->mask && b->mask)
 		return compare_masks(a, b);
 	if (a->mask || b->mask)
@@ -591,6 +605,11 @@ static void
 take_sorted(Datum value, CgSort *sort, CgArg *arg)
 {
 	take_arg(value, 0, arg);
+	if (sort->asks && arg->shown)
+	{
+		cg_require_read_shown(arg->category);
+		return;
+	}
 	if (!sort->asks || arg->mask ||
 		(arg->category == sort->category && sort->epoch == cg_access_epoch()))
 		return;
@@ -607,7 +626,9 @@ abbreviate(Datum original, SortSupport ssup)
 	uint64		key;
 
 	take_sorted(original, sort, &arg);
-	if (arg.mask)
+	if (arg.withheld)
+		key = PG_UINT64_MAX;
+	else if (arg.mask)
 	{
 		Size		len;
 		const char *text = cg_display_text(arg.datum, &len);

@@ -23,12 +23,14 @@
 #include "access.h"
 #include "armor.h"
 #include "cipguard.h"
+#include "decision.h"
 #include "display.h"
 #include "encoding.h"
 #include "event.h"
 #include "guc.h"
 #include "keyring.h"
 #include "key_provider.h"
+#include "lockdown.h"
 #include "subject_key.h"
 #include "value.h"
 
@@ -43,6 +45,7 @@ static struct varlena *take_stored(uint8 type, char *stored, Size len,
 static struct varlena *renew_key(struct varlena *datum, const CgEnvelope *env);
 static void hide_copy_line(void);
 static void copy_place(void *arg);
+static void require_leaving(int32 category);
 static bool is_pg_dump(void);
 static int	today(void);
 
@@ -293,25 +296,36 @@ cg_recode(struct varlena *datum, int32 typmod)
 	cg_parse(datum, &env);
 	if ((int32) env.category == typmod)
 		return cg_with_fresh_token(datum, &env);
-	if ((int32) env.category != cg_category_unclassified() &&
-		cg_access_level((int32) env.category, InvalidOid) < CG_LEVEL_READ)
-	{
-		const CgCategory *c = cg_category_by_id((int32) env.category, true);
-
-		cg_event_refused(psprintf("moving a value out of category %s",
-								  c ? NameStr(c->name) : "?"), InvalidOid);
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to move a value out of category \"%s\"",
-						c ? NameStr(c->name) : "?"),
-				 errhint("An officer can allow it with %s.",
-						 "cipguard.grant_access(..., 'read')")));
-	}
+	require_leaving((int32) env.category);
 	plain = cg_open_stored(&env, &len);
 	result = take_stored(env.type, plain, len, typmod);
 	explicit_bzero(plain, len);
 	pfree(plain);
 	return result;
+}
+
+/* May the current user take values out of the category? */
+static void
+require_leaving(int32 category)
+{
+	CgReason	missing = cg_access_reason(category, InvalidOid);
+	const CgCategory *c;
+
+	if (missing == CG_GRANTED && cg_rows_gated(category, InvalidOid))
+		missing = CG_SUBJECT_UNKNOWN;
+	if (missing == CG_GRANTED || category == cg_category_unclassified())
+		return;
+	if (missing != CG_NO_GRANT)
+		cg_raise_refusal(category, InvalidOid, missing, "moving");
+	c = cg_category_by_id(category, true);
+	cg_event_refused(psprintf("moving a value out of category %s",
+							  c ? NameStr(c->name) : "?"), InvalidOid);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to move a value out of category \"%s\"",
+					c ? NameStr(c->name) : "?"),
+			 errhint("An officer can allow it with %s.",
+					 "cipguard.grant_access(..., 'read')")));
 }
 
 /* A value in its stored form, which is validated but need not be parsed. */
@@ -404,15 +418,31 @@ cg_search_value(uint8 type, Datum plain, int32 typmod)
  * Ciphertext always, never a mask, wherever a value may be on its way into
  * storage: pg_dump sets row_security off, a walsender feeds replicas, and
  * cg_armor_depth marks EXPLAIN and the audit writer.  Grants cannot be looked
- * up in the historic snapshot of logical decoding.
+ * up in the historic snapshot of logical decoding.  Nobody knows here whom a
+ * value is about, so conditions of a row close the door; where tables are
+ * masked, what was disclosed comes as a display datum instead.
  */
 bool
 cg_shows_plain(int32 category)
 {
-	return cg_armor_depth == 0 && cg_output == CG_OUTPUT_AUTO &&
-		row_security && !am_walsender && !is_pg_dump() &&
-		!HistoricSnapshotActive() &&
-		cg_access_level(category, InvalidOid) == CG_LEVEL_READ;
+	CgReason	missing;
+
+	if (cg_armor_depth != 0 || cg_output != CG_OUTPUT_AUTO ||
+		!row_security || am_walsender || is_pg_dump() ||
+		HistoricSnapshotActive())
+		return false;
+	if (cg_access_open(category, InvalidOid))
+	{
+		cg_note_given(category, InvalidOid);
+		return true;
+	}
+	cg_stop_given(category, InvalidOid);
+	missing = cg_access_reason(category, InvalidOid);
+	if (missing != CG_NO_GRANT)
+		cg_report_refusal(category, InvalidOid,
+						  missing == CG_GRANTED ? CG_SUBJECT_UNKNOWN :
+						  missing);
+	return false;
 }
 
 bool

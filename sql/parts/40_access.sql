@@ -35,7 +35,7 @@ SELECT pg_catalog.pg_extension_config_dump('cipguard.access_grant_id_seq', '');
 CREATE FUNCTION cipguard.guard_grant() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'cipguard_guard_grant'
 	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION cipguard.guard_grant() IS 'trigger: nobody grants access to himself, and grants are only revoked, never changed';
+COMMENT ON FUNCTION cipguard.guard_grant() IS 'trigger: nobody grants access to himself, and grants are only revoked or suspended, never changed';
 REVOKE ALL ON FUNCTION cipguard.guard_grant() FROM PUBLIC;
 
 CREATE TRIGGER guard_grant BEFORE INSERT OR UPDATE ON cipguard.access_grant
@@ -114,10 +114,40 @@ $$;
 COMMENT ON FUNCTION cipguard.revoke_access(bigint) IS 'ends a grant at once, in every session; false if there is none in force by that number';
 REVOKE ALL ON FUNCTION cipguard.revoke_access(bigint) FROM PUBLIC;
 
+CREATE FUNCTION cipguard.suspend_access(grant_id bigint, reason text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF suspend_access.reason IS NULL OR suspend_access.reason = '' THEN
+		RAISE EXCEPTION 'a suspension needs a reason'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Say what is to be cleared before the grant counts again.';
+	END IF;
+	UPDATE cipguard.access_grant SET suspended_at = now(), suspended_for = suspend_access.reason
+		WHERE id = suspend_access.grant_id AND revoked_at IS NULL AND suspended_at IS NULL;
+	RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION cipguard.suspend_access(bigint, text) IS 'makes a grant not count until it is resumed, in every session at once; false if there is none in force by that number';
+REVOKE ALL ON FUNCTION cipguard.suspend_access(bigint, text) FROM PUBLIC;
+
+CREATE FUNCTION cipguard.resume_access(grant_id bigint) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	UPDATE cipguard.access_grant SET suspended_at = NULL, suspended_for = NULL
+		WHERE id = resume_access.grant_id AND revoked_at IS NULL AND suspended_at IS NOT NULL;
+	RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION cipguard.resume_access(bigint) IS 'ends the suspension of a grant; nobody does that for himself; false if none by that number is suspended';
+REVOKE ALL ON FUNCTION cipguard.resume_access(bigint) FROM PUBLIC;
+
 CREATE VIEW cipguard.access_grants AS
-	SELECT id, grantee, category, level, relation, purpose, valid_from, valid_until, granted_by, granted_at
+	SELECT id, grantee, category, level, relation, purpose, valid_from, valid_until, granted_by, granted_at, request, row_limit, minors
 	FROM cipguard.access_grant
-	WHERE revoked_at IS NULL
+	WHERE revoked_at IS NULL AND suspended_at IS NULL
 		AND (valid_until IS NULL OR valid_until OPERATOR(pg_catalog.>) pg_catalog.now());
 COMMENT ON VIEW cipguard.access_grants IS 'grants in force';
 REVOKE ALL ON TABLE cipguard.access_grants FROM PUBLIC;

@@ -681,6 +681,43 @@ $$;
 COMMENT ON FUNCTION cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]) IS 'findings about roles, settings and keys';
 REVOKE ALL ON FUNCTION cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]) FROM PUBLIC;
 
+-- Columns that are kept for no purpose, in databases that register purposes;
+-- persons who are asked until they agree.
+CREATE FUNCTION cipguard.lint_activities(columns cipguard.protected_columns[])
+	RETURNS TABLE (object text, kind text, severity text, leak text, remedy text)
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+	SELECT cipguard.identity_of('pg_class', p.relation, p.attnum), 'no_activity', 'medium',
+		format('It is kept for no purpose: no live activity may use %s (PIPL articles 6 and 13).', coalesce(p.category, 'it')),
+		'Register the activity with cipguard.add_activity(), or drop the column.'
+	FROM unnest(columns) p
+		JOIN pg_class r ON r.oid = p.relation
+	WHERE (EXISTS (SELECT FROM cipguard.activity) OR current_setting('cipguard.require_activity', true) = 'on')
+		AND r.relkind = ANY (ARRAY['r', 'p']::"char"[])
+		-- Those below are judged with the table on top.
+		AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = p.relation)
+		AND NOT EXISTS (SELECT FROM cipguard.activity a
+			WHERE a.ended_at IS NULL AND p.category = ANY (a.categories)
+				AND (NOT a.limited OR EXISTS (SELECT FROM cipguard.activity_column c
+					WHERE c.activity = a.id AND c.relation = p.relation AND c.column_name = p.column_name AND c.attnum = p.attnum)))
+	UNION ALL
+	SELECT format('activity %s', a.name), 'asked_again', 'medium',
+		format('%s persons who had refused were asked again (网络数据安全管理条例 22).', count(DISTINCT e.subject)),
+		'Ask no more; SELECT * FROM cipguard.consent_event shows whom.'
+	FROM cipguard.consent_event e
+		JOIN cipguard.activity a ON a.id = e.activity
+	WHERE e.action = 'ask' AND EXISTS (SELECT FROM cipguard.consent_event f JOIN cipguard.activity b ON b.id = f.activity
+			WHERE f.subject = e.subject AND b.name = a.name AND f.id < e.id AND f.action = 'refuse')
+	GROUP BY a.name
+	UNION ALL
+	SELECT 'setting cipguard.require_activity', 'setting', 'high', 'It has no effect: cipguard is not loaded when the server starts.',
+		'Add cipguard to shared_preload_libraries and restart the server.'
+	WHERE current_setting('cipguard.require_activity', true) = 'on' AND NOT cipguard.preloaded()
+$$;
+COMMENT ON FUNCTION cipguard.lint_activities(cipguard.protected_columns[]) IS 'findings about purposes and consents';
+REVOKE ALL ON FUNCTION cipguard.lint_activities(cipguard.protected_columns[]) FROM PUBLIC;
+
 CREATE FUNCTION cipguard.lint_exposure()
 	RETURNS TABLE (object text, kind text, severity text, leak text, remedy text)
 	LANGUAGE sql STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
@@ -693,7 +730,8 @@ AS $$
 			SELECT * FROM cipguard.lint_columns(a.columns, a.readers)
 			UNION ALL SELECT * FROM cipguard.lint_relations(a.columns, a.readers)
 			UNION ALL SELECT * FROM cipguard.lint_code(a.columns, a.readers)
-			UNION ALL SELECT * FROM cipguard.lint_server(a.columns, a.readers)) f
+			UNION ALL SELECT * FROM cipguard.lint_server(a.columns, a.readers)
+			UNION ALL SELECT * FROM cipguard.lint_activities(a.columns)) f
 	ORDER BY array_position(ARRAY['high', 'medium', 'low'], f.severity), f.kind COLLATE "C", f.object COLLATE "C", f.leak COLLATE "C"
 $$;
 COMMENT ON FUNCTION cipguard.lint_exposure() IS 'what goes past the protection of columns, how, and what to do; worst first';

@@ -4,7 +4,7 @@ GRANT SELECT ON TABLE cipguard.category TO PUBLIC;
 
 GRANT INSERT ON TABLE cipguard.category TO cipguard_officer;
 GRANT INSERT (grantee, category, level, relation, purpose, valid_until) ON TABLE cipguard.access_grant TO cipguard_officer;
-GRANT UPDATE (revoked_at) ON TABLE cipguard.access_grant TO cipguard_officer;
+GRANT UPDATE (revoked_at, suspended_at, suspended_for) ON TABLE cipguard.access_grant TO cipguard_officer;
 GRANT SELECT ON TABLE cipguard.access_grant, cipguard.access_grants, cipguard.key_status TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION
 	cipguard.init(),
@@ -16,8 +16,13 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.mask_function_name(regprocedure),
 	cipguard.mask_function_digest(regprocedure),
 	cipguard.grant_access(regrole, text, text, regclass, text, timestamptz),
-	cipguard.revoke_access(bigint)
+	cipguard.revoke_access(bigint),
+	cipguard.suspend_access(bigint, text),
+	cipguard.resume_access(bigint)
 	TO cipguard_officer;
+
+-- Both ask whom the caller may ask about.
+GRANT EXECUTE ON FUNCTION cipguard.access_decision(regrole, text, regclass, text), cipguard.why(text, regclass, text) TO PUBLIC;
 
 -- Activities: their names are what sessions state, so everybody may know them.
 GRANT SELECT ON TABLE cipguard.activities TO PUBLIC;
@@ -32,6 +37,11 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.end_activity(text)
 	TO cipguard_officer;
 
+-- Consents: who takes them from persons records them.
+GRANT SELECT ON TABLE cipguard.consent_event, cipguard.consent_state TO cipguard_officer, cipguard_auditor, cipguard_registrar;
+GRANT INSERT (activity, subject, action, separate, written, channel, notice_version, evidence_hash, guardian) ON TABLE cipguard.consent_event TO cipguard_officer, cipguard_registrar;
+GRANT EXECUTE ON FUNCTION cipguard.record_consent(text, text, text, boolean, boolean, text, text, bytea, text) TO cipguard_officer, cipguard_registrar;
+
 GRANT SELECT ON TABLE cipguard.protected_columns TO PUBLIC;
 -- Names of all objects are public; grants are not.
 GRANT SELECT ON TABLE cipguard.readers TO cipguard_officer, cipguard_auditor;
@@ -44,6 +54,7 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.lint_relations(cipguard.protected_columns[], cipguard.readers[]),
 	cipguard.lint_code(cipguard.protected_columns[], cipguard.readers[]),
 	cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]),
+	cipguard.lint_activities(cipguard.protected_columns[]),
 	cipguard.lint_exposure()
 	TO cipguard_officer, cipguard_auditor;
 
@@ -147,6 +158,16 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON TABLE cipguard.maintenance_windows TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION cipguard.policy_statement() TO cipguard_officer, cipguard_auditor;
 
+-- Requests.  Who may decide is asked once more where the tables are written.
+GRANT SELECT ON TABLE cipguard.requests, cipguard.requests_open TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+	cipguard.request_access(text, text, text, interval, regclass, bigint, boolean, text),
+	cipguard.cancel_request(bigint)
+	TO PUBLIC;
+GRANT EXECUTE ON FUNCTION cipguard.approve(bigint), cipguard.reject(bigint, text) TO cipguard_officer, cipguard_minor_approver;
+GRANT EXECUTE ON FUNCTION cipguard.review(bigint, text, text) TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.break_glass(text, text, text, interval, regclass) TO cipguard_emergency;
+
 -- Moving values to the key and suite of today.
 GRANT EXECUTE ON FUNCTION cipguard.key_use() TO cipguard_officer, cipguard_auditor;
 GRANT SELECT ON TABLE cipguard.reencrypt_progress TO PUBLIC;
@@ -188,6 +209,10 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_officer;
 GRANT EXECUTE ON PROCEDURE cipguard.close_epoch(integer, bigint, bigint) TO cipguard_officer;
 
+-- Lockdowns.  Whoever may be in an emergency may close; two persons lift.
+GRANT SELECT ON TABLE cipguard.lockdown, cipguard.lockdowns TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.lockdown(text, text) TO cipguard_officer;
+
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
 DO $$
@@ -221,3 +246,22 @@ GRANT SELECT ON TABLE cipguard.category_rule TO cipguard_officer, cipguard_audit
 GRANT INSERT, DELETE ON TABLE cipguard.category_rule TO cipguard_officer;
 GRANT UPDATE (setting) ON TABLE cipguard.category_rule TO cipguard_officer;
 GRANT EXECUTE ON FUNCTION cipguard.set_condition(text, text, text) TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.in_hours(text, timestamptz) TO PUBLIC;
+GRANT SELECT ON TABLE cipguard.training_record, cipguard.acknowledgement TO cipguard_officer, cipguard_auditor, cipguard_registrar;
+GRANT INSERT (person, course, version, score, passed, taken, valid_until, evidence_hash) ON TABLE cipguard.training_record TO cipguard_officer, cipguard_registrar;
+GRANT EXECUTE ON FUNCTION cipguard.record_training(regrole, text, timestamptz, boolean, timestamptz, text, numeric, bytea) TO cipguard_officer, cipguard_registrar;
+GRANT SELECT ON TABLE cipguard.policy_version TO PUBLIC;
+GRANT INSERT (policy, version, text_hash, location) ON TABLE cipguard.policy_version TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.publish_policy(text, text, text) TO cipguard_officer;
+-- For who is logged in, and for nobody else.
+GRANT EXECUTE ON FUNCTION cipguard.acknowledge(text, integer) TO PUBLIC;
+
+-- Budgets.  Everybody sees what was counted of himself.
+GRANT SELECT ON TABLE cipguard.budget TO cipguard_officer, cipguard_auditor;
+GRANT INSERT (grantee, category, per_hour, per_day), UPDATE (per_hour, per_day), DELETE ON TABLE cipguard.budget TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION
+	cipguard.set_budget(regrole, text, bigint, bigint),
+	cipguard.clear_budget(regrole, text)
+	TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.shown_under(bigint) TO cipguard_officer, cipguard_auditor;
+GRANT SELECT ON TABLE cipguard.budget_status TO PUBLIC;

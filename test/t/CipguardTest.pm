@@ -44,8 +44,10 @@ sub new_kek
 }
 
 # A running server.  Options: kek (name of the key, undef for none), preload
-# (default on), masking (of the tables themselves; default on), conf (more lines of postgresql.conf), init (extra options of
-# initdb), allows_streaming, start (default on).
+# (default on), masking (of the tables themselves; default on), budgets (those
+# that roles have by default; default off), conf (more lines of
+# postgresql.conf), init (extra options of initdb), allows_streaming, start
+# (default on).
 sub new_cluster
 {
 	my ($name, %opt) = @_;
@@ -67,6 +69,8 @@ sub new_cluster
 	$node->append_conf('postgresql.conf',
 		"cipguard.transparent_masking = off\n")
 	  if ($opt{preload} // 1) && !($opt{masking} // 1);
+	$node->append_conf('postgresql.conf', "cipguard.default_budgets = off\n")
+	  if ($opt{preload} // 1) && !($opt{budgets} // 0);
 	$node->append_conf('postgresql.conf', $opt{conf}) if defined $opt{conf};
 	$node->start if $opt{start} // 1;
 	return $node;

@@ -4,7 +4,8 @@
 # Runs test/bench/run.sh in the environment of demo.sh, with
 # CIPGUARD_BENCH_ROWS (default 1000000); the server writes to disk as it would
 # in production.  A second one, without the library, is there to be compared
-# with.
+# with.  CIPGUARD_BUDGETS=on leaves the budgets on that roles have by default,
+# and with them masks instead of most values.
 . "$(dirname "$0")/private_server.sh"
 
 stage "$@"
@@ -19,7 +20,7 @@ if [ -e "$("$PG_CONFIG" --pkglibdir)/pgaudit.so" ]; then
 	export CIPGUARD_BENCH_PGAUDIT_PORT=$PGPORT
 fi
 start_server bench "shared_preload_libraries = 'cipguard'" 'fsync = on' "shared_buffers = '256MB'" \
-	"max_wal_size = '4GB'"
+	"max_wal_size = '4GB'" "cipguard.default_budgets = ${CIPGUARD_BUDGETS:-off}"
 mkdir -p "$work/logs"
 export CIPGUARD_DEMO_LOG=$work/logs/bench.log CIPGUARD_BENCH_ROWS=${CIPGUARD_BENCH_ROWS:-1000000}
 rc=0

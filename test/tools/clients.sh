@@ -159,7 +159,7 @@ echo "cipguard check-clients: $("$PG_CONFIG" --version), user $(id -un)"
 libpq="-I$("$PG_CONFIG" --includedir) -L$("$PG_CONFIG" --libdir)"
 build || { cp "$work"/*.log "$logs"; echo 'FAILED  build'; tail -60 "$work/build.log"; exit 1; }
 prepare
-run_all masked "shared_preload_libraries = 'cipguard'"
+run_all masked "shared_preload_libraries = 'cipguard'" "cipguard.default_budgets = ${CIPGUARD_BUDGETS:-off}"
 run_all plain
 for name in ${CLIENTS:-libpq psycopg jdbc node dbd}; do
 	# shellcheck disable=SC2086 # a list of words

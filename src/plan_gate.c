@@ -1,0 +1,301 @@
+/*
+ * plan_gate.c
+ *		What a reader's query works with while it depends on the person whether
+ *		he may read: the value, or the mask.
+ *
+ * While conditions of a row (row_gate.h) are in force for a column that the
+ * current user may read or search, each reference to it is wrapped in
+ *
+ *		cipguard.gate_value(value, relation, column, subject, birthday)
+ *
+ * which gives the mask of persons who are withheld from him; so predicates,
+ * joins, grouping and order see what the output shows.  Where rows leave, the
+ * output (plan_output.c) takes the place of the gate.
+ *
+ * A search by value shall use its index nevertheless.  Conditions of WHERE and
+ * of inner joins that say that such a column equals something that is not of
+ * the row are repeated without the gate, among the security quals of the table
+ * together with the gated one: whatever else the query does with a row it
+ * does after both.
+ *
+ * If no such condition is in force nothing is done here.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "replication/walsender.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "compat.h"
+
+#include "cipguard.h"
+#include "event.h"
+#include "label.h"
+#include "mask_datum.h"
+#include "minor.h"
+#include "plan.h"
+#include "plan_mask.h"
+#include "row_gate.h"
+
+/* The search for what can be repeated without the gate. */
+typedef struct CgGateStrip
+{
+	Index		varno;			/* of the column found, 0: none yet */
+	bool		several;
+} CgGateStrip;
+
+static void repeat_quals(Node *node, Query *query);
+static void repeat_qual(Node *qual, Query *query);
+static bool is_equality(Node *node);
+static Node *gated_side(Node *node);
+static Node *strip_mutator(Node *node, void *context);
+
+bool
+cg_is_gated(const CgProtection *p, AttrNumber attnum)
+{
+	CG_STRESS_RETURN(false);
+	return !am_walsender && cg_protected_column(p, attnum) != NULL &&
+		cg_column_row_conditions(p, attnum) != 0 &&
+		cg_column_level(p, attnum) > CG_LEVEL_NONE &&
+		(row_security || !cg_bypasses_row_security(p));
+}
+
+bool
+cg_is_row_gated(const CgProtection *p)
+{
+	int			i;
+
+	for (i = 1; i <= p->natts; i++)
+		if (cg_is_gated(p, i))
+			return true;
+	return false;
+}
+
+Node *
+cg_gate_var(Var *var, const CgProtection *p, CgScope *scope)
+{
+	const CgProtectedColumn *column = cg_protected_column(p, var->varattno);
+	Node	   *subject;
+	Node	   *birthday;
+	Node	   *result;
+	Oid			func;
+
+	if (!cg_is_gated(p, var->varattno))
+		return NULL;
+
+	/* Stored values or an error; ciphertext prints as armor then. */
+	if (!row_security)
+	{
+		if (column->encrypted && !scope->inside && !scope->compared)
+			return NULL;
+		cg_event_refused("reading without masks", p->relid);
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("query would be affected by masking of table \"%s\"",
+						get_rel_name(p->relid)),
+				 errdetail("Some persons in it are withheld from you."),
+				 errhint("Set %s to on to see masks.", "row_security")));
+	}
+	func = column->category >= 0 &&
+		cg_mask_needs_subtransaction(cg_category_by_id(column->category,
+													   false)) ?
+		cg_plan_functions->gate_value_serial : cg_plan_functions->gate_value;
+	subject = (Node *) cg_subject_of(var, scope);
+	birthday = (Node *) cg_birthday_of_var(var, p);
+	result = (Node *)
+		makeFuncExpr(func, var->vartype,
+					 list_make5(copyObject(var),
+								makeConst(OIDOID, -1, InvalidOid,
+										  sizeof(Oid),
+										  ObjectIdGetDatum(p->relid), false,
+										  true),
+								makeConst(INT4OID, -1, InvalidOid,
+										  sizeof(int32),
+										  Int32GetDatum(var->varattno), false,
+										  true),
+								subject != NULL ? subject :
+								(Node *) makeNullConst(TEXTOID, -1,
+													   InvalidOid),
+								birthday != NULL ? birthday :
+								(Node *) makeNullConst(TEXTOID, -1,
+													   InvalidOid)),
+					 var->varcollid, var->varcollid, COERCE_EXPLICIT_CALL);
+	if (var->vartypmod != -1)
+		result = (Node *) makeRelabelType((Expr *) result, var->vartype,
+										  var->vartypmod, var->varcollid,
+										  COERCE_IMPLICIT_CAST);
+	return result;
+}
+
+Var *
+cg_birthday_of_var(Var *var, const CgProtection *p)
+{
+	AttrNumber	attnum = InvalidAttrNumber;
+	CgRowConditions conditions = 0;
+	Var		   *result;
+	int			i;
+
+	if (var->varattno > 0)
+		conditions = cg_column_row_conditions(p, var->varattno);
+	else
+		for (i = 1; i <= p->natts; i++)
+			conditions |= cg_column_row_conditions(p, i);
+	if ((conditions & (1 << CG_MINOR)) != 0)
+		attnum = cg_birthday_column(p->relid);
+	if (attnum == InvalidAttrNumber)
+		return NULL;
+	result = copyObject(var);
+	result->varattno = attnum;
+	get_atttypetypmodcoll(p->relid, attnum, &result->vartype,
+						  &result->vartypmod, &result->varcollid);
+	return result;
+}
+
+bool
+cg_is_gate(Node *node)
+{
+	return node != NULL && IsA(node, FuncExpr) &&
+		(((FuncExpr *) node)->funcid == cg_plan_functions->gate_value ||
+		 ((FuncExpr *) node)->funcid == cg_plan_functions->gate_value_serial);
+}
+
+void
+cg_repeat_quals(Query *query)
+{
+	/* The target of MERGE is matched, not filtered. */
+	if (query->commandType != CMD_MERGE && query->jointree != NULL)
+		repeat_quals((Node *) query->jointree, query);
+}
+
+static void
+repeat_quals(Node *node, Query *query)
+{
+	ListCell   *lc;
+
+	if (IsA(node, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) node)->fromlist)
+			repeat_quals(lfirst(lc), query);
+		repeat_qual(((FromExpr *) node)->quals, query);
+	}
+	else if (IsA(node, JoinExpr) && ((JoinExpr *) node)->jointype == JOIN_INNER)
+	{
+		repeat_quals(((JoinExpr *) node)->larg, query);
+		repeat_quals(((JoinExpr *) node)->rarg, query);
+		repeat_qual(((JoinExpr *) node)->quals, query);
+	}
+}
+
+static void
+repeat_qual(Node *qual, Query *query)
+{
+	CgGateStrip strip = {0, false};
+	List	   *args;
+	Node	   *side[2];
+	Node	   *raw;
+	RangeTblEntry *rte;
+	ListCell   *lc;
+	int			i;
+
+	if (qual == NULL)
+		return;
+	if (IsA(qual, List) ||
+		(IsA(qual, BoolExpr) && ((BoolExpr *) qual)->boolop == AND_EXPR))
+	{
+		foreach(lc, IsA(qual, List) ? (List *) qual :
+				((BoolExpr *) qual)->args)
+			repeat_qual(lfirst(lc), query);
+		return;
+	}
+	if (!is_equality(qual))
+		return;
+	args = IsA(qual, OpExpr) ? ((OpExpr *) qual)->args :
+		((ScalarArrayOpExpr *) qual)->args;
+	side[0] = linitial(args);
+	side[1] = lsecond(args);
+	for (i = 0; i < (IsA(qual, OpExpr) ? 2 : 1); i++)
+		if (gated_side(side[i]) != NULL &&
+			!contain_vars_of_level(side[1 - i], 0) &&
+			!contain_subplans(side[1 - i]) &&
+			!contain_volatile_functions(side[1 - i]))
+			break;
+	if (i == (IsA(qual, OpExpr) ? 2 : 1))
+		return;
+	raw = strip_mutator(qual, &strip);
+	if (strip.varno == 0 || strip.several)
+		return;
+	rte = rt_fetch(strip.varno, query->rtable);
+	rte->securityQuals = lappend(rte->securityQuals,
+								 makeBoolExpr(AND_EXPR,
+											  list_make2(raw,
+														 copyObject(qual)),
+											  -1));
+}
+
+/* Of PostgreSQL's own or ours: they do nothing but compare. */
+static bool
+is_equality(Node *node)
+{
+	Oid			opno;
+	Oid			type;
+	char	   *name;
+
+	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
+	{
+		opno = ((OpExpr *) node)->opno;
+		type = exprType(linitial(((OpExpr *) node)->args));
+	}
+	else if (IsA(node, ScalarArrayOpExpr) &&
+			 ((ScalarArrayOpExpr *) node)->useOr)
+	{
+		opno = ((ScalarArrayOpExpr *) node)->opno;
+		type = exprType(linitial(((ScalarArrayOpExpr *) node)->args));
+	}
+	else
+		return false;
+	if (opno < FirstGenbkiObjectId)
+		return op_mergejoinable(opno, type) || op_hashjoinable(opno, type);
+	if (!cg_is_comparison(opno))
+		return false;
+	name = get_opname(opno);
+	return name != NULL && strcmp(name, "=") == 0;
+}
+
+/* The gate of a column of this query that a side is; NULL: it is not that. */
+static Node *
+gated_side(Node *node)
+{
+	Node	   *arg;
+
+	while (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	if (!cg_is_gate(node))
+		return NULL;
+	arg = linitial(((FuncExpr *) node)->args);
+	return IsA(arg, Var) && ((Var *) arg)->varlevelsup == 0 ? node : NULL;
+}
+
+static Node *
+strip_mutator(Node *node, void *context)
+{
+	CgGateStrip *strip = context;
+
+	if (node == NULL)
+		return NULL;
+	if (cg_is_gate(node) && gated_side(node) != NULL)
+	{
+		Var		   *var = linitial(((FuncExpr *) node)->args);
+
+		strip->several = strip->several || strip->varno != 0;
+		strip->varno = var->varno;
+		return (Node *) copyObject(var);
+	}
+	return expression_tree_mutator(node, strip_mutator, context);
+}

@@ -1,0 +1,413 @@
+/*
+ * row_gate.c
+ *		Conditions of a row: may this value of this person be given?
+ *
+ * A column may need several categories (generated columns, composites); then
+ * each is asked, and the first reason counts.  The last verdict of each
+ * category is remembered, not by call site but by question, so that the
+ * second column of a row, and what a predicate has asked before, cost a
+ * comparison.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+
+#include "access.h"
+#include "budget.h"
+#include "minor.h"
+#include "person.h"
+#include "row_gate.h"
+
+#define MAX_TEXT	64			/* longer subjects are asked again */
+#define NUM_RECENT	16
+
+struct CgRowGate
+{
+	Oid			relid;
+	int			n;
+	int32	   *categories;
+	CgRowConditions *conditions;	/* of each */
+	CgRowConditions all;		/* of any */
+	Oid			subject_type;	/* base type, or InvalidOid */
+	FmgrInfo	subject_out;
+	Oid			birthday_type;	/* InvalidOid: none */
+	int32		birthday_category;
+	Oid			user;			/* conditions are of this user, */
+	TimestampTz now;			/* of this statement, */
+	uint64		epoch;			/* of this state of the registers */
+	uint32		reported;		/* reasons, by bit */
+};
+
+/* A question about a person, and its answer. */
+typedef struct CgRowVerdict
+{
+	Oid			user;
+	Oid			relid;
+	int32		category;
+	TimestampTz now;
+	uint64		epoch;
+	CgRowConditions conditions;
+	bool		known;
+	bool		is_number;
+	int64		number;
+	Size		len;
+	char		text[MAX_TEXT];
+	int			birthday;
+	CgReason	reason;
+} CgRowVerdict;
+
+static void judge(CgRowGate *g);
+static CgReason decide(const CgRowGate *g, int32 category,
+					   CgRowConditions conditions, const CgSubject *subject,
+					   int birthday);
+static bool is_about(const CgRowVerdict *v, const CgSubject *subject);
+
+static CgRowVerdict recent[NUM_RECENT];
+
+static CgRowGate *
+new_gate(MemoryContext context, Oid relid, int n)
+{
+	CgRowGate  *g = MemoryContextAllocZero(context, sizeof(CgRowGate));
+
+	g->relid = relid;
+	g->n = n;
+	g->categories = MemoryContextAllocZero(context, sizeof(int32) * (n + 1));
+	g->conditions = MemoryContextAllocZero(context,
+										   sizeof(CgRowConditions) * (n + 1));
+	return g;
+}
+
+CgRowGate *
+cg_row_gate(MemoryContext context, Oid relid, AttrNumber attnum)
+{
+	const CgProtection *p = cg_protection(relid);
+	CgRowGate  *g;
+	int			first = attnum > 0 ? attnum : 1;
+	int			last;
+	int			n = 0;
+	int			i;
+
+	if (p == NULL)
+		return new_gate(context, relid, 0);
+	last = attnum > 0 ? attnum : p->natts;
+	for (i = first; i <= last; i++)
+		if (cg_protected_column(p, i) != NULL)
+			n += cg_protected_column(p, i)->n_needs;
+	g = new_gate(context, relid, n);
+	g->n = 0;
+	for (i = first; i <= last; i++)
+	{
+		const CgProtectedColumn *column = cg_protected_column(p, i);
+		int			k;
+
+		for (k = 0; column != NULL && k < column->n_needs; k++)
+		{
+			int			j;
+
+			for (j = 0; j < g->n; j++)
+				if (g->categories[j] == column->needs[k])
+					break;
+			if (j == g->n)
+				g->categories[g->n++] = column->needs[k];
+		}
+	}
+	return g;
+}
+
+CgRowGate *
+cg_row_gate_of(MemoryContext context, Oid relid, int32 category)
+{
+	CgRowGate  *g = new_gate(context, relid, 1);
+
+	g->categories[0] = category;
+	return g;
+}
+
+void
+cg_row_gate_types(CgRowGate *g, Oid subject, Oid birthday)
+{
+	Oid			out;
+	bool		varlena;
+
+	g->subject_type = g->birthday_type = InvalidOid;
+	if (OidIsValid(birthday) && birthday != UNKNOWNOID)
+	{
+		AttrNumber	attnum = cg_birthday_column(g->relid);
+		const CgProtection *p = cg_protection(g->relid);
+		const CgProtectedColumn *column = p == NULL ? NULL :
+		cg_protected_column(p, attnum);
+
+		g->birthday_category = column == NULL ? -1 : column->category;
+		g->birthday_type = getBaseType(birthday);
+	}
+	if (!OidIsValid(subject))
+		return;
+	subject = getBaseType(subject);
+	if (subject != INT2OID && subject != INT4OID && subject != INT8OID &&
+		subject != TEXTOID && subject != VARCHAROID)
+	{
+		getTypeOutputInfo(subject, &out, &varlena);
+		fmgr_info_cxt(out, &g->subject_out, GetMemoryChunkContext(g));
+	}
+	g->subject_type = subject;
+}
+
+CgRowConditions
+cg_row_gate_check(CgRowGate *g)
+{
+	if (unlikely(g->user != GetUserId() || g->now != cg_access_now() ||
+				 g->epoch != cg_access_epoch()))
+		judge(g);
+	return g->all;
+}
+
+static void
+judge(CgRowGate *g)
+{
+	CgAsk		ask;
+	int			i;
+
+	memset(&ask, 0, sizeof(ask));
+	ask.user = GetUserId();
+	ask.relation = g->relid;
+	ask.now = cg_access_now();
+	g->all = 0;
+	g->reported = 0;
+	for (i = 0; i < g->n; i++)
+	{
+		ask.category = g->categories[i];
+		g->conditions[i] = cg_row_conditions(&ask);
+		g->all |= g->conditions[i];
+	}
+	g->user = ask.user;
+	g->now = ask.now;
+	g->epoch = cg_access_epoch();
+}
+
+bool
+cg_row_gate_subject(CgRowGate *g, const NullableDatum *value,
+					CgSubject *subject)
+{
+	text	   *string;
+	char	   *out;
+
+	if (value == NULL || value->isnull || !OidIsValid(g->subject_type))
+		return false;
+	subject->is_number = true;
+	switch (g->subject_type)
+	{
+		case INT8OID:
+			subject->number = DatumGetInt64(value->value);
+			return true;
+		case INT4OID:
+			subject->number = DatumGetInt32(value->value);
+			return true;
+		case INT2OID:
+			subject->number = DatumGetInt16(value->value);
+			return true;
+		case TEXTOID:
+		case VARCHAROID:
+			string = DatumGetTextPP(value->value);
+			cg_subject_from_text(VARDATA_ANY(string),
+								 VARSIZE_ANY_EXHDR(string), subject);
+			return true;
+		default:
+			out = OutputFunctionCall(&g->subject_out, value->value);
+			cg_subject_from_text(out, strlen(out), subject);
+			return true;
+	}
+}
+
+/* A text that is how a number is printed is that number. */
+void
+cg_subject_from_text(const char *text, Size len, CgSubject *subject)
+{
+	Size		i = len > 0 && text[0] == '-' ? 1 : 0;
+	Size		first = i;
+	int64		number = 0;
+
+	subject->is_number = false;
+	subject->number = 0;
+	subject->text = text;
+	subject->len = len;
+	if (i == len || (text[i] == '0' && len > 1))
+		return;
+	for (; i < len; i++)
+		if (text[i] < '0' || text[i] > '9' ||
+			pg_mul_s64_overflow(number, 10, &number) ||
+			(first == 0 ?
+			 pg_add_s64_overflow(number, text[i] - '0', &number) :
+			 pg_sub_s64_overflow(number, text[i] - '0', &number)))
+			return;
+	subject->is_number = true;
+	subject->number = number;
+}
+
+CgReason
+cg_row_gate_ask(CgRowGate *g, const NullableDatum *subject,
+				const NullableDatum *birthday)
+{
+	CgSubject	person;
+	int			day = 0;
+
+	if (!cg_row_gate_subject(g, subject, &person))
+		return cg_row_gate_decide(g, g->all, NULL, 0);
+	if ((g->all & (1 << CG_MINOR)) != 0 && birthday != NULL &&
+		!birthday->isnull && OidIsValid(g->birthday_type))
+		day = cg_birthday_of(g->birthday_category, g->birthday_type,
+							 birthday->value);
+	return cg_row_gate_decide(g, g->all, &person, day);
+}
+
+CgReason
+cg_row_gate_decide(CgRowGate *g, CgRowConditions conditions,
+				   const CgSubject *subject, int birthday)
+{
+	int			i;
+
+	for (i = 0; i < g->n; i++)
+	{
+		CgRowConditions asked = g->conditions[i] & conditions;
+		CgReason	reason;
+
+		if (asked == 0)
+			continue;
+		reason = decide(g, g->categories[i], asked, subject, birthday);
+		if (reason != CG_GRANTED)
+			return reason;
+	}
+	return CG_GRANTED;
+}
+
+static CgReason
+decide(const CgRowGate *g, int32 category, CgRowConditions conditions,
+	   const CgSubject *subject, int birthday)
+{
+	CgRowVerdict *v = &recent[(uint32) category % NUM_RECENT];
+	CgAsk		ask;
+	CgReason	reason;
+
+	if (v->category == category && v->relid == g->relid &&
+		v->user == g->user && v->now == g->now && v->epoch == g->epoch &&
+		v->conditions == conditions && v->birthday == birthday &&
+		is_about(v, subject))
+		return v->reason;
+
+	memset(&ask, 0, sizeof(ask));
+	ask.user = g->user;
+	ask.category = category;
+	ask.relation = g->relid;
+	ask.now = g->now;
+	ask.subject = subject;
+	ask.birthday = birthday;
+	reason = cg_decide_row(conditions, &ask);
+
+	v->epoch = 0;
+	if (subject != NULL && !subject->is_number && subject->len > MAX_TEXT)
+		return reason;
+	v->user = g->user;
+	v->relid = g->relid;
+	v->category = category;
+	v->now = g->now;
+	v->conditions = conditions;
+	v->birthday = birthday;
+	v->known = subject != NULL;
+	v->is_number = subject != NULL && subject->is_number;
+	v->number = v->is_number ? subject->number : 0;
+	v->len = 0;
+	if (v->known && !v->is_number)
+	{
+		v->len = subject->len;
+		memcpy(v->text, subject->text, subject->len);
+	}
+	v->reason = reason;
+	v->epoch = g->epoch;
+	return reason;
+}
+
+static bool
+is_about(const CgRowVerdict *v, const CgSubject *subject)
+{
+	if (subject == NULL || !v->known)
+		return subject == NULL && !v->known;
+	if (v->is_number || subject->is_number)
+		return v->is_number && subject->is_number &&
+			v->number == subject->number;
+	return v->len == subject->len &&
+		memcmp(v->text, subject->text, v->len) == 0;
+}
+
+void
+cg_row_gate_report(CgRowGate *g, CgReason reason)
+{
+	int			i;
+
+	if ((g->reported & (1 << reason)) != 0)
+		return;
+	g->reported |= 1 << reason;
+	for (i = 0; i < g->n; i++)
+		if ((g->conditions[i] & (1 << reason)) != 0)
+		{
+			cg_report_refusal(g->categories[i], g->relid, reason);
+			return;
+		}
+}
+
+bool
+cg_row_gate_spend(CgRowGate *g)
+{
+	int			i;
+
+	for (i = 0; i < g->n; i++)
+		if (!cg_budget_spend(g->categories[i], g->relid, 1))
+			return false;
+	return true;
+}
+
+void
+cg_row_gate_given(CgRowGate *g, const CgSubject *subject)
+{
+	int			i;
+
+	for (i = 0; subject != NULL && i < g->n; i++)
+		cg_canary_disclosed(g->categories[i], g->relid, subject);
+}
+
+CgRowConditions
+cg_column_row_conditions(const CgProtection *p, AttrNumber attnum)
+{
+	const CgProtectedColumn *column = cg_protected_column(p, attnum);
+	CgRowConditions result = 0;
+	CgAsk		ask;
+	int			i;
+
+	if (column == NULL)
+		return 0;
+	memset(&ask, 0, sizeof(ask));
+	ask.user = GetUserId();
+	ask.relation = p->relid;
+	ask.now = cg_access_now();
+	for (i = 0; i < column->n_needs; i++)
+	{
+		ask.category = column->needs[i];
+		result |= cg_row_conditions(&ask);
+	}
+	return result;
+}
+
+bool
+cg_has_row_conditions(const CgProtection *p)
+{
+	int			i;
+
+	for (i = 1; i <= p->natts; i++)
+		if (cg_column_row_conditions(p, i) != 0)
+			return true;
+	return false;
+}

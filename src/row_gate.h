@@ -1,0 +1,83 @@
+/*
+ * row_gate.h
+ *		Conditions of a row: may this value of this person be given?
+ *
+ * A door keeps a CgRowGate where it is called from, and asks it for each row:
+ *
+ *		g = cg_row_gate(context, relid, attnum);
+ *		cg_row_gate_types(g, type of subject, type of birthday);
+ *		...
+ *		if (cg_row_gate_check(g) != 0 &&
+ *			cg_row_gate_ask(g, subject, birthday) != CG_GRANTED)
+ *			... give the mask
+ *
+ * A door that knows no subject passes NULL: closed while any condition is in
+ * force.
+ */
+#ifndef CG_ROW_GATE_H
+#define CG_ROW_GATE_H
+
+#include "access/attnum.h"
+#include "fmgr.h"
+
+#include "decision.h"
+#include "protect.h"
+
+typedef struct CgRowGate CgRowGate;
+
+/* For a column of a relation (0: all protected ones), in its categories. */
+extern CgRowGate *cg_row_gate(MemoryContext context, Oid relid,
+							  AttrNumber attnum);
+
+/* For values of one category; relid may be InvalidOid. */
+extern CgRowGate *cg_row_gate_of(MemoryContext context, Oid relid,
+								 int32 category);
+
+/* Types of what cg_row_gate_ask() will be given; InvalidOid: nothing. */
+extern void cg_row_gate_types(CgRowGate *g, Oid subject, Oid birthday);
+
+/*
+ * Which conditions are in force for the current user and statement?  Cheap;
+ * ask before each row.
+ */
+extern CgRowConditions cg_row_gate_check(CgRowGate *g);
+
+/*
+ * Which of them is not met?  NULL: there is no such value.  The birthday is
+ * that of the birthday column of the relation.
+ */
+extern CgReason cg_row_gate_ask(CgRowGate *g, const NullableDatum *subject,
+								const NullableDatum *birthday);
+
+/* The same of a subject that is at hand, of a subset of the conditions. */
+extern CgReason cg_row_gate_decide(CgRowGate *g, CgRowConditions conditions,
+								   const CgSubject *subject, int birthday);
+
+/* The subject by a value of the type that the gate was told; false: null. */
+extern bool cg_row_gate_subject(CgRowGate *g, const NullableDatum *value,
+								CgSubject *subject);
+
+/* A subject by its text form. */
+extern void cg_subject_from_text(const char *text, Size len,
+								 CgSubject *subject);
+
+/* cg_report_refusal(), once for each statement, for that door. */
+extern void cg_row_gate_report(CgRowGate *g, CgReason reason);
+
+/* Spend one value, just before it is given; false if the budget is spent. */
+extern bool cg_row_gate_spend(CgRowGate *g);
+
+/* It is given: is the person a canary?  subject may be NULL. */
+extern void cg_row_gate_given(CgRowGate *g, const CgSubject *subject);
+
+/*
+ * For plans: the conditions in force for a column and the current user, where
+ * the current user is not one who gets stored values.
+ */
+extern CgRowConditions cg_column_row_conditions(const CgProtection *p,
+												AttrNumber attnum);
+
+/* Of any protected column of it. */
+extern bool cg_has_row_conditions(const CgProtection *p);
+
+#endif							/* CG_ROW_GATE_H */
