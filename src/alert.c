@@ -31,6 +31,7 @@
 #include "category.h"
 #include "cipguard.h"
 #include "journal.h"
+#include "suspension.h"
 
 #define NUM_RECENT		16
 #define QUIET_MS		1000
@@ -58,6 +59,7 @@ static CgRaised raised[NUM_RECENT];
 void
 cg_alert_init(void)
 {
+	cg_suspension_init();
 }
 
 void

@@ -10,6 +10,8 @@
 /* Events of the journal that become rows of cipguard.alert. */
 #define CG_ALERT_EVENT		"alert"
 
+#define CG_ALERT_CHANNEL	"cipguard_alert"
+
 /*
  * Raise an alert: a line of the server log now, a row of cipguard.alert and a
  * notification on channel cipguard_alert within cipguard.worker_interval,
@@ -21,6 +23,9 @@
  */
 extern void cg_alert(const char *kind, Oid relid, int32 category,
 					 const char *detail);
+
+/* Raise 42501 unless the current user may LISTEN to that channel. */
+extern void cg_alert_guard_listen(const char *channel);
 
 extern void cg_alert_init(void);
 

@@ -39,15 +39,16 @@
 
 #include "compat.h"
 
+#include "alert.h"
 #include "alert_row.h"
 #include "catalog.h"
 #include "cipguard.h"
 #include "ingest_state.h"
+#include "suspension.h"
 
 #define ALERT_TABLE		"alert"
 #define ALERT_INDEX		"alert_login_idx"
 #define ALERT_SEQUENCE	"alert_id_seq"
-#define CHANNEL			"cipguard_alert"
 #define SAME			(10 * 60 * USECS_PER_SEC)	/* one row for so long */
 #define QUEUE_FULL		0.9
 
@@ -81,6 +82,7 @@ typedef struct CgAlertRow
 	int64		id;
 	TimestampTz last;
 	uint64		times;			/* since it was read or begun */
+	int64		suspension;		/* 0: none */
 	bool		stored;
 	ItemPointerData tid;		/* if it is stored */
 	struct CgAlertRow *next;	/* in the order in which they came */
@@ -107,9 +109,9 @@ static bool text_is(Datum value, bool isnull, const char *s);
 static void copy_alert(CgAlert *to, const CgAlert *from);
 static bool count_further(Relation rel, CgAlertRow *row);
 static void insert_row(Relation rel, CgAlertRow *row);
+static void write_line(const CgAlertRow *row);
 static void notify(const CgAlertRow *row);
 static void append_field(StringInfo buf, const char *name, const char *value);
-static Oid	our_relation(const char *name);
 
 CgAlertRows *
 cg_alert_rows_begin(void)
@@ -197,19 +199,6 @@ copy_alert(CgAlert *to, const CgAlert *from)
 	to->detail = pstrdup(from->detail);
 }
 
-static Oid
-our_relation(const char *name)
-{
-	Oid			relid = get_relname_relid(name, cg_schema_oid());
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(CG_ERRCODE_AUDIT),
-				 errmsg("relation \"%s.%s\" is missing", CG_SCHEMA, name),
-				 errhint("Restore it, or drop the extension and create it again, which loses the log.")));
-	return relid;
-}
-
 static bool
 text_is(Datum value, bool isnull, const char *s)
 {
@@ -234,7 +223,7 @@ find_stored(const CgAlert *alert, CgAlertRow *row)
 	keys[1].sk_collation = C_COLLATION_OID;
 	ScanKeyInit(&keys[2], AL_AT + 1, BTGreaterStrategyNumber,
 				F_TIMESTAMPTZ_GT, TimestampTzGetDatum(alert->at - SAME));
-	scan = systable_beginscan(rel, our_relation(ALERT_INDEX), true, NULL, 3,
+	scan = systable_beginscan(rel, cg_state_relation(ALERT_INDEX), true, NULL, 3,
 							  keys);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -273,9 +262,13 @@ cg_alert_rows_write(CgAlertRows *rows)
 	rel = cg_state_table(ALERT_TABLE, AL_COLUMNS, RowExclusiveLock);
 	for (row = rows->first; row != NULL; row = row->next)
 	{
+		if (row->alert.suspend && row->stored)
+			row->suspension = cg_suspend(&row->alert, row->id);
 		if (!row->stored || !count_further(rel, row))
 		{
 			insert_row(rel, row);
+			if (row->alert.derived)
+				write_line(row);
 			notify(row);
 		}
 	}
@@ -287,14 +280,14 @@ cg_alert_rows_write(CgAlertRows *rows)
 static bool
 count_further(Relation rel, CgAlertRow *row)
 {
-	int			cols[] = {AL_LAST_AT + 1, AL_COUNT + 1};
-	bool		nulls[] = {false, false};
+	int			cols[] = {AL_LAST_AT + 1, AL_COUNT + 1, AL_SUSPENSION + 1};
+	bool		nulls[] = {false, false, false};
 	HeapTupleData stored;
 	HeapTuple	tuple;
 	Buffer		buffer;
 	TM_FailureData failure;
 	TM_Result	result;
-	Datum		values[2];
+	Datum		values[3];
 	bool		isnull;
 
 	stored.t_self = row->tid;
@@ -309,8 +302,9 @@ count_further(Relation rel, CgAlertRow *row)
 													 RelationGetDescr(rel),
 													 &isnull)) +
 						  (int64) row->times);
-		tuple = heap_modify_tuple_by_cols(&stored, RelationGetDescr(rel), 2,
-										  cols, values, nulls);
+		values[2] = Int64GetDatum(row->suspension);
+		tuple = heap_modify_tuple_by_cols(&stored, RelationGetDescr(rel),
+										  row->suspension == 0 ? 2 : 3, cols, values, nulls);
 		ReleaseBuffer(buffer);
 		CatalogTupleUpdate(rel, &row->tid, tuple);
 		return true;
@@ -326,7 +320,9 @@ insert_row(Relation rel, CgAlertRow *row)
 	Datum		values[AL_COLUMNS];
 	bool		nulls[AL_COLUMNS] = {false};
 
-	row->id = nextval_internal(our_relation(ALERT_SEQUENCE), false);
+	row->id = nextval_internal(cg_state_relation(ALERT_SEQUENCE), false);
+	if (alert->suspend && row->suspension == 0)
+		row->suspension = cg_suspend(alert, row->id);
 	values[AL_ID] = Int64GetDatum(row->id);
 	values[AL_KIND] = CStringGetTextDatum(alert->kind);
 	values[AL_AT] = TimestampTzGetDatum(alert->at);
@@ -342,10 +338,28 @@ insert_row(Relation rel, CgAlertRow *row)
 	values[AL_RELATION] = CStringGetTextDatum(alert->relation);
 	values[AL_DETAIL] = CStringGetTextDatum(alert->detail);
 	values[AL_EVENT] = Int64GetDatum(alert->event);
-	nulls[AL_SUSPENSION] = true;
+	values[AL_SUSPENSION] = Int64GetDatum(row->suspension);
+	nulls[AL_SUSPENSION] = row->suspension == 0;
 	nulls[AL_ACK_BY] = nulls[AL_ACK_AT] = nulls[AL_NOTE] = true;
 	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values,
 											nulls));
+}
+
+/* As alert.c does for others. */
+static void
+write_line(const CgAlertRow *row)
+{
+	const CgAlert *alert = &row->alert;
+
+	ereport(LOG_SERVER_ONLY,
+			(errmsg("alert \"%s\": %s", alert->kind, alert->detail),
+			 alert->relation[0] == '\0' ?
+			 errdetail("Role \"%s\", logged in as \"%s\".", alert->role,
+					   alert->login_role) :
+			 errdetail("Role \"%s\", logged in as \"%s\", table %s.",
+					   alert->role, alert->login_role, alert->relation),
+			 errhidestmt(true),
+			 errhidecontext(true)));
 }
 
 /*
@@ -364,7 +378,7 @@ notify(const CgAlertRow *row)
 	{
 		ereport(LOG_SERVER_ONLY,
 				(errmsg("alert %lld is not told on channel \"%s\": the queue of notifications is full",
-						(long long) row->id, CHANNEL),
+						(long long) row->id, CG_ALERT_CHANNEL),
 				 errhint("End the session that has listened for long in one transaction.")));
 		return;
 	}
@@ -379,7 +393,7 @@ notify(const CgAlertRow *row)
 	append_field(&json, "relation",
 				 alert->relation[0] == '\0' ? NULL : alert->relation);
 	appendStringInfoChar(&json, '}');
-	Async_Notify(CHANNEL, json.data);
+	Async_Notify(CG_ALERT_CHANNEL, json.data);
 	pfree(json.data);
 }
 

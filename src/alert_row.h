@@ -7,10 +7,13 @@
 
 #include "datatype/timestamp.h"
 
+#include "journal_frame.h"
+
 typedef struct CgAlert
 {
 	const char *kind;
 	TimestampTz at;
+	uint8		node[CG_FRAME_NODE_LEN];	/* server where it happened */
 	Oid			login;			/* role that logged in */
 	const char *login_role;
 	const char *role;
@@ -21,6 +24,7 @@ typedef struct CgAlert
 	int64		event;			/* of the audit log */
 	uint64		times;
 	bool		suspend;		/* take the login's access away */
+	bool		derived;		/* the server log has no line of it */
 } CgAlert;
 
 /*

@@ -7,6 +7,13 @@
 
 #include "datatype/timestamp.h"
 
+/* Kinds of alerts that follow from other records. */
+#define CG_ALERT_BULK			"bulk"
+#define CG_ALERT_NEW_ADDRESS	"new-address"
+#define CG_ALERT_OFF_HOURS		"off-hours"
+#define CG_ALERT_REFUSALS		"refusals"
+#define CG_ALERT_SUPERUSER		"superuser"
+
 typedef struct CgAlertRule
 {
 	char		kind[32];

@@ -13,6 +13,8 @@
  */
 #include "postgres.h"
 
+#include <openssl/crypto.h>
+
 #include "access/xact.h"
 #include "miscadmin.h"
 
@@ -378,6 +380,27 @@ cg_plain_token(const CgCategory *category, uint16 version,
 					  plain->type, (const uint8 *) canon, canon_len,
 					  token) != CG_OK)
 		elog(ERROR, "could not make an equality token");
+}
+
+bool
+cg_same_value(CgNormalizer normalizer, const CgPlain *a, const CgPlain *b)
+{
+	char		stack_a[STACK_TEXT];
+	char		stack_b[STACK_TEXT];
+	size_t		len_a;
+	size_t		len_b;
+	const char *canon_a = canonical(normalizer, a->type, a->stored, a->len,
+									stack_a, &len_a);
+	const char *canon_b = canonical(normalizer, b->type, b->stored, b->len,
+									stack_b, &len_b);
+	bool		result = len_a == len_b &&
+	CRYPTO_memcmp(canon_a, canon_b, len_a) == 0;
+
+	if (canon_a != a->stored)
+		explicit_bzero(unconstify(char *, canon_a), len_a);
+	if (canon_b != b->stored)
+		explicit_bzero(unconstify(char *, canon_b), len_b);
+	return result;
 }
 
 bool

@@ -73,6 +73,13 @@ extern void cg_plain_token(const CgCategory *category, uint16 version,
 						   const CgPlain *plain, uint8 *token);
 
 /*
+ * Are two values of one type equal, as their tokens would be?  The time it
+ * takes tells their lengths at most.
+ */
+extern bool cg_same_value(CgNormalizer normalizer, const CgPlain *a,
+						  const CgPlain *b);
+
+/*
  * Is a token of this suite and version one that values written now would not
  * have?  The token key of its domain was rotated since.  No key is needed.
  */

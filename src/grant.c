@@ -24,11 +24,13 @@
 
 #include "compat.h"
 
+#include "alert.h"
 #include "catalog.h"
 #include "category.h"
 #include "cipguard.h"
 #include "event.h"
 #include "grant.h"
+#include "request.h"
 
 /* Columns of cipguard.access_grant, in the order of sql/parts/40_access.sql. */
 enum
@@ -55,7 +57,9 @@ enum
 
 static void load(void);
 static void read_grant(CgGrant *g, const Datum *values, const bool *nulls);
+static bool is_of_this_transaction(HeapTuple tuple);
 static bool is_for_oneself(Oid grantee);
+static bool gives_to_oneself(HeapTuple tuple, TupleDesc desc, Oid grantee);
 static void require_unchanged(HeapTuple old, HeapTuple tuple, TupleDesc desc);
 static HeapTuple stamp(HeapTuple tuple, TupleDesc desc, int who, int when);
 
@@ -116,7 +120,8 @@ load(void)
 			bool		nulls[NUM_COLS];
 
 			heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
-			if (!nulls[COL_REVOKED_AT - 1])
+			if (!nulls[COL_REVOKED_AT - 1] ||
+				(!nulls[COL_REQUEST - 1] && is_of_this_transaction(tuple)))
 				continue;
 			if (num_grants == allocated)
 			{
@@ -129,6 +134,16 @@ load(void)
 		table_close(rel, AccessShareLock);
 	}
 	loaded = generation;
+}
+
+/*
+ * What was requested counts when it is committed: whoever breaks the glass
+ * could read, and roll back what tells that he did.
+ */
+static bool
+is_of_this_transaction(HeapTuple tuple)
+{
+	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 }
 
 static void
@@ -210,9 +225,11 @@ cipguard_guard_grant(PG_FUNCTION_ARGS)
 											&isnull);
 
 		(void) cg_category_by_name(TextDatumGetCString(category), false);
-		if (is_for_oneself(grantee))
+		if (gives_to_oneself(tuple, desc, grantee))
 		{
 			cg_event_refused("grant of access to oneself", InvalidOid);
+			cg_alert("self-grant", InvalidOid, -1,
+					 "grant of access to oneself");
 			ereport(ERROR,
 					(errcode(CG_ERRCODE_SELF_GRANT),
 					 errmsg("cannot grant access to yourself or to a role you are a member of"),
@@ -251,6 +268,29 @@ is_for_oneself(Oid grantee)
 	return is_member_of_role_nosuper(GetUserId(), grantee) ||
 		is_member_of_role_nosuper(GetSessionUserId(), grantee) ||
 		is_member_of_role_nosuper(GetAuthenticatedUserId(), grantee);
+}
+
+/*
+ * Others have approved, or the glass is broken, which needs no approval.
+ * Then it is the owner of the extension who inserts: see cipguard.approve().
+ */
+static bool
+gives_to_oneself(HeapTuple tuple, TupleDesc desc, Oid grantee)
+{
+	bool		isnull;
+	Datum		request = heap_getattr(tuple, COL_REQUEST, desc, &isnull);
+
+	switch (isnull ? CG_REQUEST_NONE :
+			cg_request_behind(DatumGetInt64(request)))
+	{
+		case CG_REQUEST_BREAKS_GLASS:
+			return false;
+		case CG_REQUEST_APPROVED:
+			return is_member_of_role_nosuper(GetSessionUserId(), grantee) ||
+				is_member_of_role_nosuper(GetAuthenticatedUserId(), grantee);
+		default:
+			return is_for_oneself(grantee);
+	}
 }
 
 /* An update may revoke, suspend or resume, and do nothing else. */

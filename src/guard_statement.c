@@ -26,6 +26,7 @@
 
 #include "compat.h"
 
+#include "alert.h"
 #include "catalog.h"
 #include "cipguard.h"
 #include "guard.h"
@@ -180,6 +181,9 @@ cg_guard_statement(Node *stmt)
 		case T_CreateSubscriptionStmt:
 		case T_AlterSubscriptionStmt:
 			cg_guard_fact("definition", InvalidOid, NULL, command);
+			break;
+		case T_ListenStmt:
+			cg_alert_guard_listen(((ListenStmt *) stmt)->conditionname);
 			break;
 		case T_LoadStmt:
 			cg_guard_fact("definition", InvalidOid, NULL,

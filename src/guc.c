@@ -175,7 +175,7 @@ cg_guc_init(void)
 							"Takes effect with shared_preload_libraries.",
 							&cg_budget_slots,
 							4096, 64, 1048576,
-							PGC_POSTMASTER, 0,
+							cg_preloaded ? PGC_POSTMASTER : PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 
 	DefineCustomBoolVariable(CG_SCHEMA ".default_budgets",

@@ -75,6 +75,17 @@ cg_record_kind(const CgFrame *frame, CgProof proof)
 	return CG_EVENT_OTHER;
 }
 
+TimestampTz
+cg_record_time(const CgFrame *frame, CgProof proof)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (proof == CG_PROOF_BAD || frame->ts > now + MAX_AHEAD ||
+		frame->ts < now - MAX_BEHIND)
+		return now;
+	return frame->ts;
+}
+
 static bool
 names_database(const char *detail, const char *name)
 {
@@ -176,7 +187,6 @@ int64
 cg_record_write(const CgFrame *frame, CgProof proof, const uint8 *data,
 				Size len)
 {
-	TimestampTz now = GetCurrentTimestamp();
 	CgAuditRecord record;
 	bytea	   *copy = palloc(VARHDRSZ + len);
 
@@ -184,10 +194,7 @@ cg_record_write(const CgFrame *frame, CgProof proof, const uint8 *data,
 	memcpy(VARDATA(copy), data, len);
 	memset(&record, 0, sizeof(record));
 	record.kind = cg_record_kind(frame, proof);
-	record.ts = frame->ts;
-	if (proof == CG_PROOF_BAD || record.ts > now + MAX_AHEAD ||
-		record.ts < now - MAX_BEHIND)
-		record.ts = now;
+	record.ts = cg_record_time(frame, proof);
 	record.session = frame->session;
 	record.relid = frame->relation;
 	record.relname = cg_record_text(&frame->text[CG_FRAME_RELATION]);

@@ -5,11 +5,16 @@
 #ifndef CG_INGEST_EVENT_H
 #define CG_INGEST_EVENT_H
 
+#include "datatype/timestamp.h"
+
 #include "journal_frame.h"
 #include "journal_key.h"
 
 /* The kind of event that a record is. */
 extern char cg_record_kind(const CgFrame *frame, CgProof proof);
+
+/* Its clock, or that of today if that is not believed. */
+extern TimestampTz cg_record_time(const CgFrame *frame, CgProof proof);
 
 /* Is that its kind, as text? */
 extern bool cg_record_is_kind(const CgFrame *frame, const char *kind);

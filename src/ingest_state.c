@@ -65,12 +65,11 @@ enum
 	QU_COLUMNS
 };
 
-static Oid	our_relation(const char *name);
 static char *find_query(Relation rel, uint64 id);
 static bytea *bytes(const void *data, Size len);
 
-static Oid
-our_relation(const char *name)
+Oid
+cg_state_relation(const char *name)
 {
 	Oid			relid = get_relname_relid(name, cg_schema_oid());
 
@@ -86,7 +85,7 @@ our_relation(const char *name)
 Relation
 cg_state_table(const char *name, int columns, LOCKMODE mode)
 {
-	Relation	rel = table_open(our_relation(name), mode);
+	Relation	rel = table_open(cg_state_relation(name), mode);
 
 	if (RelationGetNumberOfAttributes(rel) != columns)
 		elog(ERROR, "table \"%s\" has %d columns", name,
@@ -238,7 +237,7 @@ find_query(Relation rel, uint64 id)
 
 	ScanKeyInit(&key, QU_ID + 1, BTEqualStrategyNumber, F_INT8EQ,
 				Int64GetDatum((int64) id));
-	scan = systable_beginscan(rel, our_relation(QUERY_INDEX), true, NULL, 1,
+	scan = systable_beginscan(rel, cg_state_relation(QUERY_INDEX), true, NULL, 1,
 							  &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))

@@ -17,6 +17,9 @@
 /* Open a table of ours, which has that many columns. */
 extern Relation cg_state_table(const char *name, int columns, LOCKMODE mode);
 
+/* An index or sequence of theirs. */
+extern Oid	cg_state_relation(const char *name);
+
 /* A segment, as a row of cipguard.audit_spool tells of it. */
 typedef struct CgSpoolState
 {

@@ -70,6 +70,7 @@
 #define CG_FRAME_INTENT		0x0004	/* the first value; more may follow */
 #define CG_FRAME_LAST		0x0008	/* the statement's last batch of these */
 #define CG_FRAME_VERIFIED	0x0010	/* the application user is proved */
+#define CG_FRAME_SUPERUSER	0x0020	/* one of the two roles was a superuser */
 
 /* Texts of CG_FRAME_KIND that are not names of events. */
 #define CG_FRAME_READ		"read"	/* intents and batches */

@@ -6,8 +6,8 @@
  * a role was altered, and not for each statement.
  *
  * A parallel worker is known by the process for which it works, and by that
- * one's session, which it finds in shared memory: a number for each process,
- * set before workers are started.
+ * one's session and address, which it finds in shared memory: a place for each
+ * process, set before workers are started.
  */
 #include "postgres.h"
 
@@ -43,12 +43,21 @@ static void copy_name(char *to, Size size, const char *from);
 static void copy_address(void);
 static int64 current_session(void);
 
+/* What a process tells those that work for it. */
+typedef struct CgShared
+{
+	int64		session;
+	char		address[sizeof(((CgWho *) NULL)->address)];
+} CgShared;
+
+static const CgShared *leader_shared(void);
+
 static CgWho who;
 static int	who_pid = 0;		/* process of who */
 static uint64 who_generation = 0;	/* generation of its names */
 static uint64 generation = 1;	/* grows when a role was altered */
 
-static int64 *sessions = NULL;	/* of each process; in shared memory */
+static CgShared *shared = NULL; /* of each process; in shared memory */
 static shmem_request_hook_type prev_request = NULL;
 static shmem_startup_hook_type prev_startup = NULL;
 
@@ -67,7 +76,7 @@ request_memory(void)
 {
 	if (prev_request)
 		prev_request();
-	RequestAddinShmemSpace(mul_size(MaxBackends, sizeof(int64)));
+	RequestAddinShmemSpace(mul_size(MaxBackends, sizeof(CgShared)));
 }
 
 static void
@@ -78,10 +87,10 @@ attach_memory(void)
 	if (prev_startup)
 		prev_startup();
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	sessions = ShmemInitStruct("cipguard sessions",
-							   mul_size(MaxBackends, sizeof(int64)), &found);
+	shared = ShmemInitStruct("cipguard sessions",
+							 mul_size(MaxBackends, sizeof(CgShared)), &found);
 	if (!found)
-		memset(sessions, 0, mul_size(MaxBackends, sizeof(int64)));
+		memset(shared, 0, mul_size(MaxBackends, sizeof(CgShared)));
 	LWLockRelease(AddinShmemInitLock);
 }
 
@@ -96,21 +105,34 @@ cg_journal_share_session(void)
 {
 	int			number = cg_proc_number(MyProc);
 
-	if (sessions != NULL && number >= 0 && number < MaxBackends)
-		sessions[number] = current_session();
+	if (shared == NULL || number < 0 || number >= MaxBackends)
+		return;
+	shared[number].session = current_session();
+	if (who_pid != MyProcPid)
+		copy_address();
+	strlcpy(shared[number].address, who.address,
+			sizeof(shared[number].address));
+}
+
+/* Of a parallel worker: what its leader tells, or NULL. */
+static const CgShared *
+leader_shared(void)
+{
+	PGPROC	   *leader = MyProc->lockGroupLeader;
+	int			number = leader == NULL ? -1 : cg_proc_number(leader);
+
+	return shared == NULL || number < 0 || number >= MaxBackends ? NULL :
+		&shared[number];
 }
 
 static int64
 current_session(void)
 {
-	PGPROC	   *leader = MyProc->lockGroupLeader;
-
 	if (IsParallelWorker())
 	{
-		int			number = leader == NULL ? -1 : cg_proc_number(leader);
+		const CgShared *leader = leader_shared();
 
-		return sessions == NULL || number < 0 || number >= MaxBackends ? 0 :
-			sessions[number];
+		return leader == NULL ? 0 : leader->session;
 	}
 	return OidIsValid(cg_schema_oid()) ? cg_audit_session() : 0;
 }
@@ -164,6 +186,8 @@ look_up(const char *app_user, bool verified)
 			  GetUserNameFromId(who.login, true));
 	copy_name(who.app_user, sizeof(who.app_user), app_user);
 	who.flags = verified ? CG_FRAME_VERIFIED : 0;
+	if (superuser_arg(who.user) || superuser_arg(who.login))
+		who.flags |= CG_FRAME_SUPERUSER;
 	copy_name(who.purpose, sizeof(who.purpose), cg_purpose);
 	copy_name(who.application, sizeof(who.application), application_name);
 	who.session = current_session();
@@ -201,6 +225,14 @@ copy_address(void)
 	char	   *s;
 
 	who.address[0] = '\0';
+	if (IsParallelWorker())
+	{
+		const CgShared *leader = leader_shared();
+
+		if (leader != NULL)
+			copy_name(who.address, sizeof(who.address), leader->address);
+		return;
+	}
 	if (MyProcPort == NULL)
 		return;
 	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);

@@ -14,9 +14,13 @@
  * form takes an argument of type cipguard.checked, of which no SQL can make a
  * value, but which EXPLAIN can print.
  *
+ * The same holds for the person whom a value is about, where that matters
+ * (row_gate.h): the subject column of the same row, or nobody.
+ *
  * Plaintext given by disclose() is recorded in the disclosure journal when the
  * library is preloaded: which table, by what the call says, and how many
- * values.  Which column and which person it is about is not known here.
+ * values.  Which column it is is not known here, nor the person, unless it is
+ * named.
  */
 #include "postgres.h"
 
@@ -46,6 +50,8 @@
 #include "lockdown.h"
 #include "mask_datum.h"
 #include "mask_enc.h"
+#include "minor.h"
+#include "row_gate.h"
 #include "subject_key.h"
 #include "value.h"
 
@@ -64,23 +70,43 @@ typedef struct CgCall
 	uint64		generation;		/* cg_journal_generation of disclosed */
 	Oid			relation;
 	CgDisclosed *disclosed;
+	CgRowGate  *gate;			/* of the next two */
+	int32		gate_category;
+	Oid			gate_relation;
 } CgCall;
 
-static Datum disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated);
+/* Whom the value of a call is about: numbers of arguments, -1 for none. */
+typedef struct CgAbout
+{
+	int			subject;
+	int			birthday;
+} CgAbout;
+
+static const CgAbout nobody = {-1, -1};
+
+static Datum disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated,
+					  CgAbout person);
+static bool may_give(FunctionCallInfo fcinfo, int32 category, Oid relation,
+					 Oid stated, CgAbout person);
+static CgRowGate *call_gate(FunctionCallInfo fcinfo, int32 category,
+							Oid relation, CgAbout person);
+static const NullableDatum *argument(FunctionCallInfo fcinfo, int argno);
 static CgCall *enc_state(FunctionCallInfo fcinfo);
 static Datum datum_or_null(FunctionCallInfo fcinfo, Datum result, bool isnull);
-static bool record(FunctionCallInfo fcinfo, Oid relation);
+static bool record(FunctionCallInfo fcinfo, Oid relation,
+				   const CgSubject *subject);
 static const CgCategory *named_category(FunctionCallInfo fcinfo, int argno);
 static CgCall *call_state(FunctionCallInfo fcinfo);
 static Datum text_or_null(FunctionCallInfo fcinfo, text * result);
 static Node *trusted_call(PlannerInfo *root, FuncExpr *call);
+static bool is_column(Node *node, Var *value, AttrNumber attnum);
 
 /*
  * Record that a value of a relation is disclosed; false if that cannot be, so
  * that the mask must do.
  */
 static bool
-record(FunctionCallInfo fcinfo, Oid relation)
+record(FunctionCallInfo fcinfo, Oid relation, const CgSubject *subject)
 {
 	CgCall	   *call;
 
@@ -95,15 +121,84 @@ record(FunctionCallInfo fcinfo, Oid relation)
 		call->relation = relation;
 		call->generation = cg_journal_generation;
 	}
-	return cg_journal_rows(call->disclosed);
+	if (subject == NULL)
+		return cg_journal_rows(call->disclosed);
+	if (subject->is_number)
+		return cg_journal_int(call->disclosed, subject->number);
+	return cg_journal_text(call->disclosed, subject->text, subject->len);
+}
+
+static const NullableDatum *
+argument(FunctionCallInfo fcinfo, int argno)
+{
+	return argno < 0 ? NULL : &fcinfo->args[argno];
+}
+
+static CgRowGate *
+call_gate(FunctionCallInfo fcinfo, int32 category, Oid relation,
+		  CgAbout person)
+{
+	CgCall	   *call = call_state(fcinfo);
+
+	if (call->gate == NULL || call->gate_category != category ||
+		call->gate_relation != relation)
+	{
+		call->gate = cg_row_gate_of(fcinfo->flinfo->fn_mcxt, relation,
+									category);
+		cg_row_gate_types(call->gate, person.subject < 0 ? InvalidOid :
+						  get_fn_expr_argtype(fcinfo->flinfo, person.subject),
+						  person.birthday < 0 ? InvalidOid :
+						  get_fn_expr_argtype(fcinfo->flinfo,
+											  person.birthday));
+		call->gate_category = category;
+		call->gate_relation = relation;
+	}
+	return call->gate;
 }
 
 /*
+ * May a value be given to the current user?  Then it is recorded and charged.
  * Grants limited to a table count if it is relation; stated is the table that
  * the caller says the value is from.
  */
+static bool
+may_give(FunctionCallInfo fcinfo, int32 category, Oid relation, Oid stated,
+		 CgAbout person)
+{
+	CgRowGate  *gate;
+	CgSubject	about;
+	CgSubject  *subject = NULL;
+	CgReason	reason = CG_GRANTED;
+
+	if (cg_access_level(category, relation) < CG_LEVEL_READ)
+	{
+		cg_stop_given(category, relation);
+		reason = cg_access_reason(category, relation);
+		if (reason != CG_NO_GRANT)
+			cg_report_refusal(category, relation, reason);
+		return false;
+	}
+	gate = call_gate(fcinfo, category, relation, person);
+	if (cg_row_gate_check(gate) != 0)
+		reason = cg_row_gate_ask(gate, argument(fcinfo, person.subject),
+								 argument(fcinfo, person.birthday));
+	if (reason != CG_GRANTED)
+	{
+		cg_row_gate_report(gate, reason);
+		return false;
+	}
+	if (cg_row_gate_subject(gate, argument(fcinfo, person.subject), &about))
+		subject = &about;
+	if (!cg_budget_spend(category, stated, 1) ||
+		!record(fcinfo, stated, subject))
+		return false;
+	cg_note_given(category, relation);
+	cg_row_gate_given(gate, subject);
+	return true;
+}
+
 static Datum
-disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
+disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated, CgAbout person)
 {
 	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
 	CgCall	   *call = enc_state(fcinfo);
@@ -112,23 +207,30 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated)
 	Datum		result;
 
 	if (cg_is_display(datum))
+	{
+		struct varlena *real = cg_display_value(datum);
+
+		/* What has passed a gate was asked about. */
+		if (real != NULL)
+		{
+			cg_parse(real, &env);
+			if (!cg_budget_spend((int32) env.category, stated, 1) ||
+				!record(fcinfo, stated, NULL))
+			{
+				result = cg_enc_mask(call->enc, &env, &isnull);
+				return datum_or_null(fcinfo, result, isnull);
+			}
+		}
 		PG_RETURN_DATUM(cg_displayed(call->tag, datum));
+	}
 	cg_parse(datum, &env);
 	cg_require_type(&env, call->tag);
 	if (cg_is_destroyed(&env))
 		PG_RETURN_NULL();
-	if (cg_access_level((int32) env.category, relation) == CG_LEVEL_READ &&
-		cg_budget_spend((int32) env.category, stated, 1) &&
-		record(fcinfo, stated))
-	{
-		cg_note_given((int32) env.category, relation);
+	if (may_give(fcinfo, (int32) env.category, relation, stated, person))
 		result = cg_plain_value(&env);
-	}
 	else
-	{
-		cg_stop_given((int32) env.category, relation);
 		result = cg_enc_mask(call->enc, &env, &isnull);
-	}
 	return datum_or_null(fcinfo, result, isnull);
 }
 
@@ -268,42 +370,88 @@ cipguard_mask_enc(PG_FUNCTION_ARGS)
 	return datum_or_null(fcinfo, result, isnull);
 }
 
-/* disclose(value text, category text, relation regclass) RETURNS text */
+/*
+ * disclose(value text, category text, relation regclass) RETURNS text
+ * disclose(value text, category text, relation regclass, subject "any",
+ *			birthday "any") RETURNS text
+ */
 PG_FUNCTION_INFO_V1(cipguard_disclose_text);
 Datum
 cipguard_disclose_text(PG_FUNCTION_ARGS)
 {
-	text	   *value = PG_GETARG_TEXT_PP(0);
-	int32		id = named_category(fcinfo, 1)->id;
+	CgAbout	person = {3, 4};
+	text	   *value;
+	int32		id;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	value = PG_GETARG_TEXT_PP(0);
+	id = named_category(fcinfo, 1)->id;
 
 	/* The caller has the plaintext at hand: nothing to learn from a lie. */
-	if (cg_access_level(id, PG_GETARG_OID(2)) == CG_LEVEL_READ &&
-		cg_budget_spend(id, PG_GETARG_OID(2), 1) &&
-		record(fcinfo, PG_GETARG_OID(2)))
-	{
-		cg_note_given(id, PG_GETARG_OID(2));
+	if (may_give(fcinfo, id, PG_GETARG_OID(2), PG_GETARG_OID(2),
+				 PG_NARGS() == 5 ? person : nobody))
 		PG_RETURN_TEXT_P(value);
-	}
-	cg_stop_given(id, PG_GETARG_OID(2));
 	return text_or_null(fcinfo, cg_mask_text(cg_category_by_id(id, false),
 											 VARDATA_ANY(value),
 											 VARSIZE_ANY_EXHDR(value)));
 }
 
-/* disclose(value enc_X, relation regclass) RETURNS its plain type */
+/*
+ * opens_row(category text, relation regclass, subject "any", birthday "any")
+ *		RETURNS boolean
+ *
+ * Of masking views, for what has no disclose() of its own.
+ */
+PG_FUNCTION_INFO_V1(cipguard_opens_row);
+Datum
+cipguard_opens_row(PG_FUNCTION_ARGS)
+{
+	CgAbout	person = {2, 3};
+	CgRowGate  *gate;
+	int32		id;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	id = named_category(fcinfo, 0)->id;
+	if (cg_access_level(id, PG_GETARG_OID(1)) < CG_LEVEL_READ)
+		PG_RETURN_BOOL(false);
+	gate = call_gate(fcinfo, id, PG_GETARG_OID(1), person);
+	PG_RETURN_BOOL(cg_row_gate_check(gate) == 0 ||
+				   cg_row_gate_ask(gate, &fcinfo->args[2],
+								   &fcinfo->args[3]) == CG_GRANTED);
+}
+
+/*
+ * disclose(value enc_X, relation regclass) RETURNS its plain type
+ * disclose(value enc_X, relation regclass, subject "any", birthday "any")
+ *
+ * Anybody can say whom a value is about; here nobody has looked.
+ */
 PG_FUNCTION_INFO_V1(cipguard_disclose_enc);
 Datum
 cipguard_disclose_enc(PG_FUNCTION_ARGS)
 {
-	return disclose(fcinfo, InvalidOid, PG_GETARG_OID(1));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	return disclose(fcinfo, InvalidOid, PG_GETARG_OID(1), nobody);
 }
 
-/* disclose(value enc_X, relation regclass, checked) RETURNS the same */
+/*
+ * disclose(value enc_X, relation regclass, checked) RETURNS the same
+ * disclose(value enc_X, relation regclass, subject "any", birthday "any",
+ *			checked)
+ */
 PG_FUNCTION_INFO_V1(cipguard_disclose_trusted);
 Datum
 cipguard_disclose_trusted(PG_FUNCTION_ARGS)
 {
-	return disclose(fcinfo, PG_GETARG_OID(1), PG_GETARG_OID(1));
+	CgAbout	person = {2, 3};
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(PG_NARGS() - 1))
+		PG_RETURN_NULL();
+	return disclose(fcinfo, PG_GETARG_OID(1), PG_GETARG_OID(1),
+					PG_NARGS() == 5 ? person : nobody);
 }
 
 /* checked_in(cstring) RETURNS checked: never */
@@ -349,11 +497,14 @@ trusted_call(PlannerInfo *root, FuncExpr *call)
 {
 	Var		   *value = (Var *) strip_implicit_coercions(linitial(call->args));
 	Const	   *relation = lsecond(call->args);
+	int			n = list_length(call->args);
+	List	   *args = list_copy(call->args);
 	RangeTblEntry *rte;
-	Oid			types[3] = {exprType(linitial(call->args)), REGCLASSOID, InvalidOid};
+	Oid			types[5] = {exprType(linitial(call->args)), REGCLASSOID, ANYOID, ANYOID};
+	Oid			checked;
 	Oid			func;
 
-	if (list_length(call->args) != 2 || !IsA(value, Var) ||
+	if ((n != 2 && n != 4) || !IsA(value, Var) ||
 		!IsA(relation, Const) || relation->constisnull ||
 		value->varlevelsup != 0 || value->varattno <= 0)
 		return NULL;
@@ -362,24 +513,41 @@ trusted_call(PlannerInfo *root, FuncExpr *call)
 		rte->relid != DatumGetObjectId(relation->constvalue))
 		return NULL;
 
-	types[2] = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-							   CStringGetDatum("checked"),
-							   ObjectIdGetDatum(cg_schema_oid()));
-	if (!OidIsValid(types[2]))
+	checked = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+							  CStringGetDatum("checked"),
+							  ObjectIdGetDatum(cg_schema_oid()));
+	if (!OidIsValid(checked))
 		return NULL;
+	if (n == 4)
+	{
+		/* Another person's name would open this one's value. */
+		if (!is_column(lthird(args), value, cg_subject_column(rte->relid)))
+			lthird(args) = makeNullConst(TEXTOID, -1, InvalidOid);
+		if (!is_column(lfourth(args), value, cg_birthday_column(rte->relid)))
+			lfourth(args) = makeNullConst(TEXTOID, -1, InvalidOid);
+	}
+	types[n] = checked;
 	func = LookupFuncName(list_make2(makeString(CG_SCHEMA),
-									 makeString("disclose")), 3, types, true);
+									 makeString("disclose")), n + 1, types,
+						  true);
 	if (!OidIsValid(func))
 		return NULL;
-	return (Node *) makeFuncExpr(func, call->funcresulttype,
-								 list_make3(linitial(call->args), relation,
-											makeConst(types[2], -1,
-													  InvalidOid,
-													  sizeof(bool),
-													  BoolGetDatum(true),
-													  false, true)),
+	args = lappend(args, makeConst(checked, -1, InvalidOid, sizeof(bool),
+								   BoolGetDatum(true), false, true));
+	return (Node *) makeFuncExpr(func, call->funcresulttype, args,
 								 call->funccollid, call->inputcollid,
 								 COERCE_EXPLICIT_CALL);
+}
+
+/* Is it that column of the row that the value is from? */
+static bool
+is_column(Node *node, Var *value, AttrNumber attnum)
+{
+	Var		   *var = (Var *) strip_implicit_coercions(node);
+
+	return attnum != InvalidAttrNumber && IsA(var, Var) &&
+		var->varno == value->varno && var->varlevelsup == 0 &&
+		var->varattno == attnum;
 }
 
 /* validate(value text, category text) RETURNS text */

@@ -356,6 +356,7 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (d == NULL)
 		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo, true);
+	cg_access_listen();
 	conditions = cg_row_gate_check(d->gate);
 	if (conditions != 0 &&
 		cg_row_gate_ask(d->gate, &fcinfo->args[3],

@@ -38,11 +38,14 @@
 #include "cipguard.h"
 #include "enc_type.h"
 #include "label.h"
+#include "minor.h"
 #include "protect.h"
 
 static char *build_query(Oid relid);
 static void add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 					   const char *relation);
+static const char *category_literal(int32 category);
+static char *person_of(Oid relid);
 static void add_plain_column(StringInfo buf, Oid relid, AttrNumber attnum,
 							 const char *relation, const char *name);
 static bool follow_names(Oid viewid, Oid relid, const char *view);
@@ -540,6 +543,30 @@ build_query(Oid relid)
 	return buf.data;
 }
 
+static const char *
+category_literal(int32 category)
+{
+	return quote_literal_cstr(NameStr(cg_category_by_id(category,
+														false)->name));
+}
+
+/* The columns that name the person of a row and tell the birthday. */
+static char *
+person_of(Oid relid)
+{
+	const AttrNumber attnums[2] = {cg_subject_column(relid),
+	cg_birthday_column(relid)};
+	char	   *columns[2];
+	int			i;
+
+	for (i = 0; i < 2; i++)
+		columns[i] = attnums[i] == InvalidAttrNumber ?
+			pstrdup("NULL::pg_catalog.text") :
+			psprintf("t.%s", quote_identifier(get_attname(relid, attnums[i],
+														  false)));
+	return psprintf("%s, %s", columns[0], columns[1]);
+}
+
 /* One that is generated from protected ones is for whoever may read those. */
 static void
 add_plain_column(StringInfo buf, Oid relid, AttrNumber attnum,
@@ -558,11 +585,14 @@ add_plain_column(StringInfo buf, Oid relid, AttrNumber attnum,
 	appendStringInfoString(buf, "CASE WHEN (SELECT ");
 	for (i = 0; i < column->n_needs; i++)
 		appendStringInfo(buf, "%scipguard.can_access(%s, 'read', %s)",
-						 i > 0 ? " AND " : "",
-						 quote_literal_cstr(NameStr(cg_category_by_id(column->needs[i],
-																	  false)->name)),
+						 i > 0 ? " AND " : "", category_literal(column->needs[i]),
 						 relation);
-	appendStringInfo(buf, ") THEN t.%s END AS %s", name, name);
+	appendStringInfoString(buf, ")");
+	for (i = 0; i < column->n_needs; i++)
+		appendStringInfo(buf, " AND cipguard.opens_row(%s, %s, %s)",
+						 category_literal(column->needs[i]), relation,
+						 person_of(relid));
+	appendStringInfo(buf, " THEN t.%s END AS %s", name, name);
 }
 
 /*
@@ -585,7 +615,8 @@ add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 	category = quote_literal_cstr(NameStr(c->name));
 
 	if (cg_is_encrypted_type(att->atttypid))
-		appendStringInfo(buf, "cipguard.disclose(t.%s, %s)", name, relation);
+		appendStringInfo(buf, "cipguard.disclose(t.%s, %s, %s)", name, relation,
+						 person_of(relid));
 	else if (cg_is_encrypted_type(get_base_element_type(att->atttypid)))
 		appendStringInfo(buf,
 						 "CASE WHEN t.%s IS NOT NULL THEN ARRAY("
@@ -600,15 +631,17 @@ add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 		Oid			type = getBaseTypeAndTypmod(att->atttypid, &typmod);
 
 		appendStringInfo(buf,
-						 "cipguard.disclose(t.%s::pg_catalog.text, %s, %s)::%s",
-						 name, category, relation,
+						 "cipguard.disclose(t.%s::pg_catalog.text, %s, %s, %s)::%s",
+						 name, category, relation, person_of(relid),
 						 format_type_with_typemod(type, typmod));
 	}
 	else
 		appendStringInfo(buf,
 						 "CASE WHEN (SELECT cipguard.can_access(%s, 'read', %s))"
+						 " AND cipguard.opens_row(%s, %s, %s)"
 						 " THEN t.%s ELSE cipguard.mask(t.%s, %s) END",
-						 category, relation, name, name, category);
+						 category, relation, category, relation,
+						 person_of(relid), name, name, category);
 	appendStringInfo(buf, " AS %s", name);
 }
 

@@ -293,6 +293,7 @@ through_view(Node *node)
 		}
 		else if (IsA(inner, FuncExpr) &&
 				 (call->funcid == f->disclose_text ||
+				  call->funcid == f->disclose_text_row ||
 				  cg_node_call(inner) == CG_CALL_DISCLOSE))
 		{
 			shown = true;

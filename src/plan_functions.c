@@ -117,6 +117,8 @@ cg_load_functions(void)
 										OIDOID, INT2OID, 0, 0);
 	f.disclose_text = our_function("disclose", 3, TEXTOID, TEXTOID,
 								   REGCLASSOID, 0, 0);
+	f.disclose_text_row = our_function("disclose", 5, TEXTOID, TEXTOID,
+									   REGCLASSOID, ANYOID, ANYOID);
 	f.mask_text = our_function("mask", 2, TEXTOID, TEXTOID, 0, 0, 0);
 	f.mask_any = our_function("mask", 2, any, TEXTOID, 0, 0, 0);
 
@@ -154,10 +156,16 @@ load_type(const CgEncType *type, CgTypeFunction *found, int *n)
 	return add(found, n, decrypt, CG_CALL_DECRYPT, type->tag) &&
 		add(found, n, our_function("disclose", 2, enc, REGCLASSOID, 0, 0, 0),
 			CG_CALL_DISCLOSE, type->tag) &&
+		add(found, n, our_function("disclose", 4, enc, REGCLASSOID, ANYOID,
+								   ANYOID, 0), CG_CALL_DISCLOSE,
+			type->tag) &&
 		add(found, n, our_function("mask", 1, enc, 0, 0, 0, 0), CG_CALL_MASK,
 			type->tag) &&
 		add(found, n, our_function("pseudonym", 1, enc, 0, 0, 0, 0),
-			CG_CALL_PSEUDONYM, type->tag);
+			CG_CALL_PSEUDONYM, type->tag) &&
+		add(found, n, our_function("verify_match", 2, enc, type->plain, 0, 0,
+								   0),
+			CG_CALL_VERIFY, type->tag);
 }
 
 /* What brings values into the type: functions of its name. */
@@ -250,6 +258,7 @@ cg_shows_by_itself(Oid func)
 	return call == CG_CALL_MASK || call == CG_CALL_DISCLOSE ||
 		func == f->mask_value || func == f->mask_value_serial ||
 		func == f->mask_text || func == f->mask_any ||
-		func == f->disclose_text || func == f->disclose_value ||
+		func == f->disclose_text || func == f->disclose_text_row ||
+		func == f->disclose_value ||
 		func == f->disclose_row;
 }

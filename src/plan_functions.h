@@ -22,6 +22,7 @@ typedef struct CgPlanFunctions
 	Oid			visible_statistics;
 	Oid			checked;		/* type */
 	Oid			disclose_text;	/* disclose(text, text, regclass) */
+	Oid			disclose_text_row;	/* the same with subject and birthday */
 	Oid			mask_text;		/* mask(text, text) */
 	Oid			mask_any;		/* mask(anyelement, text) */
 } CgPlanFunctions;
@@ -35,9 +36,10 @@ typedef enum CgTypeCall
 	CG_CALL_COERCE,				/* X(X, int4, bool) */
 	CG_CALL_ENCRYPT,			/* X(plain, int4, bool), of any plain type */
 	CG_CALL_DECRYPT,			/* cast to the plain type */
-	CG_CALL_DISCLOSE,			/* disclose(X, regclass) */
+	CG_CALL_DISCLOSE,			/* disclose(X, regclass [, person]) */
 	CG_CALL_MASK,				/* mask(X) */
-	CG_CALL_PSEUDONYM			/* pseudonym(X), which asks for the right */
+	CG_CALL_PSEUDONYM,			/* pseudonym(X), which asks for the right */
+	CG_CALL_VERIFY				/* verify_match(X, plain), which does too */
 } CgTypeCall;
 
 /* Which of these is a function?  tag may be NULL. */

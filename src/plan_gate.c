@@ -147,7 +147,7 @@ cg_birthday_of_var(Var *var, const CgProtection *p)
 	else
 		for (i = 1; i <= p->natts; i++)
 			conditions |= cg_column_row_conditions(p, i);
-	if ((conditions & (1 << CG_MINOR)) != 0)
+	if ((conditions & CG_ASKS_BIRTHDAY) != 0)
 		attnum = cg_birthday_column(p->relid);
 	if (attnum == InvalidAttrNumber)
 		return NULL;

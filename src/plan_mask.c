@@ -474,7 +474,8 @@ mask_mutator(Node *node, void *context)
 		return mask_inside(node, scope);
 	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
 		IsA(node, NullIfExpr) || IsA(node, ScalarArrayOpExpr) ||
-		cg_node_call(node) == CG_CALL_PSEUDONYM)
+		cg_node_call(node) == CG_CALL_PSEUDONYM ||
+		cg_node_call(node) == CG_CALL_VERIFY)
 	{
 		/* One of our comparisons, or what allows as much. */
 		bool		saved = scope->inside;
@@ -505,7 +506,8 @@ looks_inside(Node *node)
 			return !cg_is_comparison(((ScalarArrayOpExpr *) node)->opno);
 		case T_FuncExpr:
 			return cg_node_call(node) != CG_CALL_COERCE &&
-				cg_node_call(node) != CG_CALL_PSEUDONYM;
+				cg_node_call(node) != CG_CALL_PSEUDONYM &&
+				cg_node_call(node) != CG_CALL_VERIFY;
 		case T_Aggref:
 		case T_WindowFunc:
 		case T_CoerceViaIO:
@@ -862,8 +864,10 @@ static Node *
 mask_own_call(FuncExpr *call, CgScope *scope)
 {
 	const CgPlanFunctions *f = cg_plan_functions;
-	bool		is_text = call->funcid == f->disclose_text ||
-	call->funcid == f->mask_text || call->funcid == f->mask_any;
+	bool		discloses_text = call->funcid == f->disclose_text ||
+	call->funcid == f->disclose_text_row;
+	bool		is_text = discloses_text || call->funcid == f->mask_text ||
+	call->funcid == f->mask_any;
 	uint8		tag;
 	CgTypeCall	type_call = cg_type_call(call->funcid, &tag);
 	Node	   *arg;
@@ -891,9 +895,10 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 	column = p == NULL ? NULL : cg_protected_column(p, var->varattno);
 	if (column == NULL || column->category < 0)
 		return NULL;
-	if (call->funcid == f->disclose_text || type_call == CG_CALL_DISCLOSE)
+	if (discloses_text || type_call == CG_CALL_DISCLOSE)
 	{
-		Const	   *relation = llast(call->args);
+		Const	   *relation = discloses_text ? lthird(call->args) :
+		lsecond(call->args);
 
 		/* A grant limited to a table must not count for another. */
 		if (!IsA(relation, Const) || relation->constisnull ||
@@ -917,15 +922,17 @@ mask_own_call(FuncExpr *call, CgScope *scope)
 	 * A reader's index serves through a masking view, too, and what he is
 	 * shown is recorded by column and subject.
 	 */
-	if (call->funcid == f->disclose_text &&
+	if (discloses_text &&
 		cg_scope_level(p, var->varattno) == CG_LEVEL_READ)
-		return cg_mask_expr(linitial(call->args), scope);
-	if (type_call == CG_CALL_DISCLOSE &&
-		cg_access_level(column->category, InvalidOid) == CG_LEVEL_READ &&
-		row_security)
+		return mask_argument(linitial(call->args), scope);
+	if (type_call == CG_CALL_DISCLOSE && row_security &&
+		(cg_access_level(column->category, InvalidOid) == CG_LEVEL_READ ||
+		 cg_is_gated(p, var->varattno)) &&
+		cg_scope_level(p, var->varattno) == CG_LEVEL_READ)
 		return (Node *) makeFuncExpr(cg_decrypt_function(tag),
 									 call->funcresulttype,
-									 list_make1(linitial(call->args)),
+									 list_make1(mask_argument(linitial(call->args),
+															  scope)),
 									 call->funccollid, call->inputcollid,
 									 COERCE_EXPLICIT_CALL);
 	return (Node *) call;

@@ -376,7 +376,8 @@ output_mutator(Node *node, void *context)
 				return node;
 			break;
 		case T_FuncExpr:
-			if (cg_shows_by_itself(((FuncExpr *) node)->funcid))
+			if (cg_shows_by_itself(((FuncExpr *) node)->funcid) ||
+				cg_node_call(node) == CG_CALL_VERIFY)
 				return node;
 			if (cg_is_gate(node))
 				return output_gate((FuncExpr *) node, out);

@@ -33,6 +33,7 @@ struct CgRowGate
 	int			n;
 	int32	   *categories;
 	CgRowConditions *conditions;	/* of each */
+	bool	   *minors;			/* does a grant open them? */
 	CgRowConditions all;		/* of any */
 	Oid			subject_type;	/* base type, or InvalidOid */
 	FmgrInfo	subject_out;
@@ -63,9 +64,8 @@ typedef struct CgRowVerdict
 } CgRowVerdict;
 
 static void judge(CgRowGate *g);
-static CgReason decide(const CgRowGate *g, int32 category,
-					   CgRowConditions conditions, const CgSubject *subject,
-					   int birthday);
+static CgReason decide(const CgRowGate *g, int need, CgRowConditions conditions,
+					   const CgSubject *subject, int birthday);
 static bool is_about(const CgRowVerdict *v, const CgSubject *subject);
 
 static CgRowVerdict recent[NUM_RECENT];
@@ -80,6 +80,7 @@ new_gate(MemoryContext context, Oid relid, int n)
 	g->categories = MemoryContextAllocZero(context, sizeof(int32) * (n + 1));
 	g->conditions = MemoryContextAllocZero(context,
 										   sizeof(CgRowConditions) * (n + 1));
+	g->minors = MemoryContextAllocZero(context, n + 1);
 	return g;
 }
 
@@ -170,23 +171,19 @@ cg_row_gate_check(CgRowGate *g)
 static void
 judge(CgRowGate *g)
 {
-	CgAsk		ask;
 	int			i;
 
-	memset(&ask, 0, sizeof(ask));
-	ask.user = GetUserId();
-	ask.relation = g->relid;
-	ask.now = cg_access_now();
 	g->all = 0;
 	g->reported = 0;
 	for (i = 0; i < g->n; i++)
 	{
-		ask.category = g->categories[i];
-		g->conditions[i] = cg_row_conditions(&ask);
+		g->conditions[i] = cg_access_row_conditions(g->categories[i],
+													g->relid);
+		g->minors[i] = cg_access_minors(g->categories[i], g->relid);
 		g->all |= g->conditions[i];
 	}
-	g->user = ask.user;
-	g->now = ask.now;
+	g->user = GetUserId();
+	g->now = cg_access_now();
 	g->epoch = cg_access_epoch();
 }
 
@@ -258,7 +255,7 @@ cg_row_gate_ask(CgRowGate *g, const NullableDatum *subject,
 
 	if (!cg_row_gate_subject(g, subject, &person))
 		return cg_row_gate_decide(g, g->all, NULL, 0);
-	if ((g->all & (1 << CG_MINOR)) != 0 && birthday != NULL &&
+	if ((g->all & CG_ASKS_BIRTHDAY) != 0 && birthday != NULL &&
 		!birthday->isnull && OidIsValid(g->birthday_type))
 		day = cg_birthday_of(g->birthday_category, g->birthday_type,
 							 birthday->value);
@@ -278,7 +275,7 @@ cg_row_gate_decide(CgRowGate *g, CgRowConditions conditions,
 
 		if (asked == 0)
 			continue;
-		reason = decide(g, g->categories[i], asked, subject, birthday);
+		reason = decide(g, i, asked, subject, birthday);
 		if (reason != CG_GRANTED)
 			return reason;
 	}
@@ -286,9 +283,10 @@ cg_row_gate_decide(CgRowGate *g, CgRowConditions conditions,
 }
 
 static CgReason
-decide(const CgRowGate *g, int32 category, CgRowConditions conditions,
+decide(const CgRowGate *g, int need, CgRowConditions conditions,
 	   const CgSubject *subject, int birthday)
 {
+	int32		category = g->categories[need];
 	CgRowVerdict *v = &recent[(uint32) category % NUM_RECENT];
 	CgAsk		ask;
 	CgReason	reason;
@@ -306,6 +304,7 @@ decide(const CgRowGate *g, int32 category, CgRowConditions conditions,
 	ask.now = g->now;
 	ask.subject = subject;
 	ask.birthday = birthday;
+	ask.minors = g->minors[need];
 	reason = cg_decide_row(conditions, &ask);
 
 	v->epoch = 0;
@@ -384,20 +383,10 @@ cg_column_row_conditions(const CgProtection *p, AttrNumber attnum)
 {
 	const CgProtectedColumn *column = cg_protected_column(p, attnum);
 	CgRowConditions result = 0;
-	CgAsk		ask;
 	int			i;
 
-	if (column == NULL)
-		return 0;
-	memset(&ask, 0, sizeof(ask));
-	ask.user = GetUserId();
-	ask.relation = p->relid;
-	ask.now = cg_access_now();
-	for (i = 0; i < column->n_needs; i++)
-	{
-		ask.category = column->needs[i];
-		result |= cg_row_conditions(&ask);
-	}
+	for (i = 0; column != NULL && i < column->n_needs; i++)
+		result |= cg_access_row_conditions(column->needs[i], p->relid);
 	return result;
 }
 

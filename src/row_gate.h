@@ -23,6 +23,9 @@
 #include "decision.h"
 #include "protect.h"
 
+/* Conditions that look at the age of the person. */
+#define CG_ASKS_BIRTHDAY	((1 << CG_MINOR) | (1 << CG_NO_CONSENT))
+
 typedef struct CgRowGate CgRowGate;
 
 /* For a column of a relation (0: all protected ones), in its categories. */

@@ -450,7 +450,7 @@ BEGIN
 		RAISE EXCEPTION 'purpose of access must be 1 to 200 bytes of printable text'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name the activity; cipguard.purpose must have this value when data are read.';
 	END IF;
-	IF now() + duration <= now() OR now() + duration > now() + longest THEN
+	IF duration > longest OR now() + duration <= now() OR now() + duration > now() + longest THEN
 		RAISE EXCEPTION 'duration of access must be greater than zero and at most %', longest
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Ask again when it has ended.';
 	END IF;

@@ -116,6 +116,16 @@ CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.consent_
 	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
 ALTER TABLE cipguard.consent_event ENABLE ALWAYS TRIGGER note_change;
 
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.alert
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.alert ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.alert_rule
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.alert_rule ENABLE ALWAYS TRIGGER note_change;
+CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE ON cipguard.suspension
+	FOR EACH ROW EXECUTE FUNCTION cipguard.note_change();
+ALTER TABLE cipguard.suspension ENABLE ALWAYS TRIGGER note_change;
+
 -- SECURITY DEFINER: settings that only superusers see are part of it; of those
 -- that could hold a key it says only whether they are set.
 CREATE FUNCTION cipguard.policy_statement() RETURNS text

@@ -62,7 +62,18 @@ BEGIN
 			CREATE FUNCTION cipguard.disclose(value cipguard.%1$I, relation regclass, proof cipguard.checked) RETURNS %2$s
 				AS 'MODULE_PATHNAME', 'cipguard_disclose_trusted'
 				LANGUAGE C STABLE STRICT PARALLEL SAFE;
-			COMMENT ON FUNCTION cipguard.disclose(cipguard.%1$I, regclass, cipguard.checked) IS 'what the planner makes of disclose() when the value is a column of the table'
+			COMMENT ON FUNCTION cipguard.disclose(cipguard.%1$I, regclass, cipguard.checked) IS 'what the planner makes of disclose() when the value is a column of the table';
+
+			CREATE FUNCTION cipguard.disclose(value cipguard.%1$I, relation regclass, subject "any", birthday "any") RETURNS %2$s
+				AS 'MODULE_PATHNAME', 'cipguard_disclose_enc'
+				LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE
+				SUPPORT cipguard.disclose_support;
+			COMMENT ON FUNCTION cipguard.disclose(cipguard.%1$I, regclass, "any", "any") IS 'the same of a column of the table, with the columns that name the person and tell the birthday; null if there is none';
+
+			CREATE FUNCTION cipguard.disclose(value cipguard.%1$I, relation regclass, subject "any", birthday "any", proof cipguard.checked) RETURNS %2$s
+				AS 'MODULE_PATHNAME', 'cipguard_disclose_trusted'
+				LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
+			COMMENT ON FUNCTION cipguard.disclose(cipguard.%1$I, regclass, "any", "any", cipguard.checked) IS 'what the planner makes of it when all are columns of the table'
 		$sql$, name, plain);
 	END LOOP;
 END
@@ -72,6 +83,16 @@ CREATE FUNCTION cipguard.disclose(value text, category text, relation regclass) 
 	AS 'MODULE_PATHNAME', 'cipguard_disclose_text'
 	LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.disclose(text, text, regclass) IS 'the text for roles that may read the category, its mask for others';
+
+CREATE FUNCTION cipguard.disclose(value text, category text, relation regclass, subject "any", birthday "any") RETURNS text
+	AS 'MODULE_PATHNAME', 'cipguard_disclose_text'
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.disclose(text, text, regclass, "any", "any") IS 'the same of a person, and with the birthday if it is known';
+
+CREATE FUNCTION cipguard.opens_row(category text, relation regclass, subject "any", birthday "any") RETURNS boolean
+	AS 'MODULE_PATHNAME', 'cipguard_opens_row'
+	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION cipguard.opens_row(text, regclass, "any", "any") IS 'whether the caller may read the category of that person; of masking views';
 
 CREATE FUNCTION cipguard.validate(value text, category text) RETURNS text
 	AS 'MODULE_PATHNAME', 'cipguard_validate'

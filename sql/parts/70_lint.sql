@@ -677,6 +677,11 @@ AS $$
 	WHERE k.kind = 'data key' AND (k.state = 'active' AND k.created < now() - interval '2 years'
 			OR k.state = 'retiring' AND n.created < now() - interval '90 days')
 		AND EXISTS (SELECT FROM used u WHERE u.category = k.of)
+	UNION ALL
+	SELECT format('request %s', q.id), 'break_glass', 'high', format('%s broke the glass for category %s, and nobody has reviewed it in 24 hours.', q.requested_by, q.detail ->> 'category'),
+		format('SELECT cipguard.review(%s, ...); as an officer who is not the one.', q.id)
+	FROM cipguard.requests_open q
+	WHERE q.overdue
 $$;
 COMMENT ON FUNCTION cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]) IS 'findings about roles, settings and keys';
 REVOKE ALL ON FUNCTION cipguard.lint_server(cipguard.protected_columns[], cipguard.readers[]) FROM PUBLIC;

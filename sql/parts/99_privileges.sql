@@ -209,6 +209,16 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_officer;
 GRANT EXECUTE ON PROCEDURE cipguard.close_epoch(integer, bigint, bigint) TO cipguard_officer;
 
+-- Alerts.  Triggers ask whom an alert is about.
+GRANT SELECT ON TABLE cipguard.alert, cipguard.alerts_open, cipguard.alert_rule, cipguard.suspension TO cipguard_officer, cipguard_auditor;
+GRANT UPDATE (note) ON TABLE cipguard.alert TO cipguard_officer, cipguard_auditor;
+GRANT UPDATE (reason) ON TABLE cipguard.suspension TO cipguard_officer;
+GRANT UPDATE (enabled, threshold, period, suspend, setting) ON TABLE cipguard.alert_rule TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.acknowledge_alert(bigint, text) TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION
+	cipguard.resume_access(bigint, text),
+	cipguard.set_alert_rule(text, boolean, bigint, interval, boolean, text)
+	TO cipguard_officer;
 -- Lockdowns.  Whoever may be in an emergency may close; two persons lift.
 GRANT SELECT ON TABLE cipguard.lockdown, cipguard.lockdowns TO cipguard_officer, cipguard_auditor;
 GRANT EXECUTE ON FUNCTION cipguard.lockdown(text, text) TO cipguard_officer;

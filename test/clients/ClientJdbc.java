@@ -5,6 +5,8 @@
  * Every statement goes to the plain and to the encrypted table of each type,
  * with the same Java objects; what getString() gives must be the same, before
  * and after the driver prepares on the server, and with binaryTransfer forced.
+ * The connection is over TLS; without, a reader gets what a clerk gets, and a
+ * warning that says why.
  */
 import java.math.BigDecimal;
 import java.sql.*;
@@ -25,6 +27,10 @@ public class ClientJdbc {
 	}
 
 	static Connection open(String user, String options) throws SQLException {
+		return connect(user, "&sslmode=require&sslfactory=org.postgresql.ssl.NonValidatingFactory" + options);
+	}
+
+	static Connection connect(String user, String options) throws SQLException {
 		return DriverManager.getConnection("jdbc:postgresql://localhost:" + System.getenv("PGPORT") + "/" + System.getenv("PGDATABASE")
 			+ "?user=" + user + options);
 	}
@@ -59,6 +65,18 @@ public class ClientJdbc {
 			case "inet": case "jsonb": p.setObject(i, v, Types.OTHER); break;
 			default: p.setObject(i, v);
 		}
+	}
+
+	/* Without TLS: what a reader sees, and the SQLSTATE of the warning. */
+	static void withoutTls(String user, String type, String real) throws SQLException {
+		Connection c = connect(user, "&sslmode=disable");
+		Statement q = c.createStatement();
+		String shown = rows(q.executeQuery("SELECT v FROM enc_" + type + " WHERE id = 1")), states = "";
+		for (SQLWarning w = q.getWarnings(); w != null; w = w.getNextWarning())
+			states += w.getSQLState() + " ";
+		ok(!shown.equals(real), type + ": without TLS a reader does not see the value", shown);
+		ok(states.equals("ZC023 "), type + ": and is told why", states);
+		c.close();
 	}
 
 	static int sqlType(String type) {
@@ -277,6 +295,7 @@ public class ClientJdbc {
 				set(p, 1, type, v[0]);
 				p.executeUpdate();
 				String real = rows(reader.createStatement().executeQuery("SELECT v FROM enc_" + type));
+				withoutTls("client_reader", type, real);
 				String shown = "";
 				for (int i = 0; i < 3; i++)
 					shown = rows(c.prepareStatement("SELECT v FROM enc_" + type + " WHERE id = 1").executeQuery());

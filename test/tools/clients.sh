@@ -5,7 +5,9 @@
 # a server that masks tables and in one that does not preload cipguard.  No
 # driver gets a setting of ours and no statement a cast.  Arguments of a
 # program: the role, and the mode of the server (masked or plain); where the
-# server is stands in PGHOST (libpq) and PGPORT (on localhost, for JDBC).
+# server is stands in PGHOST (libpq) and PGPORT (on localhost, for JDBC, which
+# knows no local sockets: the server speaks TLS, without which a reader sees
+# what a clerk does).
 #
 # A driver that is not there is reported as skipped if its package cannot be
 # installed, else as a failure.  Last line: "N passed, N failed".
@@ -139,7 +141,8 @@ run_all() { # MODE LINE...: in a new server
 	shift
 	first_port=$(free_port)
 	# shellcheck disable=SC2034 # start_server reads it
-	start_server "$mode" "listen_addresses = '127.0.0.1'" 'max_connections = 30' "$@"
+	start_server "$mode" "listen_addresses = '127.0.0.1'" 'max_connections = 30' \
+		'ssl = on' "ssl_cert_file = '$work/server.crt'" "ssl_key_file = '$work/server.key'" "$@"
 	createdb clients
 	export PGDATABASE=clients
 	psql -Xq -f test/clients/setup.sql > "$logs/setup.$mode" 2>&1 || { cat "$logs/setup.$mode"; return 1; }
@@ -158,6 +161,8 @@ echo "cipguard check-clients: $("$PG_CONFIG" --version), user $(id -un)"
 # The pg_config of the private tree would name directories of that.
 libpq="-I$("$PG_CONFIG" --includedir) -L$("$PG_CONFIG" --libdir)"
 build || { cp "$work"/*.log "$logs"; echo 'FAILED  build'; tail -60 "$work/build.log"; exit 1; }
+openssl req -new -x509 -days 30 -nodes -subj /CN=localhost -newkey rsa:2048 \
+	-keyout "$work/server.key" -out "$work/server.crt" 2> "$logs/openssl.err" || { cat "$logs/openssl.err"; exit 1; }
 prepare
 run_all masked "shared_preload_libraries = 'cipguard'" "cipguard.default_budgets = ${CIPGUARD_BUDGETS:-off}"
 run_all plain

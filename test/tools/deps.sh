@@ -131,6 +131,7 @@ need gcc command -v gcc
 need libc6-dev test -e /usr/include/stdio.h
 need make command -v make
 need libssl-dev header openssl/evp.h
+need openssl command -v openssl
 need libkrb5-dev header gssapi/gssapi.h
 need perl perl -MTest::More -e 1
 need libipc-run-perl perl -MIPC::Run -e 1
