@@ -580,7 +580,8 @@ say 'A grant says who may read. An activity says what for; from now on nobody re
 echo
 sql demo_officer "SELECT cipguard.add_activity('service', 'keeping the contracts', 'contract', '{name,mobile,address}', 'head of service'),
 	cipguard.add_activity('campaign', 'offers by telephone', 'consent', '{name,mobile}', 'head of sales', necessary => false);"
-psql -Xq -c "ALTER DATABASE $PGDATABASE SET cipguard.require_purpose = on" || stop 'the setting could not be made.'
+window='SET ROLE cipguard_officer; DO $$BEGIN PERFORM cipguard.open_maintenance($w$purposes$w$); END$$; RESET ROLE'
+psql -Xq -c "$window; ALTER DATABASE $PGDATABASE SET cipguard.require_purpose = on" || stop 'the setting could not be made.'
 sql demo_manager "SELECT id, contact, mobile FROM demo.client WHERE id = $id;"
 claim 'the manager, who has a grant, sees masks now' none_occur "$name" "$new_mobile" -- <(printf '%s' "$out")
 claim 'and a warning names what is missing' holds "$(ask demo_manager "SET client_min_messages = warning; SELECT mobile FROM demo.client WHERE id = $id")" 'WARNING' 'purpose'
@@ -622,7 +623,7 @@ ask demo_second "SELECT cipguard.approve($out)" >>"$log"
 claim 'two do' holds "$(ask demo_manager "SET cipguard.purpose = 'service'; SELECT mobile FROM demo.client WHERE id = $id")" "$new_mobile"
 sql demo_auditor "SELECT kind, login_role, category, left(detail, 50) AS detail FROM cipguard.alerts_open ORDER BY id;"
 claim 'the budget and the lockdown raised an alert' holds "$out" budget lockdown
-psql -Xq -c "ALTER DATABASE $PGDATABASE RESET cipguard.require_purpose" || stop 'the setting could not be taken back.'
+psql -Xq -c "$window; ALTER DATABASE $PGDATABASE RESET cipguard.require_purpose" || stop 'the setting could not be taken back.'
 
 heading '15. Once more through all files'
 

@@ -18,7 +18,7 @@ GRANT cipguard_registrar TO officer;
 CREATE ROLE officer2 LOGIN IN ROLE cipguard_officer;
 CREATE ROLE approver LOGIN IN ROLE cipguard_minor_approver;
 CREATE ROLE pupil LOGIN;
-SELECT cipguard.add_category('m7', mask => 'stars', mode => 'searchable');
+SELECT cipguard.add_category('m7', mask => 'stars', mode => 'searchable', level => 4);
 SELECT cipguard.add_category('c7', mask => 'stars', mode => 'searchable', level => 4);
 SELECT cipguard.add_category('other', mask => 'stars', mode => 'random');
 CREATE TABLE app.client (id int PRIMARY KEY, mobile text, card cipguard.enc_text('c7'), born date);
@@ -108,12 +108,12 @@ my @conditions = (
 	map({ [ "lockdown of $_", "SELECT cipguard.lockdown('$_', 'drill')", $lift, 'lockdown' ] }
 		('all', 'relation app.client', 'role pupil')),
 	[ 'level', q(SELECT cipguard.set_condition(c, 'level', 'on') FROM unnest('{m7,c7}'::text[]) c),
-		q(SELECT cipguard.set_condition(c, 'level', NULL) FROM unnest('{m7,c7}'::text[]) c), 'level' ],
+		q(SELECT cipguard.set_condition(c, 'level', NULL) FROM unnest('{m7,c7}'::text[]) c), 'level', given => 1 ],
 	[ 'network', "SELECT cipguard.set_condition(NULL, 'tls', 'off'), cipguard.set_condition(NULL, 'network', '10.0.0.0/8')",
 		"SELECT cipguard.set_condition(NULL, 'tls', NULL), cipguard.set_condition(NULL, 'network', NULL)", 'network', tcp => 1 ],
 	[ 'hours', q(SELECT cipguard.set_condition(NULL, 'hours', to_char(now() AT TIME ZONE 'UTC' + interval '2 days', 'Dy') || ' 00:00-24:00 UTC')),
 		"SELECT cipguard.set_condition(NULL, 'hours', NULL)", 'hours' ],
-	[ 'purpose', \'ALTER DATABASE postgres SET cipguard.require_purpose = on', \'ALTER DATABASE postgres RESET cipguard.require_purpose', 'purpose' ],
+	[ 'purpose', 'SELECT 1', 'SELECT 1', 'purpose', require => 1 ],
 	[ 'activity of other categories', "SELECT cipguard.add_activity('audit', 'something else', 'contract', '{mobile}', 'somebody')",
 		"SELECT cipguard.end_activity('audit')", 'purpose', purpose => 'audit', require => 1 ],
 	[ 'activity that has ended', 'SELECT 1', 'SELECT 1', 'purpose', purpose => 'audit', require => 1 ],
@@ -204,16 +204,16 @@ foreach my $masking (1, 0)
 		my $states;
 
 		next if $opt{masking} && !$masking;
-		as($node, ref $miss ? undef : 'officer', ref $miss ? $$miss : $miss);
-		as($node, undef, 'ALTER DATABASE postgres SET cipguard.require_purpose = on') if $opt{require};
+		as($node, 'officer', $miss);
+		as($node, undef, open_window() . 'ALTER DATABASE postgres SET cipguard.require_purpose = on') if $opt{require};
 		doors_are($node, 1, 1, \@asked, "$kind, $name", %opt) if $opt{rows};
 		my $err = doors_are($node, 0, 2, \@asked, "$kind, $name", %opt);
 		like($err, qr/WARNING:  ZC0|ERROR:  ZC0/, "$kind, $name: the condition is named by its SQLSTATE") if $word ne 'grant' && !$opt{rows};
 		my $why = as($node, 'pupil', (defined $opt{purpose} ? "SET cipguard.purpose = '$opt{purpose}'; " : '')
 			  . "SELECT condition FROM cipguard.why('m7', 'app.client', '2') WHERE NOT met");
 		like($why, qr/^\Q$word\E$/m, "$kind, $name: why() names it") unless $opt{tcp};
-		as($node, ref $meet ? undef : 'officer', ref $meet ? $$meet : $meet) if $meet ne '';
-		as($node, undef, 'ALTER DATABASE postgres RESET cipguard.require_purpose') if $opt{require};
+		as($node, 'officer', $meet);
+		as($node, undef, open_window() . 'ALTER DATABASE postgres RESET cipguard.require_purpose') if $opt{require};
 		doors_are($node, 1, 2, \@asked, "$kind, $name is met again", $opt{rows} ? %opt : ()) unless $opt{rows} && $name eq 'consent' && !$meet;
 	}
 	$node->stop;
