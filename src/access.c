@@ -35,6 +35,7 @@
 #include "event.h"
 #include "grant.h"
 #include "guc.h"
+#include "suspension.h"
 
 typedef struct CgVerdictKey
 {
@@ -305,6 +306,8 @@ sum_grants(CgAccess *access, Oid user, int32 category, Oid relation,
 	bool		unlimited = false;
 	int			i;
 
+	if (cg_is_suspended(user, category))
+		return;
 	for (i = 0; i < n; i++)
 	{
 		const CgGrant *g = &grants[i];

@@ -105,6 +105,7 @@ static CgBudgetKey role_key(Oid role, int32 category);
 static CgBudgetKey grant_key(int64 grant);
 static void prepare(CgCharge *charge, int32 category, Oid relation);
 static void add_role(CgCharge *charge, Oid role);
+static void add_grants(CgCharge *charge);
 static bool spend(CgCharge *charge, uint32 n);
 static void refuse(const CgCharge *charge, CgSpent why,
 				   const CgAccount *which, bool first, int error);
@@ -306,6 +307,7 @@ prepare(CgCharge *charge, int32 category, Oid relation)
 	add_role(charge, GetUserId());
 	if (OidIsValid(login) && login != GetUserId())
 		add_role(charge, login);
+	add_grants(charge);
 	charge->user = GetUserId();
 }
 
@@ -322,6 +324,35 @@ add_role(CgCharge *charge, Oid role)
 	account->per_hour = limits.per_hour;
 	account->per_day = limits.per_day;
 	account->slot = NULL;
+}
+
+static void
+add_grants(CgCharge *charge)
+{
+	const CgRowLimit *limits;
+	int			n = cg_access_row_limits(charge->category, charge->relation,
+										 &limits);
+	int			i;
+
+	charge->n_grants = 0;
+	if (n > charge->max_grants)
+	{
+		if (charge->grant != NULL)
+			pfree(charge->grant);
+		charge->grant = NULL;
+		charge->max_grants = 0;
+		charge->grant = MemoryContextAlloc(TopMemoryContext,
+										   n * sizeof(CgAccount));
+		charge->max_grants = n;
+	}
+	for (i = 0; i < n; i++)
+	{
+		charge->grant[i].key = grant_key(limits[i].grant);
+		charge->grant[i].per_hour = (uint64) limits[i].limit;
+		charge->grant[i].per_day = CG_NO_LIMIT;
+		charge->grant[i].slot = NULL;
+	}
+	charge->n_grants = n;
 }
 
 static bool
@@ -769,7 +800,7 @@ cipguard_reset_budgets(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("nothing is counted"),
 				 errhint("Add cipguard to shared_preload_libraries, and restart.")));
-	cg_event_done("reset of budgets", InvalidOid, NULL, NULL);
+	cg_event_done("reset of budgets", InvalidOid, NULL, "");
 	if (!cg_budget_forget(MyDatabaseId))
 		ereport(ERROR,
 				(errcode_for_file_access(),

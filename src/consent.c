@@ -8,9 +8,9 @@
  * sensitive personal information takes a separate consent (PIPL article 29),
  * a person known to be under 14 one by a guardian (PIPL article 31).
  *
- * A few persons are looked up one by one, by index.  Who asks for more of
- * them than the ledger has pages had better read it: then the answers of the
- * activity are loaded, into tables with open addressing, one of numbers and
+ * A few persons are looked up one by one, by index, which takes as long as to
+ * read a page or two of the ledger.  Who asks for many, compared with its
+ * pages, asks for more, mostly: then the answers of the activity are loaded, into tables with open addressing, one of numbers and
  * one of other texts.  Both know what was found until the ledger changes, the
  * activity is another, or they would grow beyond a limit.  The ledger is read
  * with the catalog snapshot: a withdrawal counts for the next statement,
@@ -235,7 +235,7 @@ answer_of(int64 activity, const CgSubject *given)
 		return 0;
 	ledger.misses++;
 	if (!ledger.too_large && ledger.misses > MIN_MISSES &&
-		ledger.misses > RelationGetNumberOfBlocks(rel) &&
+		ledger.misses > RelationGetNumberOfBlocks(rel) / 8 &&
 		load_ledger(rel, activity))
 	{
 		state = subject.is_number ? entry_of_number(subject.number) :

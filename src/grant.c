@@ -253,6 +253,8 @@ cipguard_guard_grant(PG_FUNCTION_ARGS)
 	{
 		cg_event_refused("end of the suspension of one's own grant",
 						 InvalidOid);
+		cg_alert("self-grant", InvalidOid, -1,
+				 "attempt to end the suspension of one's own grant");
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_SELF_GRANT),
 				 errmsg("cannot end the suspension of a grant to yourself or to a role you are a member of"),

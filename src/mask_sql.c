@@ -189,7 +189,7 @@ may_give(FunctionCallInfo fcinfo, int32 category, Oid relation, Oid stated,
 	}
 	if (cg_row_gate_subject(gate, argument(fcinfo, person.subject), &about))
 		subject = &about;
-	if (!cg_budget_spend(category, stated, 1) ||
+	if (!cg_budget_spend(category, relation, 1) ||
 		!record(fcinfo, stated, subject))
 		return false;
 	cg_note_given(category, relation);
@@ -214,7 +214,7 @@ disclose(FunctionCallInfo fcinfo, Oid relation, Oid stated, CgAbout person)
 		if (real != NULL)
 		{
 			cg_parse(real, &env);
-			if (!cg_budget_spend((int32) env.category, stated, 1) ||
+			if (!cg_budget_spend((int32) env.category, relation, 1) ||
 				!record(fcinfo, stated, NULL))
 			{
 				result = cg_enc_mask(call->enc, &env, &isnull);

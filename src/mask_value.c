@@ -328,8 +328,6 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 			PG_RETURN_DATUM(value);
 		return give_mask(fcinfo, d->masking, value, withheld);
 	}
-	if (d->encrypted && cg_output != CG_OUTPUT_AUTO)
-		PG_RETURN_DATUM(value);
 	if (d->encrypted && cg_result_is_stored())
 		return map(d->masking, value, stored_value);
 	if (d->encrypted && (!d->unlimited || d->conditions != 0))

@@ -61,13 +61,13 @@
 
 #include "catalog.h"
 #include "cipguard.h"
-#include "decision.h"
 #include "event.h"
 #include "guc.h"
 #include "journal.h"
 #include "plan.h"
 #include "plan_mask.h"
 #include "plan_order.h"
+#include "plan_report.h"
 #include "type_order.h"
 
 static void note_dependency(ParseState *pstate, Query *query,
@@ -87,7 +87,6 @@ static bool shows_no_protected(AppendRelInfo *info, const CgProtection *p);
 static AppendRelInfo *child_info(PlannedStmt *stmt, Index child);
 static bool check_permissions(CG_CHECK_PERMS_PARAMS);
 static void check_marks(QueryDesc *queryDesc, int eflags);
-static void report_masked(const CgProtection *p, Bitmapset *selected);
 static void hear_news(QueryDesc *queryDesc);
 
 static planner_hook_type prev_planner = NULL;
@@ -674,8 +673,7 @@ check_marks(QueryDesc *queryDesc, int eflags)
 				if (i >= p->natts || !is_level(levels[i]))
 				{
 					if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY) && row_security)
-						report_masked(p, cg_selected_columns(queryDesc->plannedstmt,
-															 rte));
+						cg_report_masked(queryDesc->plannedstmt, rte, p);
 					/* Who bypasses row security was given stored values. */
 					if (!row_security && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&
 						!cg_reads_all(p))
@@ -695,32 +693,6 @@ check_marks(QueryDesc *queryDesc, int eflags)
 		prev_start(queryDesc, eflags);
 	else
 		standard_ExecutorStart(queryDesc, eflags);
-}
-
-/*
- * Tell of columns that the plan reads and shows masks of, though there is a
- * grant: for what is missing.
- */
-static void
-report_masked(const CgProtection *p, Bitmapset *selected)
-{
-	int			n = -1;
-
-	while ((n = bms_next_member(selected, n)) >= 0)
-	{
-		AttrNumber	attnum = n + FirstLowInvalidHeapAttributeNumber;
-		int			first = attnum == InvalidAttrNumber ? 1 : attnum;
-		int			last = attnum == InvalidAttrNumber ? p->natts : attnum;
-
-		for (; first <= last; first++)
-		{
-			int32		category;
-			CgReason	missing = cg_column_missing(p, first, &category);
-
-			if (missing != CG_GRANTED && missing != CG_NO_GRANT)
-				cg_report_refusal(category, p->relid, missing);
-		}
-	}
 }
 
 /* How a relation of a plan is a child there; NULL if it is none. */

@@ -16,7 +16,8 @@
  * of inner joins that say that such a column equals something that is not of
  * the row are repeated without the gate, among the security quals of the table
  * together with the gated one: whatever else the query does with a row it
- * does after both.
+ * does after both.  A condition on a column of a view that shows rows one by
+ * one goes down to the table in the same way.
  *
  * If no such condition is in force nothing is done here.
  */
@@ -28,6 +29,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
 #include "parser/parsetree.h"
 #include "replication/walsender.h"
 #include "utils/lsyscache.h"
@@ -53,6 +55,9 @@ typedef struct CgGateStrip
 
 static void repeat_quals(Node *node, Query *query);
 static void repeat_qual(Node *qual, Query *query);
+static void repeat_below(Node *qual, int side, Query *query);
+static bool is_row_by_row(Query *query);
+static bool is_searched(Node *node, Query *query);
 static bool is_equality(Node *node);
 static Node *gated_side(Node *node);
 static Node *strip_mutator(Node *node, void *context);
@@ -221,13 +226,18 @@ repeat_qual(Node *qual, Query *query)
 	side[0] = linitial(args);
 	side[1] = lsecond(args);
 	for (i = 0; i < (IsA(qual, OpExpr) ? 2 : 1); i++)
-		if (gated_side(side[i]) != NULL &&
+		if (is_searched(side[i], query) &&
 			!contain_vars_of_level(side[1 - i], 0) &&
 			!contain_subplans(side[1 - i]) &&
 			!contain_volatile_functions(side[1 - i]))
 			break;
 	if (i == (IsA(qual, OpExpr) ? 2 : 1))
 		return;
+	if (gated_side(side[i]) == NULL)
+	{
+		repeat_below(qual, i, query);
+		return;
+	}
 	raw = strip_mutator(qual, &strip);
 	if (strip.varno == 0 || strip.several)
 		return;
@@ -237,6 +247,77 @@ repeat_qual(Node *qual, Query *query)
 											  list_make2(raw,
 														 copyObject(qual)),
 											  -1));
+}
+
+/*
+ * A condition on the column of a view, as one on what the view has there.
+ * Only where the view is its rows one by one, and only against what is no
+ * column of any query.
+ */
+static void
+repeat_below(Node *qual, int side, Query *query)
+{
+	List	   *args = IsA(qual, OpExpr) ? ((OpExpr *) qual)->args :
+	((ScalarArrayOpExpr *) qual)->args;
+	Node	   *node = list_nth(args, side);
+	Var		   *var;
+	RangeTblEntry *rte;
+	Query	   *below;
+	TargetEntry *tle;
+	List	   *relabels = NIL;
+	Node	   *inner;
+	ListCell   *lc;
+
+	while (IsA(node, RelabelType))
+	{
+		relabels = lcons(node, relabels);
+		node = (Node *) ((RelabelType *) node)->arg;
+	}
+	var = (Var *) node;
+	rte = rt_fetch(var->varno, query->rtable);
+	below = rte->subquery;
+	if (rte->rtekind != RTE_SUBQUERY || !is_row_by_row(below) ||
+		contain_var_clause(list_nth(args, 1 - side)))
+		return;
+	tle = get_tle_by_resno(below->targetList, var->varattno);
+	if (tle == NULL)
+		return;
+	inner = copyObject((Node *) tle->expr);
+	foreach(lc, relabels)
+	{
+		RelabelType *relabel = copyObject(lfirst_node(RelabelType, lc));
+
+		relabel->arg = (Expr *) inner;
+		inner = (Node *) relabel;
+	}
+	qual = copyObject(qual);
+	lfirst(list_nth_cell(IsA(qual, OpExpr) ? ((OpExpr *) qual)->args :
+						 ((ScalarArrayOpExpr *) qual)->args, side)) = inner;
+	repeat_qual(qual, below);
+}
+
+static bool
+is_row_by_row(Query *query)
+{
+	return query->commandType == CMD_SELECT && !cg_merges_rows(query) &&
+		!query->hasWindowFuncs && !query->hasTargetSRFs &&
+		query->limitCount == NULL && query->limitOffset == NULL &&
+		query->rowMarks == NIL && query->cteList == NIL;
+}
+
+/* The gate of a column, or the column of a sub-query, which may be one. */
+static bool
+is_searched(Node *node, Query *query)
+{
+	Var		   *var;
+
+	if (gated_side(node) != NULL)
+		return true;
+	while (IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	var = (Var *) node;
+	return IsA(var, Var) && var->varlevelsup == 0 && var->varattno > 0 &&
+		rt_fetch(var->varno, query->rtable)->rtekind == RTE_SUBQUERY;
 }
 
 /* Of PostgreSQL's own or ours: they do nothing but compare. */

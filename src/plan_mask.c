@@ -161,8 +161,7 @@ cg_mask_query(Query *query, CgScope *parent)
 												&scope);
 
 	mask_apart(&scope, &aside);
-	if (found)
-		cg_repeat_quals(query);
+	cg_repeat_quals(query);
 	return found;
 }
 

@@ -25,11 +25,13 @@
 #include "armor.h"
 #include "audit_image.h"
 #include "audit_store.h"
+#include "budget.h"
 #include "cipguard.h"
 #include "crypt.h"
 #include "enc_type.h"
 #include "journal.h"
 #include "mask_enc.h"
+#include "row_gate.h"
 #include "subject_key.h"
 #include "value.h"
 
@@ -39,6 +41,7 @@ static void add_text(StringInfo buf, CgImageColumn *column, char *text);
 static bool holds(const bytea * image, const bytea * part);
 static bool has_entry(const bytea * image, const CgImageEntry *wanted);
 static bool keyed(const bytea * image, const bytea * part);
+static bool may_disclose(FunctionCallInfo fcinfo, int32 category);
 static uint8 armored_type(text * armor);
 static bool any_part(FunctionCallInfo fcinfo, int argno, CgImageTest matches);
 
@@ -297,8 +300,8 @@ cipguard_audit_sealed(PG_FUNCTION_ARGS)
 /*
  * audit_disclose(armor text, relid oid, attnum int2, subject text) RETURNS text
  *
- * Plaintext or mask of a value of the log, by the rights of the current user;
- * plaintext is recorded.  A grant for one table does not count: nothing says
+ * Plaintext or mask of a value of the log, by the rights of the current user
+ * and the person that it is about; plaintext is recorded.  A grant for one table does not count: nothing says
  * that the value is from there.
  */
 PG_FUNCTION_INFO_V1(cipguard_audit_disclose);
@@ -325,25 +328,8 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 	if (cg_is_destroyed(&env))
 		PG_RETURN_NULL();
 	plain = cg_plain_value(&env);
-	if (cg_access_level((int32) env.category, InvalidOid) == CG_LEVEL_READ)
-	{
-		if (cg_preloaded)
-		{
-			CgDisclosed *d = cg_journal_entry(PG_GETARG_OID(1));
-
-			cg_journal_column(d, PG_GETARG_INT16(2));
-			if (PG_ARGISNULL(3))
-				cg_journal_rows(d);
-			else
-			{
-				text	   *subject = PG_GETARG_TEXT_PP(3);
-
-				cg_journal_text(d, VARDATA_ANY(subject),
-								VARSIZE_ANY_EXHDR(subject));
-			}
-		}
+	if (may_disclose(fcinfo, (int32) env.category))
 		result = cstring_to_text(cg_plain_iso(env.type, plain));
-	}
 	else
 	{
 		bool		isnull;
@@ -358,6 +344,58 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 	if (result == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(result);
+}
+
+/*
+ * May the current user read it, of this person?  Then it is charged and
+ * recorded.
+ */
+static bool
+may_disclose(FunctionCallInfo fcinfo, int32 category)
+{
+	Oid			relid = PG_GETARG_OID(1);
+	CgRowGate  *gate = cg_row_gate_of(CurrentMemoryContext, relid, category);
+	CgSubject	person;
+	CgSubject  *subject = NULL;
+	CgReason	reason = cg_access_reason(category, InvalidOid);
+
+	if (reason == CG_NO_GRANT)
+		return false;
+	if (!PG_ARGISNULL(3))
+	{
+		text	   *name = PG_GETARG_TEXT_PP(3);
+
+		cg_subject_from_text(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name),
+							 &person);
+		subject = &person;
+	}
+	if (reason == CG_GRANTED)
+		reason = cg_row_gate_decide(gate, cg_row_gate_check(gate), subject,
+									0);
+	if (reason != CG_GRANTED)
+	{
+		cg_report_refusal(category, relid, reason);
+		return false;
+	}
+	if (!cg_budget_spend(category, relid, 1))
+		return false;
+	if (cg_preloaded)
+	{
+		CgDisclosed *d = cg_journal_entry(relid);
+		bool		recorded;
+
+		cg_journal_column(d, PG_GETARG_INT16(2));
+		if (subject == NULL)
+			recorded = cg_journal_rows(d);
+		else if (subject->is_number)
+			recorded = cg_journal_int(d, subject->number);
+		else
+			recorded = cg_journal_text(d, subject->text, subject->len);
+		if (!recorded)
+			return false;
+	}
+	cg_row_gate_given(gate, subject);
+	return true;
 }
 
 /* The type that the value behind an armor says it is of; else text. */

@@ -22,6 +22,7 @@
 #include "crypt.h"
 #include "decision.h"
 #include "event.h"
+#include "guc.h"
 #include "keyring.h"
 #include "key_provider.h"
 #include "label.h"
@@ -86,7 +87,10 @@ cg_require_read_clause(PlannerInfo *root, List *args)
 	(void) check_node((Node *) args, NULL);
 }
 
-/* Every encrypted expression below has its category in its type modifier. */
+/*
+ * Every encrypted expression below has its category in its type modifier.
+ * Where tables are masked, columns pass a gate that asks about the person.
+ */
 static bool
 check_node(Node *node, void *context)
 {
@@ -96,7 +100,9 @@ check_node(Node *node, void *context)
 	{
 		int32		category = cg_expr_category(node);
 
-		if (category >= 0)
+		if (category >= 0 && cg_masks())
+			cg_require_read_shown(category);
+		else if (category >= 0)
 			cg_require_read(category);
 	}
 	return expression_tree_walker(node, check_node, context);

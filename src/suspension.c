@@ -27,6 +27,7 @@
 #include "compat.h"
 
 #include "access.h"
+#include "alert_row.h"
 #include "catalog.h"
 #include "category.h"
 #include "cipguard.h"

@@ -5,8 +5,6 @@
 #ifndef CG_SUSPENSION_H
 #define CG_SUSPENSION_H
 
-#include "alert_row.h"
-
 /*
  * Is access to a category suspended for the login of this session, or for the
  * role that wants to read?  Cheap: cached until a suspension begins or ends,
@@ -18,7 +16,8 @@ extern bool cg_is_suspended(Oid user, int32 category);
  * Suspend the access of an alert's login to its category, or to all; returns
  * the number of the suspension that is in force then.
  */
-extern int64 cg_suspend(const CgAlert *alert, int64 id);
+struct CgAlert;
+extern int64 cg_suspend(const struct CgAlert *alert, int64 id);
 
 extern void cg_suspension_init(void);
 

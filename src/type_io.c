@@ -28,6 +28,7 @@
 
 #include "cipguard.h"
 #include "display.h"
+#include "guc.h"
 #include "value.h"
 
 static int32 typmod_from_text(const char *text);
@@ -66,6 +67,8 @@ cipguard_enc_out(PG_FUNCTION_ARGS)
 		/* Nothing makes masks then, so this one was stored. */
 		if (!row_security || am_walsender)
 			PG_RETURN_CSTRING(cg_armor(datum));
+		if (cg_output != CG_OUTPUT_AUTO && cg_display_value(datum) != NULL)
+			PG_RETURN_CSTRING(cg_armor(cg_display_value(datum)));
 		text = cg_display_text(datum, &len);
 		PG_RETURN_CSTRING(pnstrdup(text, len));
 	}
@@ -137,7 +140,8 @@ cipguard_enc_send(PG_FUNCTION_ARGS)
 	{
 		Datum		plain;
 
-		if (cg_display_datum(datum, type->tag, &plain))
+		if ((cg_output == CG_OUTPUT_AUTO || cg_display_value(datum) == NULL) &&
+			cg_display_datum(datum, type->tag, &plain))
 			PG_RETURN_DATUM(cg_plain_send(type->tag, plain));
 		datum = cg_display_value(datum);
 	}

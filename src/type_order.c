@@ -184,6 +184,7 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 	bool		spelled_out = cg_is_spelled_out(fcinfo) || is_of_range(fcinfo);
 	CgArg		args[2];
 	bool		waits = false;
+	bool		shown;
 	int			result = 0;
 	int			i;
 
@@ -206,11 +207,14 @@ compare(FunctionCallInfo fcinfo, bool collated, bool *decided)
 	}
 	settle_categories(&args[0], &args[1]);
 	*decided = true;
+	/* Beside what was disclosed stands what the query compares it with. */
+	shown = args[0].shown || args[1].shown || args[0].withheld ||
+		args[1].withheld;
 	for (i = 0; i < 2; i++)
 	{
 		if (args[i].plain || (args[0].mask && args[1].mask))
 			continue;
-		if (spelled_out && args[i].shown)
+		if (spelled_out && shown)
 			cg_require_read_shown(args[i].category);
 		else if (spelled_out)
 			cg_require_read(args[i].category);

@@ -25,6 +25,7 @@
 #include "event.h"
 #include "grant.h"
 #include "guc.h"
+#include "suspension.h"
 
 /* A question with everything that it points to. */
 typedef struct CgQuestion
@@ -255,7 +256,8 @@ explain_grant(const CgQuestion *q)
 			continue;
 		appendStringInfo(&buf, "%sgrant " INT64_FORMAT, buf.len > 0 ? ", " : "",
 						 g->id);
-		if (g->suspended)
+		if (g->suspended ||
+			cg_is_suspended(q->ask.user, q->ask.category))
 			appendStringInfoString(&buf, " is suspended");
 		else if (q->ask.now < g->valid_from)
 			appendStringInfoString(&buf, " has not begun");

@@ -67,13 +67,13 @@ my $all = 'SELECT phone FROM app.client';
 my $role = new_reader(1000, 'NULL');
 my @sessions = map { { out => '', err => '' } } 1 .. 8;
 $_->{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-U', $role, '-c', $all ],
-	'>', \$_->{out}, '2>', \$_->{err}) foreach @sessions;
+	'<', '/dev/null', '>', \$_->{out}, '2>', \$_->{err}) foreach @sessions;
 $_->{run}->finish foreach @sessions;
 my $sum = 0;
 foreach (@sessions)
 {
 	my @rows = split(/\n/, $_->{out});
-	is(scalar(@rows), 3000, 'a session gets all rows');
+	is(scalar(@rows), 3000, 'a session gets all rows') or diag($_->{err});
 	$sum += grep { /^138\d{8}$/ } @rows;
 }
 is($sum, 1000, 'eight sessions get 1000 values in all, no more and no fewer');
@@ -82,8 +82,7 @@ is(plain($role, $all), 0, 'then there is none left');
 
 # 2. The answer, and who hears of it.
 like((run_as($node, $role, "$all LIMIT 1"))[1], qr/ZC033/, 'a warning says why, with its SQLSTATE');
-refused($node, $role, "SET cipguard.on_refusal = error; $all LIMIT 1", 'ZC033', 'an error if that is wanted', like => qr/set_budget/)
-  if $node->safe_psql('postgres', "SELECT context FROM pg_settings WHERE name = 'cipguard.on_refusal'") eq 'user';
+refused($node, $role, "SET cipguard.on_refusal = error; $all LIMIT 1", 'ZC033', 'an error if that is wanted', like => qr/set_budget/);
 is(alerts(), 1, 'one alert for all of them');
 is(as($node, $role, 'SELECT hour_used, hour_limit, day_used, day_limit IS NULL FROM cipguard.budget_status'), '1000|1000|1000|t', 'he sees what was counted');
 is(as($node, new_reader(1, 1), 'SELECT count(*) FROM cipguard.budget_status'), '0', 'others do not');
@@ -103,8 +102,7 @@ is(plain($role, 'SELECT * FROM app.phones()'), 100, 'a function of somebody who 
 $role = new_reader(300, 300);
 is(plain($role, 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 4; ' . $all), 300, 'parallel workers');
 $role = new_reader(50, 50);
-is(plain($role, "DECLARE c CURSOR WITH HOLD FOR $all; FETCH 40 FROM c; RESET ALL; FETCH ALL FROM c"), 50, 'a cursor')
-  if 0;
+is(plain($role, "BEGIN; DECLARE c CURSOR FOR $all; FETCH 40 FROM c; SET ROLE NONE; FETCH ALL FROM c"), 50, 'a cursor');
 
 # 4. Of two windows the one that has less left counts, and a raised budget at
 # once.
@@ -152,13 +150,18 @@ my $kill_backend = sub {
 	}
 };
 my $kill_all = sub {
+	my @pids = split(/\n/, as($node, undef, "SELECT pid FROM pg_stat_activity WHERE backend_type <> 'client backend'"));
 	$node->kill9;
-	# Its children notice and go; a new one waits for that.
-	foreach (1 .. 100)
+	# Its children notice and go.
+	foreach (1 .. 600)
 	{
-		last if $node->start(fail_ok => 1);
-		select(undef, undef, undef, 0.2);
+		last unless kill 0, @pids;
+		select(undef, undef, undef, 0.1);
 	}
+	# The number of a process that is gone, but that nobody waited for, looks
+	# alive.
+	unlink($node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock');
+	$node->start;
 };
 crash_test('killed backend', 800, 431, 50, $kill_backend);
 crash_test('killed postmaster', 800, 433, 50, $kill_all);
