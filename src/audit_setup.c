@@ -48,20 +48,11 @@
 #include "cipguard.h"
 #include "event.h"
 #include "guard.h"
+#include "hold.h"
 #include "label.h"
 #include "subject_sql.h"
 
 #define MONTHS_AHEAD	2
-
-/* Our two triggers. */
-typedef struct CgTriggerKind
-{
-	const char *name;
-	const char *function;
-	int16		type;			/* pg_trigger.tgtype */
-	const char *events;
-	const char *level;
-} CgTriggerKind;
 
 typedef enum CgTriggerState
 {
@@ -77,7 +68,6 @@ static Oid	trigger_function(const CgTriggerKind *kind);
 static CgTriggerState find_trigger(Oid relid, const CgTriggerKind *kind,
 								   bool *cloned, char **name);
 static char *sql_name(Oid relid);
-static bool ensure_trigger(Oid relid, const CgTriggerKind *kind);
 static bool drop_trigger(Oid relid, const CgTriggerKind *kind);
 static bool has_trigger(Oid relid, const CgTriggerKind *kind);
 static bool adds_tables(Node *statement);
@@ -133,9 +123,9 @@ cipguard_audit_table(PG_FUNCTION_ARGS)
 				foreach(lc2, find_all_inheritors(member, NoLock, NULL))
 					drop_trigger(lfirst_oid(lc2), &row_trigger);
 		}
-		done |= ensure_trigger(member, &row_trigger);
+		done |= cg_ensure_trigger(member, &row_trigger);
 		if (relkind != RELKIND_FOREIGN_TABLE)
-			done |= ensure_trigger(member, &truncate_trigger);
+			done |= cg_ensure_trigger(member, &truncate_trigger);
 		if (done)
 			cg_audit_note("audit on", member, NULL, "");
 		any |= done;
@@ -332,9 +322,8 @@ sql_name(Oid relid)
 									  get_rel_name(relid));
 }
 
-/* True if something had to be done. */
-static bool
-ensure_trigger(Oid relid, const CgTriggerKind *kind)
+bool
+cg_ensure_trigger(Oid relid, const CgTriggerKind *kind)
 {
 	CgActing	acting;
 	char	   *name;
@@ -484,14 +473,18 @@ cover_tree(Oid relid)
 			audited |= has_trigger(lfirst_oid(above), &row_trigger);
 		}
 		if (get_rel_relkind(member) != RELKIND_FOREIGN_TABLE)
+		{
 			(void) cg_subject_cover(member, cg_ancestors(member));
+			if (cg_subject_column(member) != InvalidAttrNumber)
+				(void) cg_hold_cover(member);
+		}
 		if (!audited)
 			continue;
 		if (!has_trigger(member, &row_trigger))
-			done |= ensure_trigger(member, &row_trigger);
+			done |= cg_ensure_trigger(member, &row_trigger);
 		if (get_rel_relkind(member) != RELKIND_FOREIGN_TABLE &&
 			!has_trigger(member, &truncate_trigger))
-			done |= ensure_trigger(member, &truncate_trigger);
+			done |= cg_ensure_trigger(member, &truncate_trigger);
 		if (done)
 			cg_audit_note("audit on", member, NULL,
 						  "below an audited table");

@@ -48,6 +48,7 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "guard.h"
+#include "hold.h"
 #include "label.h"
 #include "subject_key.h"
 
@@ -174,7 +175,8 @@ cg_guard_is_trigger_function(Oid func)
 	return name != NULL && (strcmp(name, "audit_row") == 0 ||
 							strcmp(name, "audit_truncate") == 0 ||
 							strcmp(name, "audit_protect") == 0 ||
-							strcmp(name, "seal_subject") == 0);
+							strcmp(name, "seal_subject") == 0 ||
+							strcmp(name, CG_HOLD_FUNCTION) == 0);
 }
 
 static bool
@@ -191,8 +193,13 @@ has_our_trigger(Oid relid)
 	scan = systable_beginscan(catalog, TriggerRelidNameIndexId, true, NULL, 1,
 							  &key);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		found = cg_guard_is_trigger_function(((Form_pg_trigger)
-											  GETSTRUCT(tuple))->tgfoid);
+	{
+		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		/* That of holds says nothing about audit. */
+		found = cg_guard_is_trigger_function(trigger->tgfoid) &&
+			strcmp(get_func_name(trigger->tgfoid), CG_HOLD_FUNCTION) != 0;
+	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return found;
@@ -472,6 +479,14 @@ is_sound_trigger(Form_pg_trigger trigger, HeapTuple tuple)
 	if (!cg_guard_is_trigger_function(trigger->tgfoid) ||
 		OidIsValid(trigger->tgparentid))
 		return true;
+	if (strcmp(get_func_name(trigger->tgfoid), CG_HOLD_FUNCTION) == 0)
+		return strcmp(NameStr(trigger->tgname), CG_HOLD_TRIGGER) == 0 &&
+			trigger->tgtype == (TRIGGER_TYPE_ROW | TRIGGER_TYPE_UPDATE |
+								TRIGGER_TYPE_DELETE) &&
+			!trigger->tgdeferrable && trigger->tgnargs == 0 &&
+			trigger->tgattr.dim1 == 0 &&
+			heap_attisnull(tuple, Anum_pg_trigger_tgqual, NULL) &&
+			superuser();
 	return (row || strcmp(NameStr(trigger->tgname), CG_TRUNCATE_TRIGGER) == 0) &&
 		strcmp(get_func_name(trigger->tgfoid),
 			   row ? "audit_row" : "audit_truncate") == 0 &&

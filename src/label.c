@@ -47,6 +47,7 @@
 #include "enc_type.h"
 #include "event.h"
 #include "guc.h"
+#include "hold.h"
 #include "label.h"
 
 static void check_label(const ObjectAddress *object, const char *label);
@@ -199,6 +200,7 @@ check_subject(const ObjectAddress *object, const char *old, const char *label)
 				 errhint("Ask a superuser, or let the owner become a member of %s.",
 						 CG_ROLE_OFFICER)));
 	}
+	cg_hold_check_label(object->objectId);
 	if (!names || label[strlen(CG_LABEL_SUBJECT)] == '\0')
 		return;
 	table = label + strlen(CG_LABEL_SUBJECT " of ");

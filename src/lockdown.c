@@ -125,7 +125,10 @@ relation_changed(Datum arg, Oid relid)
 {
 	if (any_relation && (!OidIsValid(relid) || relid >= FirstNormalObjectId) &&
 		loaded_generation == watch.generation)
+	{
 		watch.generation++;
+		cg_access_generation++;
+	}
 }
 
 static inline void

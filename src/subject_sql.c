@@ -68,6 +68,7 @@
 #include "crypt.h"
 #include "event.h"
 #include "keyring.h"
+#include "hold.h"
 #include "label.h"
 #include "row_batch.h"
 #include "subject_epoch.h"
@@ -774,6 +775,7 @@ cipguard_destroy_subject_key(PG_FUNCTION_ARGS)
 	reason = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	cg_subject_require_officer("destruction of a key", relid);
 	PreventCommandIfReadOnly("cipguard.destroy_subject_key()");
+	cg_hold_check(subject, strlen(subject), relid);
 
 	rel = table_open(relid, AccessShareLock);
 	persons = cg_subject_persons(rel);

@@ -545,6 +545,8 @@ BEGIN
 	END IF;
 	IF r.kind = ANY (ARRAY['access', 'break_glass']) THEN
 		done := cipguard.carry_out_access(r.id);
+	ELSIF r.kind = 'lift_lockdown' THEN
+		done := cipguard.carry_out_lift(r.id);
 	ELSE
 		RAISE EXCEPTION 'requests of kind "%" cannot be carried out', r.kind
 			USING ERRCODE = 'feature_not_supported', HINT = 'Reject it.';

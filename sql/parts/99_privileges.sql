@@ -221,7 +221,24 @@ GRANT EXECUTE ON FUNCTION
 	TO cipguard_officer;
 -- Lockdowns.  Whoever may be in an emergency may close; two persons lift.
 GRANT SELECT ON TABLE cipguard.lockdown, cipguard.lockdowns TO cipguard_officer, cipguard_auditor;
-GRANT EXECUTE ON FUNCTION cipguard.lockdown(text, text) TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION cipguard.lockdown(text, text) TO cipguard_officer, cipguard_emergency;
+GRANT EXECUTE ON FUNCTION cipguard.lift_lockdown(bigint, text) TO cipguard_officer;
+
+-- Restrictions, holds and canaries, which name persons.
+GRANT SELECT ON TABLE cipguard.restriction, cipguard.legal_hold, cipguard.canary TO cipguard_officer, cipguard_auditor;
+GRANT INSERT (subject, reason) ON TABLE cipguard.restriction TO cipguard_officer;
+GRANT UPDATE (ended_at, end_reason) ON TABLE cipguard.restriction, cipguard.legal_hold, cipguard.canary TO cipguard_officer;
+GRANT INSERT (subject, note) ON TABLE cipguard.canary TO cipguard_officer;
+GRANT EXECUTE ON FUNCTION
+	cipguard.restrict_subject(text, text),
+	cipguard.lift_restriction(text, text),
+	cipguard.place_hold(text, text),
+	cipguard.release_hold(text, text),
+	cipguard.add_canary(text, text),
+	cipguard.remove_canary(text)
+	TO cipguard_officer;
+-- Whoever adds a partition makes the trigger of its parent.
+GRANT EXECUTE ON FUNCTION cipguard.hold_row() TO PUBLIC;
 
 -- Keys are made at once when the key-encryption key is at hand.  A dump that
 -- is being restored brings its own.
