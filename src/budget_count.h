@@ -27,11 +27,11 @@ typedef struct CgBudgetCount
 {
 	int64_t		hour_cell;		/* numbers of the newest cells */
 	int64_t		day_cell;
-	uint64_t		hour_cells[CG_HOUR_CELLS];
-	uint64_t		day_cells[CG_DAY_CELLS];
-	uint64_t		hour;			/* sums of them */
-	uint64_t		day;
-	uint64_t		all;			/* of a grant, which has no windows */
+	uint64_t	hour_cells[CG_HOUR_CELLS];
+	uint64_t	day_cells[CG_DAY_CELLS];
+	uint64_t	hour;			/* sums of them */
+	uint64_t	day;
+	uint64_t	all;			/* of a grant, which has no windows */
 } CgBudgetCount;
 
 /* Let cells pass until that of a time, in seconds; false if none had to. */

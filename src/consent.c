@@ -10,11 +10,12 @@
  *
  * A few persons are looked up one by one, by index, which takes as long as to
  * read a page or two of the ledger.  Who asks for many, compared with its
- * pages, asks for more, mostly: then the answers of the activity are loaded, into tables with open addressing, one of numbers and
- * one of other texts.  Both know what was found until the ledger changes, the
- * activity is another, or they would grow beyond a limit.  The ledger is read
- * with the catalog snapshot: a withdrawal counts for the next statement,
- * whatever the isolation level.
+ * pages, asks for more, mostly: then the answers of the activity are loaded,
+ * into tables with open addressing, one of numbers and one of other texts.
+ * Both know what was found until the ledger changes, the activity is another,
+ * or they would grow beyond a limit.  The ledger is read with the catalog
+ * snapshot: a withdrawal counts for the next statement, whatever the
+ * isolation level.
  *
  * A person is the text form of an id.  The decimal form of a number, without
  * leading zeros, goes the way of numbers, whatever type it came from.
@@ -126,7 +127,7 @@ static void grow_texts(void);
 static uint64 *enter(const CgSubject *subject);
 static uint64 look_up(Relation rel, int64 activity, const CgSubject *subject);
 static bool load_ledger(Relation rel, int64 activity);
-static uint64 state_of(HeapTuple tuple, TupleDesc desc);
+static uint64 state_of(const Datum *values, const bool *nulls);
 static bool is_decimal(const char *text, Size len, int64 *number);
 static bool is_sensitive(int32 category);
 static bool is_under_14(const CgAsk *ask);
@@ -308,15 +309,15 @@ mix(uint64 x)
 
 /*
  * The state of a person's entry, or of the free one that it would get.
- * Numbers that follow each other are neighbours, as they mostly are in the
- * tables that are read.
+ * Four numbers that follow each other share a cache line, as they mostly do
+ * a page in the tables that are read.
  */
 static uint64 *
 entry_of_number(int64 number)
 {
 	uint64		mask = ledger.numbers_size - 1;
-	uint64		i = (mix(((uint64) number >> 4) ^ seed) << 4 |
-					 ((uint64) number & 15)) & mask;
+	uint64		i = (mix(((uint64) number >> 2) ^ seed) << 2 |
+					 ((uint64) number & 3)) & mask;
 
 	while (ledger.numbers[i].state != 0 && ledger.numbers[i].number != number)
 		i = (i + 1) & mask;
@@ -346,7 +347,7 @@ enter(const CgSubject *subject)
 
 	if (subject->is_number)
 	{
-		if (ledger.n_numbers >= ledger.numbers_size / 4 * 3)
+		if (ledger.n_numbers >= ledger.numbers_size / 2)
 			grow_numbers();
 		state = entry_of_number(subject->number);
 		if (*state == 0)
@@ -360,7 +361,7 @@ enter(const CgSubject *subject)
 	}
 	else
 	{
-		if (ledger.n_texts >= ledger.texts_size / 4 * 3)
+		if (ledger.n_texts >= ledger.texts_size / 2)
 			grow_texts();
 		state = entry_of_text(subject->text, subject->len);
 		if (*state == 0)
@@ -429,35 +430,24 @@ grow_texts(void)
 
 /* ---------- reading the ledger ---------- */
 
+/* What an event says of the person; 0: it is no answer. */
 static uint64
-state_of(HeapTuple tuple, TupleDesc desc)
+state_of(const Datum *values, const bool *nulls)
 {
-	bool		isnull;
-	uint64		state;
-	text	   *action = DatumGetTextPP(heap_getattr(tuple, COL_ACTION, desc,
-													 &isnull));
+	text	   *action = DatumGetTextPP(values[COL_ACTION - 1]);
+	uint64		state = DatumGetInt64(values[COL_ID - 1]);
 
-	state = DatumGetInt64(heap_getattr(tuple, COL_ID, desc, &isnull));
 	state = state << ID_SHIFT | KNOWN;
-	if (VARSIZE_ANY_EXHDR(action) != 4 ||
-		memcmp(VARDATA_ANY(action), "give", 4) != 0)
+	if (VARSIZE_ANY_EXHDR(action) == 3) /* ask */
+		return 0;
+	if (VARSIZE_ANY_EXHDR(action) != 4) /* refuse, withdraw */
 		return state;
 	state |= GIVEN;
-	if (DatumGetBool(heap_getattr(tuple, COL_SEPARATE, desc, &isnull)))
+	if (DatumGetBool(values[COL_SEPARATE - 1]))
 		state |= SEPARATE;
-	if (!heap_attisnull(tuple, COL_GUARDIAN, desc))
+	if (!nulls[COL_GUARDIAN - 1])
 		state |= BY_GUARDIAN;
 	return state;
-}
-
-static inline bool
-is_ask(HeapTuple tuple, TupleDesc desc)
-{
-	bool		isnull;
-	text	   *action = DatumGetTextPP(heap_getattr(tuple, COL_ACTION, desc,
-													 &isnull));
-
-	return VARSIZE_ANY_EXHDR(action) == 3;
 }
 
 /* The last answer of one person: the last one by the index. */
@@ -472,6 +462,8 @@ look_up(Relation rel, int64 activity, const CgSubject *subject)
 	HeapTuple	tuple;
 	uint64		state = KNOWN;
 	text	   *key;
+	Datum		values[NUM_COLS];
+	bool		nulls[NUM_COLS];
 
 	if (!OidIsValid(index_oid))
 		elog(ERROR, "index of the ledger of consents is missing");
@@ -487,11 +479,17 @@ look_up(Relation rel, int64 activity, const CgSubject *subject)
 	scan = systable_beginscan_ordered(rel, index, NULL, 2, keys);
 	while ((tuple = systable_getnext_ordered(scan,
 											 BackwardScanDirection)) != NULL)
-		if (!is_ask(tuple, RelationGetDescr(rel)))
+	{
+		uint64		found;
+
+		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
+		found = state_of(values, nulls);
+		if (found != 0)
 		{
-			state = state_of(tuple, RelationGetDescr(rel));
+			state = found;
 			break;
 		}
+	}
 	systable_endscan_ordered(scan);
 	index_close(index, AccessShareLock);
 	pfree(key);
@@ -516,23 +514,24 @@ load_ledger(Relation rel, int64 activity)
 	while (fits && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		CgSubject	subject;
-		bool		isnull;
+		Datum		values[NUM_COLS];
+		bool		nulls[NUM_COLS];
 		text	   *name;
 		uint64		state;
 		uint64	   *entry;
 
 		CHECK_FOR_INTERRUPTS();
-		if (DatumGetInt64(heap_getattr(tuple, COL_ACTIVITY, desc,
-									   &isnull)) != activity ||
-			is_ask(tuple, desc))
+		heap_deform_tuple(tuple, desc, values, nulls);
+		if (DatumGetInt64(values[COL_ACTIVITY - 1]) != activity)
 			continue;
-		name = DatumGetTextPP(heap_getattr(tuple, COL_SUBJECT, desc,
-										   &isnull));
+		state = state_of(values, nulls);
+		if (state == 0)
+			continue;
+		name = DatumGetTextPP(values[COL_SUBJECT - 1]);
 		subject.text = VARDATA_ANY(name);
 		subject.len = VARSIZE_ANY_EXHDR(name);
 		subject.is_number = is_decimal(subject.text, subject.len,
 									   &subject.number);
-		state = state_of(tuple, desc);
 		entry = enter(&subject);
 		/* Pages are not in the order of events. */
 		*entry = Max(*entry, state);

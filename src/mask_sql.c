@@ -40,6 +40,7 @@
 #include "compat.h"
 
 #include "access.h"
+#include "activity.h"
 #include "budget.h"
 #include "catalog.h"
 #include "cipguard.h"
@@ -170,7 +171,8 @@ may_give(FunctionCallInfo fcinfo, int32 category, Oid relation, Oid stated,
 	CgSubject  *subject = NULL;
 	CgReason	reason = CG_GRANTED;
 
-	if (cg_access_level(category, relation) < CG_LEVEL_READ)
+	if (cg_access_level(category, relation) < CG_LEVEL_READ ||
+		!cg_activity_opens_category(category, relation))
 	{
 		cg_stop_given(category, relation);
 		reason = cg_access_reason(category, relation);
@@ -379,7 +381,7 @@ PG_FUNCTION_INFO_V1(cipguard_disclose_text);
 Datum
 cipguard_disclose_text(PG_FUNCTION_ARGS)
 {
-	CgAbout	person = {3, 4};
+	CgAbout		person = {3, 4};
 	text	   *value;
 	int32		id;
 
@@ -407,14 +409,15 @@ PG_FUNCTION_INFO_V1(cipguard_opens_row);
 Datum
 cipguard_opens_row(PG_FUNCTION_ARGS)
 {
-	CgAbout	person = {2, 3};
+	CgAbout		person = {2, 3};
 	CgRowGate  *gate;
 	int32		id;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	id = named_category(fcinfo, 0)->id;
-	if (cg_access_level(id, PG_GETARG_OID(1)) < CG_LEVEL_READ)
+	if (cg_access_level(id, PG_GETARG_OID(1)) < CG_LEVEL_READ ||
+		!cg_activity_opens_category(id, PG_GETARG_OID(1)))
 		PG_RETURN_BOOL(false);
 	gate = call_gate(fcinfo, id, PG_GETARG_OID(1), person);
 	PG_RETURN_BOOL(cg_row_gate_check(gate) == 0 ||
@@ -446,7 +449,7 @@ PG_FUNCTION_INFO_V1(cipguard_disclose_trusted);
 Datum
 cipguard_disclose_trusted(PG_FUNCTION_ARGS)
 {
-	CgAbout	person = {2, 3};
+	CgAbout		person = {2, 3};
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(PG_NARGS() - 1))
 		PG_RETURN_NULL();

@@ -459,7 +459,15 @@ judge(CgDisclosing *d, Oid relid, AttrNumber attnum)
 		return;
 	d->may_read = cg_column_level(p, attnum) == CG_LEVEL_READ;
 	if (!d->may_read && !d->bypasses)
+	{
+		int32		category;
+		CgReason	missing = cg_column_missing(p, attnum, &category);
+
+		/* Hours may end and grants be revoked while the statement runs. */
 		cg_stop_locked_down(p, attnum);
+		if (missing != CG_GRANTED && missing != CG_NO_GRANT)
+			cg_report_refusal(category, relid, missing);
+	}
 	for (i = 0; i < column->n_needs; i++)
 		if (cg_access_level(column->needs[i], InvalidOid) < CG_LEVEL_READ)
 			d->unlimited = false;
@@ -489,8 +497,10 @@ may_give(FunctionCallInfo fcinfo, CgDisclosing *d, bool *withheld)
 			cg_row_gate_decide(d->gate, d->conditions & ~(1 << CG_MINOR),
 							   subject, 0);
 	else if (d->conditions != 0)
-		reason = cg_row_gate_ask(d->gate, &fcinfo->args[3],
-								 PG_NARGS() == 7 ? &fcinfo->args[4] : NULL);
+		reason = cg_row_gate_decide(d->gate, d->conditions, subject,
+									PG_NARGS() < 7 ? 0 :
+									cg_row_gate_birthday(d->gate,
+														 &fcinfo->args[4]));
 	if (reason != CG_GRANTED)
 	{
 		*withheld = true;

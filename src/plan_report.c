@@ -3,9 +3,9 @@
  *		Telling readers what a plan shows masks of, and why.
  *
  * What a query names is what its permission checks are about.  A view names
- * all of its columns, whichever are asked of it; of those the planner leaves
- * away what is not, so there a column counts only if the plan has a mask of
- * its category.
+ * all of its columns, whichever are asked of it, and the planner leaves away
+ * the others; a column that may be searched is perhaps only compared.  There a
+ * column counts only if the plan has a mask of its category.
  */
 #include "postgres.h"
 
@@ -43,7 +43,8 @@ cg_report_masked(PlannedStmt *stmt, RangeTblEntry *rte,
 			CgReason	missing = cg_column_missing(p, first, &category);
 
 			if (missing != CG_GRANTED && missing != CG_NO_GRANT &&
-				(names_all(stmt) ||
+				((cg_column_level(p, first) == CG_LEVEL_NONE &&
+				  names_all(stmt)) ||
 				 shows_mask(stmt, cg_protected_column(p, first)->category)))
 				cg_report_refusal(category, p->relid, missing);
 		}

@@ -251,15 +251,21 @@ cg_row_gate_ask(CgRowGate *g, const NullableDatum *subject,
 				const NullableDatum *birthday)
 {
 	CgSubject	person;
-	int			day = 0;
 
 	if (!cg_row_gate_subject(g, subject, &person))
 		return cg_row_gate_decide(g, g->all, NULL, 0);
-	if ((g->all & CG_ASKS_BIRTHDAY) != 0 && birthday != NULL &&
-		!birthday->isnull && OidIsValid(g->birthday_type))
-		day = cg_birthday_of(g->birthday_category, g->birthday_type,
-							 birthday->value);
-	return cg_row_gate_decide(g, g->all, &person, day);
+	return cg_row_gate_decide(g, g->all, &person,
+							  cg_row_gate_birthday(g, birthday));
+}
+
+int
+cg_row_gate_birthday(CgRowGate *g, const NullableDatum *birthday)
+{
+	if ((g->all & CG_ASKS_BIRTHDAY) == 0 || birthday == NULL ||
+		birthday->isnull || !OidIsValid(g->birthday_type))
+		return 0;
+	return cg_birthday_of(g->birthday_category, g->birthday_type,
+						  birthday->value);
 }
 
 CgReason

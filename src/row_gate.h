@@ -56,6 +56,9 @@ extern CgReason cg_row_gate_ask(CgRowGate *g, const NullableDatum *subject,
 extern CgReason cg_row_gate_decide(CgRowGate *g, CgRowConditions conditions,
 								   const CgSubject *subject, int birthday);
 
+/* The birthday, as in CgAsk, if a condition in force asks for it. */
+extern int	cg_row_gate_birthday(CgRowGate *g, const NullableDatum *birthday);
+
 /* The subject by a value of the type that the gate was told; false: null. */
 extern bool cg_row_gate_subject(CgRowGate *g, const NullableDatum *value,
 								CgSubject *subject);

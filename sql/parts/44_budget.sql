@@ -85,10 +85,12 @@ CREATE FUNCTION cipguard.budget_rows(
 	AS 'MODULE_PATHNAME', 'cipguard_budget_rows'
 	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 100;
 COMMENT ON FUNCTION cipguard.budget_rows() IS 'what roles were shown, as far as it counts: to officers and auditors of all, to others of themselves';
+REVOKE ALL ON FUNCTION cipguard.budget_rows() FROM PUBLIC;
 
 CREATE VIEW cipguard.budget_status AS
 	SELECT role, category, hour_used, hour_limit, day_used, day_limit FROM cipguard.budget_rows();
 COMMENT ON VIEW cipguard.budget_status IS 'values shown on this server in the last hour and day, and the limits; null: without limit';
+REVOKE ALL ON TABLE cipguard.budget_status FROM PUBLIC;
 
 CREATE FUNCTION cipguard.shown_under(grant_id bigint) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'cipguard_shown_under'

@@ -667,6 +667,19 @@ AS $$
 		('cipguard.mask_superuser', 'Superusers see stored values of labelled columns without a grant.')) s (name, leak)
 	WHERE EXISTS (SELECT FROM used u WHERE u.labelled) AND current_setting(s.name, true) = 'off'
 	UNION ALL
+	-- A rule of the category goes before that of every category.
+	SELECT format('category %s', c.name), 'level', 'low',
+		format('It is of level 4, and is disclosed to %s.', cipguard.short_list(array_agg(DISTINCT g.grantee::text))),
+		format('SELECT cipguard.set_condition(%L, ''level'', ''on'');%s', c.name, CASE c.mode WHEN 'searchable' THEN ' or grant "search" only.' ELSE '' END)
+	FROM cipguard.category c
+		JOIN cipguard.access_grant g ON g.category = c.name AND g.level = 'read' AND g.revoked_at IS NULL
+			AND (g.valid_until IS NULL OR g.valid_until > now())
+	WHERE c.level = 4
+		AND coalesce((SELECT r.setting FROM cipguard.category_rule r
+			WHERE r.condition = 'level' AND (r.category = c.name OR r.category IS NULL)
+			ORDER BY r.category NULLS LAST LIMIT 1), 'off') <> 'on'
+	GROUP BY c.name
+	UNION ALL
 	SELECT format('data key of category %s, version %s', k.of, k.version), 'old_key', 'low',
 		CASE k.state WHEN 'active' THEN format('It has encrypted new values since %s.', k.created::date)
 			ELSE format('New values have not taken it since %s, but it still opens old ones, backups included.', n.created::date) END,

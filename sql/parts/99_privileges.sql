@@ -291,4 +291,5 @@ GRANT EXECUTE ON FUNCTION
 	cipguard.clear_budget(regrole, text)
 	TO cipguard_officer;
 GRANT EXECUTE ON FUNCTION cipguard.shown_under(bigint) TO cipguard_officer, cipguard_auditor;
+GRANT EXECUTE ON FUNCTION cipguard.budget_rows() TO PUBLIC;
 GRANT SELECT ON TABLE cipguard.budget_status TO PUBLIC;

@@ -482,6 +482,13 @@ claim 'once the function is gone no table of the demonstration has a finding of 
 
 heading '11. Dump and restore'
 
+out=$(ask demo_manager 'SELECT email FROM demo.client WHERE id <= 4000' | grep -c '^[^*]*@')
+claim "of 4000 addresses of e-mail the manager gets $out, then masks: his budget of a day is spent" \
+	eval '[ "$out" -gt 0 ] && [ "$out" -le 2500 ]'
+ask demo_officer "SELECT cipguard.set_budget('demo_manager', NULL, NULL, NULL), cipguard.set_budget('demo_clerk', NULL, NULL, NULL)" >>"$log" ||
+	stop 'the budgets could not be set.'
+say 'An officer lifts that limit, for whole tables are compared now.'
+echo
 say "\$ pg_dump $PGDATABASE > dump.sql; createdb $restored; psql -d $restored -f dump.sql"
 echo
 pg_dump -f "$tmp/dump.sql" || stop 'pg_dump failed.'

@@ -80,14 +80,14 @@ none("$members SELECT name FROM member m JOIN pg_proc p ON p.oid = m.objid AND m
 is(as($node, undef, "$members SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM member m JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass WHERE p.prokind = 'p'"),
 	'close_epoch encrypt_column reencrypt', 'there are only these procedures');
 my %public = map { $_ => 1 } qw(
-  audit_row audit_table unaudit_table can_access checked_in checked_out category_id check_attribute disclose disclose_support
+  audit_row audit_table unaudit_table budget_rows can_access checked_in checked_out category_id check_attribute disclose disclose_support
   enc_eqjoinsel enc_eqsel enc_neqjoinsel enc_neqsel
   enc_typanalyze enc_typmod_in enc_typmod_out holds_encrypted
   undo seal_subject
   cancel_encrypt_column encrypt_column encrypt_column_step queue_reencrypt reencrypt reencrypt_step start_reencrypt stop_reencrypt
   create_masking_view known_masker known_normalizer known_suite
   known_validator mask mask_options_error pseudonym search_key search_keys
-  mask_value mask_value_serial disclose_value keep_value keep_plain storable visible_statistics
+  mask_value mask_value_serial disclose_value disclose_row gate_value gate_value_serial opens_row keep_value keep_plain storable visible_statistics
   ingest_frames ingest_lost app_identity
   request_access cancel_request
   to_bpchar to_json to_jsonb to_name to_text to_varchar validate);
@@ -122,7 +122,7 @@ none("$members SELECT evtname FROM member m JOIN pg_event_trigger e ON m.classid
 none("$members SELECT (pg_identify_object(classid, objid, 0)).schema, name FROM member WHERE coalesce((pg_identify_object(classid, objid, 0)).schema, 'cipguard') <> 'cipguard' AND NOT (classid = 'pg_operator'::regclass AND (pg_identify_object(classid, objid, 0)).identity ~ '^pg_catalog\\.(=|<>|[<>]=?|!?~~\\*?|[#-]>>?|@>|[?])\\(.*cipguard\\.enc_') AND NOT (classid = 'pg_proc'::regclass AND (pg_identify_object(classid, objid, 0)).identity ~ '^pg_catalog\\.(min|max)\\(cipguard\\.enc_') ORDER BY 1",
 	'no object outside of the schema but operators and aggregates of the types');
 is(as($node, undef, "SELECT nspowner::regrole = 10::regrole FROM pg_namespace WHERE nspname = 'cipguard'"), 't', 'the schema belongs to the superuser');
-none("SELECT relname FROM pg_class WHERE relnamespace = 'cipguard'::regnamespace AND relkind IN ('r', 'v', 'p', 'S', 'm') AND has_table_privilege('clerk', oid, 'SELECT') AND relname NOT IN ('category', 'audited_tables', 'protected_columns', 'reencrypt_progress', 'requests', 'requests_open') ORDER BY 1" =~ s/'S', //r,
+none("SELECT relname FROM pg_class WHERE relnamespace = 'cipguard'::regnamespace AND relkind IN ('r', 'v', 'p', 'S', 'm') AND has_table_privilege('clerk', oid, 'SELECT') AND relname NOT IN ('category', 'audited_tables', 'protected_columns', 'reencrypt_progress', 'requests', 'requests_open', 'budget_status') ORDER BY 1" =~ s/'S', //r,
 	'an ordinary role reads no table but the categories, and no view but of what is audited, protected, asked for and his');
 none("SELECT relname FROM pg_class WHERE relnamespace = 'cipguard'::regnamespace AND relkind IN ('r', 'v', 'p') AND has_table_privilege('clerk', oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES') ORDER BY 1",
 	'and writes none');
