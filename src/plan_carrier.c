@@ -152,6 +152,7 @@ static const char *const harmless[] = {
 static const CgCarried ours[] = {
 	{"disclose", FROM_ARG(1)},
 	{"mask", FROM_ARG(1)},
+	{"opens_row", 0},
 	{"pseudonym", FROM_ARG(1)},
 	{"search_key", 0},
 	{"search_keys", 0},

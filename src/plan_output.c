@@ -22,6 +22,9 @@
  * longer shown, keeps the place in the order, so that an index still serves.
  * An expression that rows are grouped by is wrapped as a whole.
  * Aggregates are wrapped from outside for the same reason.
+ *
+ * What is written into a column without protection leaves, too: whoever reads
+ * there is not asked.
  */
 #include "postgres.h"
 
@@ -72,6 +75,9 @@ typedef struct CgOutput
 static void note_categories(Query *query, List *categories);
 static void output_query(CgScope *scope, List **categories);
 static void output_list(List **targets, CgScope *scope, List **categories);
+static void output_stored(CgScope *scope);
+static void output_assigned(List *targets, CgScope *scope);
+static bool is_multiexpr(TargetEntry *tle, Bitmapset *wanted);
 static bool has_ref(List *clauses, Index ref);
 static void change_ref(List *clauses, Index from, Index to);
 static int32 combine(int32 a, int32 b);
@@ -96,8 +102,17 @@ cg_plan_output(Query *query)
 {
 	CgScope		scope = {query, NULL, false};
 	List	   *categories = NIL;
+	ListCell   *lc;
 
 	output_query(&scope, &categories);
+	output_stored(&scope);
+	foreach(lc, query->cteList)
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+		CgScope		inner = {(Query *) cte->ctequery, &scope, false};
+
+		output_stored(&inner);
+	}
 	note_categories(query, categories);
 	cg_plan_carriers(query);
 }
@@ -255,6 +270,67 @@ output_list(List **targets, CgScope *scope, List **categories)
 		column++;
 	}
 	*targets = list_concat(*targets, hidden);
+}
+
+/* What a query writes into columns that nobody is kept from. */
+static void
+output_stored(CgScope *scope)
+{
+	Query	   *query = scope->query;
+	ListCell   *lc;
+
+	if (query->commandType == CMD_INSERT || query->commandType == CMD_UPDATE)
+		output_assigned(query->targetList, scope);
+	if (query->onConflict != NULL)
+		output_assigned(query->onConflict->onConflictSet, scope);
+	foreach(lc, query->mergeActionList)
+	{
+		MergeAction *action = lfirst_node(MergeAction, lc);
+
+		if (action->commandType != CMD_DELETE)
+			output_assigned(action->targetList, scope);
+	}
+}
+
+static void
+output_assigned(List *targets, CgScope *scope)
+{
+	RangeTblEntry *rte = rt_fetch(scope->query->resultRelation,
+								  scope->query->rtable);
+	const CgProtection *p = rte->rtekind == RTE_RELATION ?
+	cg_rte_protection(scope, scope->query->resultRelation) : NULL;
+	Bitmapset  *multi = NULL;	/* of sub-selects that give several values */
+	CgOutput	out = {scope, false, CG_NO_CATEGORY, NIL};
+	ListCell   *lc;
+
+	foreach(lc, targets)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (tle->resjunk || (p != NULL && cg_protected_column(p, tle->resno)))
+			continue;
+		if (IsA(tle->expr, Param) &&
+			((Param *) tle->expr)->paramkind == PARAM_MULTIEXPR)
+			multi = bms_add_member(multi,
+								   ((Param *) tle->expr)->paramid >> 16);
+		tle->expr = (Expr *) output_mutator((Node *) tle->expr, &out);
+	}
+	foreach(lc, targets)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (is_multiexpr(tle, multi))
+			cg_output_query((Query *) ((SubLink *) tle->expr)->subselect,
+							scope);
+	}
+}
+
+static bool
+is_multiexpr(TargetEntry *tle, Bitmapset *wanted)
+{
+	return IsA(tle->expr, SubLink) &&
+		((SubLink *) tle->expr)->subLinkType == MULTIEXPR_SUBLINK &&
+		bms_is_member(((SubLink *) tle->expr)->subLinkId, wanted);
 }
 
 static bool

@@ -25,7 +25,6 @@
 #include "armor.h"
 #include "audit_image.h"
 #include "audit_store.h"
-#include "budget.h"
 #include "cipguard.h"
 #include "crypt.h"
 #include "enc_type.h"
@@ -347,8 +346,8 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 }
 
 /*
- * May the current user read it, of this person?  Then it is charged and
- * recorded.
+ * May the current user read it, of this person?  Then it is recorded; it was
+ * charged when the armor was taken.
  */
 static bool
 may_disclose(FunctionCallInfo fcinfo, int32 category)
@@ -377,8 +376,6 @@ may_disclose(FunctionCallInfo fcinfo, int32 category)
 		cg_report_refusal(category, relid, reason);
 		return false;
 	}
-	if (!cg_budget_spend(category, relid, 1))
-		return false;
 	if (cg_preloaded)
 	{
 		CgDisclosed *d = cg_journal_entry(relid);

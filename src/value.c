@@ -22,6 +22,7 @@
 
 #include "access.h"
 #include "armor.h"
+#include "budget.h"
 #include "cipguard.h"
 #include "decision.h"
 #include "display.h"
@@ -250,6 +251,14 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 				 errmsg("encrypted value is damaged or was not written by this key"),
 				 errhint("Values can be brought from another database only together with its keys, by dump and restore.")));
 
+	/* Who may read could print it: as good as having been shown it. */
+	if (!unknown && !trusted &&
+		(int32) env.category != cg_category_unclassified() &&
+		cg_access_level((int32) env.category, InvalidOid) == CG_LEVEL_READ &&
+		!cg_budget_spend((int32) env.category, InvalidOid, 1))
+		cg_raise_refusal((int32) env.category, InvalidOid, CG_BUDGET_SPENT,
+						 "taking back");
+
 	if (typmod >= 0 && (int32) env.category != typmod)
 		return cg_recode(result, typmod);
 	return unknown ? result : renew_key(result, &env);
@@ -297,6 +306,10 @@ cg_recode(struct varlena *datum, int32 typmod)
 	if ((int32) env.category == typmod)
 		return cg_with_fresh_token(datum, &env);
 	require_leaving((int32) env.category);
+	if ((int32) env.category != cg_category_unclassified() &&
+		!cg_budget_spend((int32) env.category, InvalidOid, 1))
+		cg_raise_refusal((int32) env.category, InvalidOid, CG_BUDGET_SPENT,
+						 "moving");
 	plain = cg_open_stored(&env, &len);
 	result = take_stored(env.type, plain, len, typmod);
 	explicit_bzero(plain, len);
@@ -448,7 +461,10 @@ cg_shows_plain(int32 category)
 bool
 cg_shows_value(const CgEnvelope *env)
 {
-	return cg_shows_plain((int32) env->category) && !cg_is_destroyed(env);
+	/* Where tables are masked, values were charged before they come here. */
+	return cg_shows_plain((int32) env->category) && !cg_is_destroyed(env) &&
+		(cg_masks() ||
+		 cg_budget_spend((int32) env->category, InvalidOid, 1));
 }
 
 /*

@@ -177,7 +177,7 @@ SET ROLE regress_cipguard_officer;
 SELECT test.error_of('SELECT cipguard.grant_access(''regress_cipguard_officer'', ''mobile'')');
 RESET ROLE;
 SELECT alerted.ingest();
-SELECT kind, role, detail FROM alerted.news WHERE id > :mark5;
+SELECT kind, CASE WHEN kind = 'self-grant' THEN role END AS role, detail FROM alerted.news WHERE id > :mark5 ORDER BY kind;
 
 -- 6. Rules: what is refused
 SET ROLE regress_cipguard_officer;

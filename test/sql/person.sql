@@ -1,3 +1,4 @@
+-- server: masked
 -- Restriction, legal hold and canaries.
 CREATE SCHEMA person;
 SET search_path = person, pg_catalog;

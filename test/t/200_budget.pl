@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = new_cluster('budget', budgets => 1, allows_streaming => 1,
-	conf => "fsync = on\nmax_parallel_workers = 8\nrestart_after_crash = on\n");
+	conf => "fsync = on\nmax_connections = 50\nmax_parallel_workers = 8\nrestart_after_crash = on\n");
 my $file = $node->data_dir . '/cipguard/budget';
 as($node, undef, 'CREATE EXTENSION cipguard CASCADE');
 as($node, undef, roles_sql());

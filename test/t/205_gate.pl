@@ -22,6 +22,7 @@ SELECT cipguard.add_category('m7', mask => 'stars', mode => 'searchable', level 
 SELECT cipguard.add_category('c7', mask => 'stars', mode => 'searchable', level => 4);
 SELECT cipguard.add_category('other', mask => 'stars', mode => 'random');
 CREATE TABLE app.client (id int PRIMARY KEY, mobile text, card cipguard.enc_text('c7'), born date);
+CREATE TABLE app.keyed (id int PRIMARY KEY, plain text);
 CREATE TABLE app.copy (id int, card cipguard.enc_text('other'), plain text);
 INSERT INTO app.client VALUES (1, '$mobile{1}', '$card{1}', '1980-05-05'), (2, '$mobile{2}', '$card{2}', '2019-05-05');
 SECURITY LABEL FOR cipguard ON COLUMN app.client.id IS 'subject';
@@ -32,7 +33,8 @@ CREATE INDEX ON app.client (mobile);
 SELECT cipguard.create_masking_view('app.client');
 ALTER TABLE app.client OWNER TO owner;
 ALTER TABLE app.copy OWNER TO owner;
-GRANT ALL ON app.client, app.client_masked, app.copy TO pupil;
+ALTER TABLE app.keyed OWNER TO owner;
+GRANT ALL ON app.client, app.client_masked, app.copy, app.keyed TO pupil;
 GRANT TEMP ON DATABASE postgres TO pupil;
 CREATE FUNCTION app.mobile_of(integer) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT mobile FROM app.client WHERE id = \$1); END';
 CREATE FUNCTION app.card_of(integer) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT card::text FROM app.client WHERE id = \$1); END';
@@ -89,6 +91,11 @@ my @doors = (
 	[ 'variable', q(DO 'DECLARE v text; BEGIN SELECT c.card::text INTO v FROM app.client c WHERE id = #; PERFORM set_config(''gate.c'', v, false); END'; SELECT current_setting('gate.c')), '[C]' ],
 	[ 'lateral', 'SELECT l.m FROM app.client c, LATERAL (SELECT c.mobile AS m) l WHERE id = #', '[M]' ],
 	[ 'FOR UPDATE', 'SELECT mobile FROM app.client WHERE id = # FOR UPDATE', '[M]' ],
+	[ 'UPDATE of a plain column', q(BEGIN; INSERT INTO app.copy (id) VALUES (#); UPDATE app.copy t SET plain = c.mobile FROM app.client c WHERE c.id = t.id RETURNING t.plain; ROLLBACK), '[M]' ],
+	[ 'UPDATE of several columns', q(BEGIN; INSERT INTO app.copy (id) VALUES (#); UPDATE app.copy t SET (plain, id) = (SELECT c.mobile, c.id FROM app.client c WHERE c.id = t.id) RETURNING t.plain; ROLLBACK), '[M]' ],
+	[ 'upsert of a plain column', q(BEGIN; INSERT INTO app.keyed VALUES (#); INSERT INTO app.keyed SELECT id FROM app.client WHERE id = # ON CONFLICT (id) DO UPDATE SET plain = (SELECT mobile FROM app.client WHERE id = #) RETURNING plain; ROLLBACK), '[M]' ],
+	[ 'CTE that writes', 'BEGIN; WITH w AS (INSERT INTO app.copy (plain) SELECT mobile FROM app.client WHERE id = # RETURNING plain) SELECT * FROM w; ROLLBACK', '[M]' ],
+	[ 'armor brought back', "SET cipguard.output = armor;\nSELECT card AS a FROM app.client WHERE id = # \\gset\nRESET cipguard.output;\nSELECT :'a'::cipguard.enc_text", '[C]' ],
 	[ 'MERGE source', q(BEGIN; MERGE INTO app.copy t USING (SELECT * FROM app.client WHERE id = #) s ON false WHEN NOT MATCHED THEN INSERT (plain) VALUES (s.mobile); SELECT plain FROM app.copy; ROLLBACK), '[M]' ],
 );
 
@@ -202,8 +209,9 @@ foreach my $masking (1, 0)
 		my ($name, $miss, $meet, $word, %opt) = @$condition;
 		my @asked = $opt{given} ? grep({ $_->[2] !~ /^found/ } @served) : @served;
 
-		# A copy without the subject column does not say whose values it has.
-		@asked = grep { $_->[0] !~ /^(?:CREATE TABLE AS|moved to a category)$/ } @asked if $opt{rows};
+		# A copy without the subject column does not say whose values it has, nor
+		# does armor.
+		@asked = grep { $_->[0] !~ /^(?:CREATE TABLE AS|moved to a category|armor brought back)$/ } @asked if $opt{rows};
 		as($node, 'officer', $miss);
 		as($node, undef, open_window() . 'ALTER DATABASE postgres SET cipguard.require_purpose = on') if $opt{require};
 		doors_are($node, 1, 1, \@asked, "$kind, $name", %opt) if $opt{rows};
