@@ -132,7 +132,7 @@ sub crash_test
 	my $role = new_reader($limit, 'NULL');
 	is(plain($role, "$all LIMIT $spend"), $spend, "$name: values before");
 	$crash->();
-	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
+	wait_up($node);
 	my $counted = used($role);
 	cmp_ok($counted, '>=', $spend, "$name: nothing is forgotten");
 	cmp_ok($counted, '<=', $spend + $slack, "$name: and little is added");
@@ -216,7 +216,7 @@ refused($node, undef, 'SELECT cipguard.reset_budgets()', 'ZC015', 'superusers on
 as($node, undef, open_window() . 'SELECT cipguard.reset_budgets(); SET ROLE cipguard_officer; SELECT cipguard.close_maintenance()');
 is(plain($role, $all), 100, 'and then it begins anew');
 $kill_backend->();
-$node->poll_query_until('postgres', 'SELECT true');
+wait_up($node);
 is(plain($role, $all), 0, 'and is counted as ever');
 damage(0, 'nonsense');
 is(plain($role, $all), 0, 'damage of the head');

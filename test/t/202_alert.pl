@@ -74,7 +74,7 @@ for my $i (1 .. 3)
 	my $pid = as($node, undef, "SELECT coalesce(max(pid), 0) FROM cipguard.worker_status WHERE database = 'postgres'");
 	if ($i == 2) { $node->stop('immediate'); $node->start; next; }
 	PostgreSQL::Test::Utils::system_or_bail('pg_ctl', 'kill', 'KILL', $pid) if $pid;
-	$node->poll_query_until('postgres', 'SELECT true');
+	wait_up($node);
 }
 soon("SELECT count(*) = 3 FROM cipguard.alert WHERE detail = 'crash'", 'alerts around crashes');
 settled();

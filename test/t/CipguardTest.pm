@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_kek write_file new_cluster as run_as error_of refused
-  roles_sql typed_sql typed_digest typed_check typed_needles open_window log_since find_bytes files_below);
+  roles_sql typed_sql typed_digest typed_check typed_needles open_window log_since wait_up find_bytes files_below);
 
 my $dir = dirname(abs_path(__FILE__));
 my $kek_dir = abs_path(PostgreSQL::Test::Utils::tempdir());
@@ -182,6 +182,19 @@ sub typed_needles
 sub open_window
 {
 	return q(SET ROLE cipguard_officer; DO 'BEGIN PERFORM cipguard.open_maintenance(''test''); END'; RESET ROLE; );
+}
+
+# Wait until a server that has restarted by itself takes connections.  A psql
+# that is refused one may not read what it is sent, which is an error here.
+sub wait_up
+{
+	my ($node) = @_;
+	foreach (1 .. 600)
+	{
+		return if eval { $node->psql('postgres', 'SELECT true') == 0 };
+		select(undef, undef, undef, 0.1);
+	}
+	die 'the server did not come back';
 }
 
 # What the server log has got since an offset.
