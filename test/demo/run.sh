@@ -611,7 +611,7 @@ sql demo_clerk "SELECT cipguard.request_access('address', 'service', 'returned l
 request=$(tr -dc '0-9\n' <<<"$out" | grep -m1 -x '[0-9]\+')
 sql demo_officer "SELECT cipguard.approve($request);"
 sql demo_officer "SELECT cipguard.set_budget('demo_clerk', 'address', 20, 20);"
-out=$(ask demo_clerk "SET cipguard.purpose = 'service'; SELECT address FROM demo.client ORDER BY id LIMIT 100" | grep -cv '\*')
+out=$(ask demo_clerk "SET cipguard.purpose = 'service'; SELECT address FROM demo.client WHERE address IS NOT NULL ORDER BY id LIMIT 100" | grep -cvE '\*|^WARNING|^HINT|^SET')
 claim 'his budget ends a look at a hundred after twenty' equal "$out" 20
 out=$(ask demo_officer "SELECT cipguard.request_access('name', 'service', 'just so', '1 hour')")
 out=$(ask demo_officer "SELECT cipguard.approve($out)")
@@ -628,6 +628,7 @@ out=$(ask demo_officer "SELECT cipguard.lift_lockdown(id, 'over') FROM cipguard.
 claim 'one officer does not lift it alone' holds "$(ask demo_officer "SELECT cipguard.approve($out)")" 'ERROR'
 ask demo_second "SELECT cipguard.approve($out)" >>"$log"
 claim 'two do' holds "$(ask demo_manager "SET cipguard.purpose = 'service'; SELECT mobile FROM demo.client WHERE id = $id")" "$new_mobile"
+ask demo_auditor 'SELECT cipguard.ingest()' >>"$log"
 sql demo_auditor "SELECT kind, login_role, category, left(detail, 50) AS detail FROM cipguard.alerts_open ORDER BY id;"
 claim 'the budget and the lockdown raised an alert' holds "$out" budget lockdown
 psql -Xq -c "$window; ALTER DATABASE $PGDATABASE RESET cipguard.require_purpose" || stop 'the setting could not be taken back.'

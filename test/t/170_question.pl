@@ -52,7 +52,7 @@ $session->query_until(qr/started/, "\\echo started\nSELECT phone, pg_sleep(CASE 
 $node->poll_query_until('postgres', "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $pid") or die 'does not sleep';
 kill 'KILL', $pid;
 $session->{run}->finish;
-$node->poll_query_until('postgres', 'SELECT true') or die 'does not come back';
+wait_up($node);
 $node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM cipguard.who_saw('200') WHERE certainty = 'possible')")
   or die 'the open statement is not reported';
 like(as($node, 'auditor', "SELECT certainty, role, relation, remark FROM cipguard.who_saw('200')"),

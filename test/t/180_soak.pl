@@ -106,7 +106,7 @@ waitpid($_, 0) foreach @pids;
 note("killed: " . join(', ', map { "$_ $kills{$_}" } sort keys %kills));
 
 # The server may still be recovering.
-$node->poll_query_until('postgres', 'SELECT true');
+wait_up($node);
 $node->restart;
 $node->poll_query_until('postgres', 'SELECT NOT EXISTS (SELECT FROM cipguard.journal())');
 

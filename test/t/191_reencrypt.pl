@@ -255,7 +255,7 @@ foreach my $victim ('worker', 'server', 'worker')
 		kill('KILL', $pid) if $pid;
 		ok(up_again($offset), 'the server restarts when the worker is killed');
 	}
-	$node->poll_query_until('postgres', "SELECT true");
+	wait_up($node);
 	cmp_ok(progress('rows_replaced'), '>=', $before, "what was done before the $victim died is done");
 }
 ok($node->poll_query_until('postgres', "SELECT state = 'done' FROM cipguard.reencrypt_progress WHERE relation = 'app.client'::regclass"), 'the job gets to its end under load')

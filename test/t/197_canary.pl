@@ -241,7 +241,7 @@ SKIP:
 my $pid = as($node, undef, "SELECT pid FROM pg_stat_activity WHERE application_name = 'busy'");
 kill 'ABRT', $pid;
 $busy->finish;
-$node->poll_query_until('postgres', 'SELECT true');
+wait_up($node);
 like(slurp_file($node->logfile), qr/terminated by signal 6/, 'a session crashed');
 
 # 6. All files, while the server runs and after it stopped.
