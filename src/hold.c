@@ -67,7 +67,7 @@ static bool row_is_held(Relation rel, CgAuditRelation *table,
 						HeapTuple tuple, TupleTableSlot *slot, char **subject);
 static char *subject_text(CgAuditRelation *table, Datum value);
 static bool nulls_protected(Relation rel, HeapTuple old, HeapTuple new);
-static void refuse(Oid relid, const char *what) pg_attribute_noreturn();
+pg_noreturn static void refuse(Oid relid, const char *what);
 static bool holds_rows(Oid relid);
 static void check_tree(Oid relid, const char *what);
 static void note_object(ObjectAccessType access, Oid class_id, Oid object_id,
