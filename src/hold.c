@@ -241,7 +241,7 @@ holds_rows(Oid relid)
 	{
 		TupleTableSlot *slot = table_slot_create(rel, NULL);
 		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-		TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+		TableScanDesc scan = CG_BEGINSCAN(rel, snapshot);
 		MemoryContext row = AllocSetContextCreate(CurrentMemoryContext,
 												  "cipguard row",
 												  ALLOCSET_SMALL_SIZES);
