@@ -4,13 +4,13 @@
 -- servers that do not preload the library need.
 \set ON_ERROR_STOP on
 
--- Four people. Roles belong to the cluster and may be left from another run.
+-- Five people. Roles belong to the cluster and may be left from another run.
 SELECT format('CREATE ROLE %I LOGIN', name) AS command
-	FROM unnest('{demo_clerk,demo_manager,demo_auditor,demo_officer}'::text[]) AS name
+	FROM unnest('{demo_clerk,demo_manager,demo_auditor,demo_officer,demo_second}'::text[]) AS name
 	WHERE to_regrole(name) IS NULL
 	\gexec
 GRANT cipguard_auditor TO demo_auditor;
-GRANT cipguard_officer TO demo_officer;
+GRANT cipguard_officer TO demo_officer, demo_second;
 
 -- PostgreSQL writes the text of a failing statement to the server log. Values
 -- in it are not the extension's to hide, so the text is not written.

@@ -12,8 +12,6 @@ SECURITY LABEL FOR cipguard ON COLUMN alerted.client.id IS 'subject';
 INSERT INTO alerted.client SELECT g, '1380013' || (1000 + g) FROM generate_series(1, 40) g;
 GRANT SELECT ON alerted.client TO regress_cipguard_reader;
 SELECT cipguard.grant_access('regress_cipguard_reader', 'mobile') > 0 AS granted;
-SELECT cipguard.ingest() >= 0 AS begin, current_user AS super, coalesce(max(id), 0) AS mark FROM cipguard.alert \gset
-
 -- Alerts since the beginning, in the order in which they were raised.
 CREATE VIEW alerted.news AS
 	SELECT id, kind, replace(login_role, current_user, 'super') AS login_role, replace(role, current_user, 'super') AS role,
@@ -32,6 +30,10 @@ BEGIN
 	RETURN false;
 END
 $$;
+
+-- What was before is none of ours.
+SELECT alerted.ingest();
+SELECT current_user AS super, coalesce(max(id), 0) AS mark FROM cipguard.alert \gset
 
 -- 1. Raised in what is rolled back, read only, or swallowed
 BEGIN;
@@ -237,7 +239,10 @@ SET ROLE regress_cipguard_officer;
 SELECT test.error_of(format('SELECT cipguard.acknowledge_alert(%s, ''mine'')', :about_super));
 SELECT test.error_of(format('UPDATE cipguard.alert SET note = ''mine'' WHERE id = %s', :about_super));
 SELECT cipguard.acknowledge_alert(-1, 'none'), cipguard.acknowledge_alert(NULL, 'none');
+-- tests that come after read more
+SELECT cipguard.set_alert_rule('bulk', true, 10000, '1 hour', false);
 RESET ROLE;
+SELECT count(*) FROM cipguard.suspension WHERE lifted_at IS NULL;
 
 DROP SCHEMA alerted CASCADE;
 DROP ROLE regress_cipguard_officer, regress_cipguard_auditor, regress_cipguard_reader;
