@@ -57,10 +57,10 @@ take_document(FunctionCallInfo fcinfo)
 		/* Of a mask, parts of the mask. */
 		if (real == NULL)
 		{
-			Datum		shown;
+			Datum		mask;
 
-			(void) cg_display_datum(datum, CG_TYPE_JSONB, &shown);
-			return shown;
+			(void) cg_display_datum(datum, CG_TYPE_JSONB, &mask);
+			return mask;
 		}
 		datum = real;
 		shown = true;

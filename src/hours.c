@@ -26,7 +26,7 @@
 #define DAY_MINUTES		(24 * 60)
 
 static const char *parse_range(const char **p, CgHours *hours);
-static const char *parse_days(const char **p, uint8 *days);
+static const char *parse_days(const char **p, uint8 *set);
 static int	parse_day(const char **p);
 static bool parse_time(const char **p, int *minutes);
 static const char *parse_zone(const char **p, pg_tz **zone);
@@ -100,7 +100,7 @@ parse_range(const char **p, CgHours *hours)
 }
 
 static const char *
-parse_days(const char **p, uint8 *days)
+parse_days(const char **p, uint8 *set)
 {
 	for (;;)
 	{
@@ -121,9 +121,9 @@ parse_days(const char **p, uint8 *days)
 				return "it has no day of the week where one is due";
 			skip_blanks(p);
 		}
-		*days |= 1 << last;
+		*set |= 1 << last;
 		for (; first != last; first = (first + 1) % 7)
-			*days |= 1 << first;
+			*set |= 1 << first;
 		if (**p != ',')
 			return NULL;
 		(*p)++;

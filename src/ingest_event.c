@@ -132,7 +132,7 @@ static ArrayType *
 tags_of(const CgFrame *frame)
 {
 	CgSubjects	list;
-	CgListedSubject	subject;
+	CgListedSubject subject;
 	CgStatus	status;
 	Size		plain_len;
 	uint8	   *plain = cg_journal_list(frame, &plain_len);

@@ -381,7 +381,7 @@ static bool
 subjects_of(const CgFrame *frame, Datum *subjects)
 {
 	CgSubjects	list;
-	CgListedSubject	subject;
+	CgListedSubject subject;
 	CgStatus	status;
 	Size		len;
 	uint8	   *plain = cg_journal_list(frame, &len);

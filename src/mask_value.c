@@ -94,7 +94,7 @@ static struct varlena *mask_encrypted(CgMasking *m, Datum value);
 static Datum map(CgMasking *m, Datum value,
 				 struct varlena *(*map_one) (CgMasking *, Datum));
 static Datum map_array(CgMasking *m, Datum value,
-					   struct varlena *(*map) (CgMasking *, Datum));
+					   struct varlena *(*map_one) (CgMasking *, Datum));
 static CgDisclosing *disclosing(FunctionCallInfo fcinfo, bool knows_birthday);
 static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
 static bool may_give(FunctionCallInfo fcinfo, CgDisclosing *d, bool *withheld);
@@ -225,7 +225,7 @@ map(CgMasking *m, Datum value, struct varlena *(*map_one) (CgMasking *, Datum))
 
 static Datum
 map_array(CgMasking *m, Datum value,
-		  struct varlena *(*map) (CgMasking *, Datum))
+		  struct varlena *(*map_one) (CgMasking *, Datum))
 {
 	ArrayType  *array = DatumGetArrayTypeP(value);
 	Datum	   *elems;
@@ -238,7 +238,7 @@ map_array(CgMasking *m, Datum value,
 	for (i = 0; i < n; i++)
 		if (!nulls[i])
 		{
-			elems[i] = PointerGetDatum(map(m, elems[i]));
+			elems[i] = PointerGetDatum(map_one(m, elems[i]));
 			nulls[i] = DatumGetPointer(elems[i]) == NULL;
 		}
 	return PointerGetDatum(construct_md_array(elems, nulls, ARR_NDIM(array),

@@ -34,7 +34,7 @@ extern bool cg_mask_query(Query *query, CgScope *parent);
 /* The same of an expression in the scope of a query. */
 extern Node *cg_mask_expr(Node *node, CgScope *scope);
 
-/* The scope that many levels up. */
+/* plan_scope.c: the scope that many levels up. */
 extern CgScope *cg_scope_up(CgScope *scope, Index levels);
 
 /* The range table entry that a column reference is to. */

@@ -15,13 +15,22 @@
 #include "compat.h"
 
 #include "decision.h"
+#include "plan.h"
 #include "plan_functions.h"
 #include "plan_report.h"
 
+/* A column whose mask is looked for. */
+typedef struct CgMasked
+{
+	Oid			relid;
+	AttrNumber	attnum;
+	int32		category;
+} CgMasked;
+
 static bool names_all(PlannedStmt *stmt);
-static bool shows_mask(PlannedStmt *stmt, int32 category);
-static bool plan_shows(Plan *plan, int32 *category);
-static bool plans_show(List *plans, int32 *category);
+static bool shows_mask(PlannedStmt *stmt, CgMasked *column);
+static bool plan_shows(Plan *plan, CgMasked *column);
+static bool plans_show(List *plans, CgMasked *column);
 static bool is_mask(Node *node, void *context);
 
 void
@@ -39,13 +48,15 @@ cg_report_masked(PlannedStmt *stmt, RangeTblEntry *rte,
 
 		for (; first <= last; first++)
 		{
+			CgMasked	column = {p->relid, first, CG_NO_CATEGORY};
 			int32		category;
 			CgReason	missing = cg_column_missing(p, first, &category);
 
-			if (missing != CG_GRANTED && missing != CG_NO_GRANT &&
-				((cg_column_level(p, first) == CG_LEVEL_NONE &&
-				  names_all(stmt)) ||
-				 shows_mask(stmt, cg_protected_column(p, first)->category)))
+			if (missing == CG_GRANTED || missing == CG_NO_GRANT)
+				continue;
+			column.category = cg_protected_column(p, first)->category;
+			if ((cg_column_level(p, first) == CG_LEVEL_NONE &&
+				 names_all(stmt)) || shows_mask(stmt, &column))
 				cg_report_refusal(category, p->relid, missing);
 		}
 	}
@@ -68,14 +79,14 @@ names_all(PlannedStmt *stmt)
 }
 
 static bool
-shows_mask(PlannedStmt *stmt, int32 category)
+shows_mask(PlannedStmt *stmt, CgMasked *column)
 {
-	return plan_shows(stmt->planTree, &category) ||
-		plans_show(stmt->subplans, &category);
+	return plan_shows(stmt->planTree, column) ||
+		plans_show(stmt->subplans, column);
 }
 
 static bool
-plan_shows(Plan *plan, int32 *category)
+plan_shows(Plan *plan, CgMasked *column)
 {
 	List	   *more = NIL;
 	List	   *plans = NIL;
@@ -114,48 +125,65 @@ plan_shows(Plan *plan, int32 *category)
 		default:
 			break;
 	}
-	return is_mask((Node *) plan->targetlist, category) ||
-		is_mask((Node *) plan->qual, category) ||
-		is_mask((Node *) more, category) ||
-		plans_show(plans, category) ||
-		plan_shows(plan->lefttree, category) ||
-		plan_shows(plan->righttree, category);
+	return is_mask((Node *) plan->targetlist, column) ||
+		is_mask((Node *) plan->qual, column) ||
+		is_mask((Node *) more, column) ||
+		plans_show(plans, column) ||
+		plan_shows(plan->lefttree, column) ||
+		plan_shows(plan->righttree, column);
 }
 
 static bool
-plans_show(List *plans, int32 *category)
+plans_show(List *plans, CgMasked *column)
 {
 	ListCell   *lc;
 
 	foreach(lc, plans)
-		if (plan_shows(lfirst(lc), category))
+		if (plan_shows(lfirst(lc), column))
 		return true;
 	return false;
 }
 
-/* Those of masking views do not tell in the plan what category they are of. */
+/*
+ * Those of masking views do not tell in the plan what category they are of.
+ * An encrypted column that may be searched is masked where it is disclosed.
+ */
 static bool
 is_mask(Node *node, void *context)
 {
+	CgMasked   *column = context;
+
 	if (node == NULL)
 		return false;
 	if (IsA(node, FuncExpr))
 	{
 		FuncExpr   *call = (FuncExpr *) node;
-		Node	   *category;
 
 		if (call->funcid == cg_plan_functions->mask_value ||
 			call->funcid == cg_plan_functions->mask_value_serial)
 		{
-			category = lsecond(call->args);
+			Node	   *category = lsecond(call->args);
+
 			if (!IsA(category, Const) ||
 				DatumGetInt32(((Const *) category)->constvalue) ==
-				*(int32 *) context)
+				column->category)
 				return true;
 		}
-		else if (call->funcid != cg_plan_functions->disclose_value &&
-				 call->funcid != cg_plan_functions->disclose_row &&
-				 cg_shows_by_itself(call->funcid))
+		else if (call->funcid == cg_plan_functions->disclose_value ||
+				 call->funcid == cg_plan_functions->disclose_row)
+		{
+			Node	   *relid = lsecond(call->args);
+			Node	   *attnum = lthird(call->args);
+
+			if (IsA(relid, Const) && IsA(attnum, Const) &&
+				DatumGetObjectId(((Const *) relid)->constvalue) ==
+				column->relid &&
+				(DatumGetInt32(((Const *) attnum)->constvalue) ==
+				 column->attnum ||
+				 DatumGetInt32(((Const *) attnum)->constvalue) == 0))
+				return true;
+		}
+		else if (cg_shows_by_itself(call->funcid))
 			return true;
 	}
 	return expression_tree_walker(node, is_mask, context);
