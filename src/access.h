@@ -115,7 +115,7 @@ cg_access_now(void)
  * Changes whenever verdicts of the current statement may.  Ask for a level
  * after the statement began, and again when this is another.
  */
-extern uint64 cg_guc_generation; /* guc.h */
+extern uint64 cg_guc_generation;	/* guc.h */
 
 static inline uint64
 cg_access_epoch(void)
