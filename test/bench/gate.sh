@@ -20,11 +20,11 @@
 #
 # Method: each variant is a database of its own, with the same table, since
 # what is in force is so in a database.  A round has a new session for each
-# variant, beginning with another one; in it the reader copies one column to
-# /dev/null three times.  The first of them pays for loading the ledger of
-# consents; it is said apart, and after it counts the median.  The measure is
-# the CPU time of the server process, a ratio the median of those of the
-# rounds.
+# variant; they take turns, statement by statement, beginning with another one
+# each time.  The reader copies one column to /dev/null five times.  The first
+# pays for loading the ledger of consents, and is said apart.  The measure is
+# the CPU time of the server process, a ratio the median of those of all
+# passes to the pass of the base beside it.
 #
 #	base		the other library, or as none
 #	none		nothing in force
@@ -157,47 +157,72 @@ measured() # VARIANT ROUND SERIES ROLE N STATEMENT
 	echo 'RESET ROLE;'
 	echo "CALL bench.note($2, '$3', '$1', $5, :cpu, :wall);"
 }
-session() # VARIANT ROUND
+begin() # what a session sends first
 {
-	local column s pass
-
-	cat <<-END
-		\\o /dev/null
+	cat <<-'END'
+		\set ON_ERROR_STOP on
+		\o /dev/null
 		SET client_min_messages = error;
 		SET jit = off;
 		SET max_parallel_workers_per_gather = 0;
 		SET synchronous_commit = off;
 		SET statement_timeout = 0;
+		CREATE FUNCTION pg_temp.planned(n integer) RETURNS void LANGUAGE plpgsql AS $f$
+			DECLARE x text; BEGIN FOR i IN 1 .. n LOOP EXECUTE 'SELECT name FROM bench.client WHERE id = ' || i INTO x; END LOOP; END $f$;
+		CREATE FUNCTION pg_temp.kept(n integer) RETURNS void LANGUAGE plpgsql AS $f$
+			DECLARE x text; BEGIN FOR i IN 1 .. n LOOP SELECT name INTO x FROM bench.client WHERE id = i; END LOOP; END $f$;
 		SET ROLE bench_gate_reader;
 		COPY (SELECT name, mobile FROM bench.client WHERE id < 100) TO '/dev/null';
 		RESET ROLE;
 	END
-	for s in text enc; do
-		column=name
-		[ "$s" = text ] || column=mobile
-		for pass in first 2 3; do
-			measured "$1" "$2" "$s $pass" bench_gate_reader "$rows" "COPY (SELECT $column FROM bench.client) TO '/dev/null'"
-		done
-	done
-	cat <<-'END'
-		CREATE OR REPLACE FUNCTION pg_temp.planned(n integer) RETURNS void LANGUAGE plpgsql AS $f$
-			DECLARE x text; BEGIN FOR i IN 1 .. n LOOP EXECUTE 'SELECT name FROM bench.client WHERE id = ' || i INTO x; END LOOP; END $f$;
-		CREATE OR REPLACE FUNCTION pg_temp.kept(n integer) RETURNS void LANGUAGE plpgsql AS $f$
-			DECLARE x text; BEGIN FOR i IN 1 .. n LOOP SELECT name INTO x FROM bench.client WHERE id = i; END LOOP; END $f$;
-		GRANT EXECUTE ON FUNCTION pg_temp.planned(integer), pg_temp.kept(integer) TO PUBLIC;
-	END
-	for s in planned kept; do
-		echo "SET ROLE bench_gate_reader; SELECT pg_temp.$s(100); RESET ROLE;"
-		measured "$1" "$2" "$s 2" bench_gate_reader "$looks" "SELECT pg_temp.$s($looks)"
-	done
 }
+# tell VARIANT: its session carries out what comes in, and says so.
+declare -A to=()
+tell()
+{
+	local answer
+
+	{ cat; echo "\\! echo done > $tmp/ack"; } >&"${to[$1]}"
+	read -r -t 600 answer < "$tmp/ack"
+	[ "$answer" = done ]
+}
+# all SERIES PASS ROLE N STATEMENT: by each variant, one after another
+all()
+{
+	local i v
+
+	for ((i = 0; i < ${#variants[@]}; i++)); do
+		v=${variants[(i + turn) % ${#variants[@]}]}
+		measured "$v" "$round" "$1 $2" "$3" "$4" "$5" | tell "$v"
+	done
+	turn=$((turn + 1))
+}
+mkfifo "$tmp/ack"
+turn=0
 for ((round = 1; round <= rounds; round++)); do
 	progress "         round $round of $rounds"
-	for ((i = 0; i < ${#variants[@]}; i++)); do
-		v=${variants[(i + round) % ${#variants[@]}]}
-		session "$v" "$round" > "$tmp/session.sql"
-		at "$v" -f "$tmp/session.sql"
+	for v in "${variants[@]}"; do
+		mkfifo "$tmp/$v"
+		at "$v" -f "$tmp/$v" &
+		exec {fd}> "$tmp/$v"
+		to[$v]=$fd
+		begin | tell "$v"
 	done
+	all text first bench_gate_reader "$rows" "COPY (SELECT name FROM bench.client) TO '/dev/null'"
+	all enc first bench_gate_reader "$rows" "COPY (SELECT mobile FROM bench.client) TO '/dev/null'"
+	for pass in 2 3 4 5; do
+		all text "$pass" bench_gate_reader "$rows" "COPY (SELECT name FROM bench.client) TO '/dev/null'"
+		all enc "$pass" bench_gate_reader "$rows" "COPY (SELECT mobile FROM bench.client) TO '/dev/null'"
+		for s in planned kept; do
+			all "$s" "$pass" bench_gate_reader "$looks" "SELECT pg_temp.$s($looks)"
+		done
+	done
+	for v in "${variants[@]}"; do
+		fd=${to[$v]}
+		exec {fd}>&-
+		rm "$tmp/$v"
+	done
+	wait
 done
 for v in "${variants[@]}"; do
 	at "$v" -At -F $'\t' -c "SELECT round, series, variant, n, cpu, wall FROM bench.result"
@@ -221,11 +246,11 @@ at none -o /dev/null <<-END
 	CREATE TABLE bench.all_results (LIKE bench.result);
 	\\copy bench.all_results FROM '$tmp/gate.tsv'
 	CREATE VIEW bench.scan AS
-		SELECT round, split_part(series, ' ', 1) AS series, split_part(series, ' ', 2) = 'first' AS first, variant, avg(cpu / n::float8) AS ns
-		FROM bench.all_results GROUP BY 1, 2, 3, 4;
+		SELECT round, split_part(series, ' ', 1) AS series, split_part(series, ' ', 2) AS pass, series LIKE '% first' AS first, variant, cpu / n::float8 AS ns
+		FROM bench.all_results;
 	CREATE VIEW bench.ratio AS
 		SELECT s.series, s.first, s.variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY s.ns) AS ns, percentile_cont(0.5) WITHIN GROUP (ORDER BY s.ns / b.ns) AS ratio
-		FROM bench.scan s JOIN bench.scan b ON b.round = s.round AND b.series = s.series AND NOT b.first AND b.variant = 'base' GROUP BY 1, 2, 3;
+		FROM bench.scan s JOIN bench.scan b ON b.round = s.round AND b.series = s.series AND b.pass = s.pass AND b.variant = 'base' GROUP BY 1, 2, 3;
 END
 echo
 echo "The gate, $rows rows, $rounds rounds: ns of CPU time for a row; multiple of the scan without gates. Look-up: us for one."
