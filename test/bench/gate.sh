@@ -184,7 +184,7 @@ tell()
 
 	{ cat; echo "\\! echo done > $tmp/ack"; } >&"${to[$1]}"
 	read -r -t 600 answer < "$tmp/ack"
-	[ "$answer" = done ]
+	[ "$answer" = 'done' ]
 }
 # all SERIES PASS ROLE N STATEMENT: by each variant, one after another
 all()
