@@ -60,9 +60,10 @@ static void sum_grants(CgAccess *access, Oid user, int32 category,
 static void add_limit(CgAccess *access, const CgGrant *grant);
 static void membership_changed(Datum arg, int cacheid, uint32 hashvalue);
 
+TimestampTz cg_access_ticked_at = 0;
+
 static uint64 verdict_epoch = 0;	/* epoch of verdicts */
 static bool verdicts_have_limits = false;
-static TimestampTz ticked_at = 0;
 static MemoryContext verdict_context = NULL;
 static HTAB *verdicts = NULL;
 static CgAccessVerdict *recent_verdicts[NUM_RECENT];	/* in verdicts */
@@ -92,7 +93,7 @@ cg_access_tick(void)
 {
 	AcceptInvalidationMessages();
 	if (verdicts_have_limits || cg_grants_have_limits())
-		ticked_at = GetCurrentTimestamp();
+		cg_access_ticked_at = GetCurrentTimestamp();
 }
 
 void
@@ -100,18 +101,6 @@ cg_access_listen(void)
 {
 	if (!HistoricSnapshotActive())
 		AcceptInvalidationMessages();
-}
-
-TimestampTz
-cg_access_now(void)
-{
-	return Max(ticked_at, GetCurrentStatementStartTimestamp());
-}
-
-uint64
-cg_access_epoch(void)
-{
-	return cg_access_generation + cg_guc_generation;
 }
 
 void

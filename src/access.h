@@ -5,6 +5,7 @@
 #ifndef CG_ACCESS_H
 #define CG_ACCESS_H
 
+#include "access/xact.h"
 #include "datatype/timestamp.h"
 
 #include "catalog.h"
@@ -93,6 +94,7 @@ extern void cg_access_judge(Oid user, int32 category, Oid relation,
  * look at the clock if something has a limit.
  */
 extern void cg_access_tick(void);
+extern TimestampTz cg_access_ticked_at; /* 0: without limits so far */
 
 /*
  * Hear of what was committed elsewhere since, a lockdown above all.  Whoever
@@ -103,13 +105,23 @@ extern void cg_access_tick(void);
 extern void cg_access_listen(void);
 
 /* The time that grants are judged by. */
-extern TimestampTz cg_access_now(void);
+static inline TimestampTz
+cg_access_now(void)
+{
+	return Max(cg_access_ticked_at, GetCurrentStatementStartTimestamp());
+}
 
 /*
  * Changes whenever verdicts of the current statement may.  Ask for a level
  * after the statement began, and again when this is another.
  */
-extern uint64 cg_access_epoch(void);
+extern uint64 cg_guc_generation;	/* guc.h */
+
+static inline uint64
+cg_access_epoch(void)
+{
+	return cg_access_generation + cg_guc_generation;
+}
 
 /*
  * Tables of conditions count like those of grants: a change of one makes

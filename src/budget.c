@@ -105,6 +105,7 @@ static const CgBudgetRow *row_of(Oid grantee, int32 category);
 static CgLimits default_limits(int32 category);
 static CgBudgetKey role_key(Oid role, int32 category);
 static CgBudgetKey grant_key(int64 grant);
+static inline CgCharge *charge_of(int32 category, Oid relation);
 static void prepare(CgCharge *charge, int32 category, Oid relation);
 static void add_role(CgCharge *charge, Oid role);
 static void add_grants(CgCharge *charge);
@@ -279,7 +280,28 @@ cg_budget_spend(int32 category, Oid relation, uint32 n)
 
 	if (!cg_budget_counts())
 		return true;
-	charge = &charges[(category ^ relation) % NUM_CHARGES];
+	charge = charge_of(category, relation);
+	if (charge->n_roles == 0 && charge->n_grants == 0)
+		return true;
+	return spend(charge, n);
+}
+
+bool
+cg_budget_is_free(int32 category, Oid relation)
+{
+	CgCharge   *charge;
+
+	if (!cg_budget_counts())
+		return true;
+	charge = charge_of(category, relation);
+	return charge->n_roles == 0 && charge->n_grants == 0;
+}
+
+static inline CgCharge *
+charge_of(int32 category, Oid relation)
+{
+	CgCharge   *charge = &charges[(category ^ relation) % NUM_CHARGES];
+
 	if (unlikely(charge->user != GetUserId() ||
 				 charge->category != category ||
 				 charge->relation != relation ||
@@ -288,9 +310,7 @@ cg_budget_spend(int32 category, Oid relation, uint32 n)
 				 charge->categories != cg_category_generation() ||
 				 charge->defaults != cg_default_budgets))
 		prepare(charge, category, relation);
-	if (charge->n_roles == 0 && charge->n_grants == 0)
-		return true;
-	return spend(charge, n);
+	return charge;
 }
 
 static void

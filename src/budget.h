@@ -17,6 +17,12 @@
 extern bool cg_budget_spend(int32 category, Oid relation, uint32 n);
 
 /*
+ * Is that without limits, so that nothing is counted?  True holds until
+ * cg_access_now(), cg_access_epoch() or cg_category_generation() is another.
+ */
+extern bool cg_budget_is_free(int32 category, Oid relation);
+
+/*
  * How many values a user can still be shown in the current hour and day (and
  * the current user's login role, for his sessions); PG_UINT64_MAX: no limit.
  */

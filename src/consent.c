@@ -35,6 +35,7 @@
 #include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lock.h"
@@ -94,6 +95,7 @@ typedef struct CgTextEntry
 } CgTextEntry;
 
 #define MIN_ENTRIES		1024	/* powers of two */
+#define BLOCK			64		/* of entries */
 #define MAX_LOOKED_UP	65536
 #define MAX_BYTES		(256 * 1024 * 1024)
 #define MIN_MISSES		1000	/* before the ledger is loaded */
@@ -108,6 +110,7 @@ typedef struct CgLedger
 	bool		complete;		/* who is not in there has not answered */
 	bool		too_large;
 	uint64		misses;
+	uint64		expected;		/* persons, while it is loaded; 0: unknown */
 	uint64		n_numbers;
 	uint64		numbers_size;
 	CgNumberEntry *numbers;
@@ -127,7 +130,7 @@ static void grow_texts(void);
 static uint64 *enter(const CgSubject *subject);
 static uint64 look_up(Relation rel, int64 activity, const CgSubject *subject);
 static bool load_ledger(Relation rel, int64 activity);
-static uint64 state_of(const Datum *values, const bool *nulls);
+static uint64 state_of(const Datum *values, bool no_guardian);
 static bool is_decimal(const char *text, Size len, int64 *number);
 static bool is_sensitive(int32 category);
 static bool is_under_14(const CgAsk *ask);
@@ -309,18 +312,32 @@ mix(uint64 x)
 
 /*
  * The state of a person's entry, or of the free one that it would get.
- * Four numbers that follow each other share a cache line, as they mostly do
- * a page in the tables that are read.
+ *
+ * Numbers that follow each other stand in one block of entries, as they mostly
+ * do in the pages of the tables that are read, and move to the next together
+ * if it is taken: else nearly each would be a cache miss.  Where in the block
+ * they begin depends on the block's hash, so that numbers far apart use all
+ * entries alike.
  */
 static uint64 *
 entry_of_number(int64 number)
 {
 	uint64		mask = ledger.numbers_size - 1;
-	uint64		i = (mix(((uint64) number >> 2) ^ seed) << 2 |
-					 ((uint64) number & 3)) & mask;
+	uint64		hash = mix(((uint64) number / BLOCK) ^ seed);
+	uint64		place = ((uint64) number + (hash >> 32)) % BLOCK;
+	uint64		i = (hash * BLOCK + place) & mask;
+	uint64		first = i;
 
 	while (ledger.numbers[i].state != 0 && ledger.numbers[i].number != number)
-		i = (i + 1) & mask;
+	{
+		i = (i + BLOCK) & mask;
+		if (unlikely(i == first))
+		{
+			i -= place;
+			place = (place + 1) % BLOCK;
+			first = i = i + place;
+		}
+	}
 	return &ledger.numbers[i].state;
 }
 
@@ -389,12 +406,16 @@ grow_numbers(void)
 {
 	CgNumberEntry *old = ledger.numbers;
 	uint64		n = ledger.numbers_size;
+	uint64		size = 2 * n;
 	uint64		i;
 
+	while (size < 2 * ledger.expected &&
+		   2 * size * sizeof(CgNumberEntry) <= MAX_BYTES / 2)
+		size *= 2;
 	ledger.numbers =
-		MemoryContextAllocExtended(context, 2 * n * sizeof(CgNumberEntry),
+		MemoryContextAllocExtended(context, size * sizeof(CgNumberEntry),
 								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	ledger.numbers_size = 2 * n;
+	ledger.numbers_size = size;
 	for (i = 0; i < n; i++)
 		if (old[i].state != 0)
 		{
@@ -432,7 +453,7 @@ grow_texts(void)
 
 /* What an event says of the person; 0: it is no answer. */
 static uint64
-state_of(const Datum *values, const bool *nulls)
+state_of(const Datum *values, bool no_guardian)
 {
 	text	   *action = DatumGetTextPP(values[COL_ACTION - 1]);
 	uint64		state = DatumGetInt64(values[COL_ID - 1]);
@@ -445,7 +466,7 @@ state_of(const Datum *values, const bool *nulls)
 	state |= GIVEN;
 	if (DatumGetBool(values[COL_SEPARATE - 1]))
 		state |= SEPARATE;
-	if (!nulls[COL_GUARDIAN - 1])
+	if (!no_guardian)
 		state |= BY_GUARDIAN;
 	return state;
 }
@@ -483,7 +504,7 @@ look_up(Relation rel, int64 activity, const CgSubject *subject)
 		uint64		found;
 
 		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
-		found = state_of(values, nulls);
+		found = state_of(values, nulls[COL_GUARDIAN - 1]);
 		if (found != 0)
 		{
 			state = found;
@@ -504,7 +525,11 @@ static bool
 load_ledger(Relation rel, int64 activity)
 {
 	uint64		generation = ledger.generation;
-	TupleDesc	desc = RelationGetDescr(rel);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
+													&TTSOpsHeapTuple);
+	double		events = rel->rd_rel->reltuples;	/* -1: unknown */
+	uint64		seen = 0;
+	uint64		answers = 0;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	bool		fits = true;
@@ -514,20 +539,25 @@ load_ledger(Relation rel, int64 activity)
 	while (fits && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		CgSubject	subject;
-		Datum		values[NUM_COLS];
-		bool		nulls[NUM_COLS];
 		text	   *name;
 		uint64		state;
 		uint64	   *entry;
 
 		CHECK_FOR_INTERRUPTS();
-		heap_deform_tuple(tuple, desc, values, nulls);
-		if (DatumGetInt64(values[COL_ACTIVITY - 1]) != activity)
+		seen++;
+		ExecStoreHeapTuple(tuple, slot, false);
+		slot_getsomeattrs(slot, COL_ACTIVITY);
+		if (DatumGetInt64(slot->tts_values[COL_ACTIVITY - 1]) != activity)
 			continue;
-		state = state_of(values, nulls);
+		slot_getsomeattrs(slot, COL_SEPARATE);
+		state = state_of(slot->tts_values,
+						 heap_attisnull(tuple, COL_GUARDIAN, NULL));
 		if (state == 0)
 			continue;
-		name = DatumGetTextPP(values[COL_SUBJECT - 1]);
+		/* At most one person for each answer that is still to come. */
+		if (++answers == MIN_ENTRIES / 2 && events > seen)
+			ledger.expected = (uint64) (events * answers / seen);
+		name = DatumGetTextPP(slot->tts_values[COL_SUBJECT - 1]);
 		subject.text = VARDATA_ANY(name);
 		subject.len = VARSIZE_ANY_EXHDR(name);
 		subject.is_number = is_decimal(subject.text, subject.len,
@@ -539,6 +569,7 @@ load_ledger(Relation rel, int64 activity)
 			ledger.texts_size * sizeof(CgTextEntry) + ledger.text_bytes <=
 			MAX_BYTES;
 	}
+	ExecDropSingleTupleTableSlot(slot);
 	systable_endscan(scan);
 	if (!fits)
 	{

@@ -99,6 +99,12 @@ cg_is_restricted(const CgSubject *subject)
 	return cg_set_has(&restricted, subject);
 }
 
+bool
+cg_any_canary(void)
+{
+	return cg_set_any(&canaries);
+}
+
 /* Once for each statement, category and table. */
 void
 cg_canary_disclosed(int32 category, Oid relation, const CgSubject *subject)

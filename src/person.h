@@ -14,6 +14,9 @@ extern bool cg_restriction_met(const CgAsk *ask, CgAnswer *answer);
 extern bool cg_any_restricted(void);
 extern bool cg_is_restricted(const CgSubject *subject);
 
+/* Are there canaries? */
+extern bool cg_any_canary(void);
+
 /* Plaintext of a person was given: an alert if the person is a canary. */
 extern void cg_canary_disclosed(int32 category, Oid relation,
 								const CgSubject *subject);

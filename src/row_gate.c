@@ -20,6 +20,7 @@
 
 #include "access.h"
 #include "budget.h"
+#include "category.h"
 #include "minor.h"
 #include "person.h"
 #include "row_gate.h"
@@ -43,6 +44,9 @@ struct CgRowGate
 	TimestampTz now;			/* of this statement, */
 	uint64		epoch;			/* of this state of the registers */
 	uint32		reported;		/* reasons, by bit */
+	uint64		limits_epoch;	/* and of what limits there are */
+	uint64		limits_categories;
+	bool		is_limited;		/* by a budget or a grant */
 };
 
 /* A question about a person, and its answer. */
@@ -64,6 +68,7 @@ typedef struct CgRowVerdict
 } CgRowVerdict;
 
 static void judge(CgRowGate *g);
+static void find_limits(CgRowGate *g);
 static CgReason decide(const CgRowGate *g, int need, CgRowConditions conditions,
 					   const CgSubject *subject, int birthday);
 static bool is_about(const CgRowVerdict *v, const CgSubject *subject);
@@ -182,6 +187,7 @@ judge(CgRowGate *g)
 		g->minors[i] = cg_access_minors(g->categories[i], g->relid);
 		g->all |= g->conditions[i];
 	}
+	g->limits_epoch = 0;
 	g->user = GetUserId();
 	g->now = cg_access_now();
 	g->epoch = cg_access_epoch();
@@ -369,10 +375,29 @@ cg_row_gate_spend(CgRowGate *g)
 {
 	int			i;
 
-	for (i = 0; i < g->n; i++)
+	if (unlikely(g->limits_epoch != cg_access_epoch() ||
+				 g->limits_categories != cg_category_generation()))
+		find_limits(g);
+	for (i = 0; g->is_limited && i < g->n; i++)
 		if (!cg_budget_spend(g->categories[i], g->relid, 1))
 			return false;
 	return true;
+}
+
+static void
+find_limits(CgRowGate *g)
+{
+	uint64		epoch = cg_access_epoch();
+	uint64		categories = cg_category_generation();
+	int			i;
+
+	g->is_limited = false;
+	g->limits_epoch = 0;
+	for (i = 0; i < g->n; i++)
+		if (!cg_budget_is_free(g->categories[i], g->relid))
+			g->is_limited = true;
+	g->limits_epoch = epoch;
+	g->limits_categories = categories;
 }
 
 void
@@ -380,7 +405,9 @@ cg_row_gate_given(CgRowGate *g, const CgSubject *subject)
 {
 	int			i;
 
-	for (i = 0; subject != NULL && i < g->n; i++)
+	if (likely(!cg_any_canary()) || subject == NULL)
+		return;
+	for (i = 0; i < g->n; i++)
 		cg_canary_disclosed(g->categories[i], g->relid, subject);
 }
 

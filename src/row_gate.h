@@ -70,7 +70,10 @@ extern void cg_subject_from_text(const char *text, Size len,
 /* cg_report_refusal(), once for each statement, for that door. */
 extern void cg_row_gate_report(CgRowGate *g, CgReason reason);
 
-/* Spend one value, just before it is given; false if the budget is spent. */
+/*
+ * Spend one value, just before it is given; false if the budget is spent.
+ * After cg_row_gate_check() of the current user and statement.
+ */
 extern bool cg_row_gate_spend(CgRowGate *g);
 
 /* It is given: is the person a canary?  subject may be NULL. */

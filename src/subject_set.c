@@ -27,7 +27,6 @@ struct CgListed
 	CgSubject	subject;
 };
 
-static void load(CgSubjectSet *set);
 static uint32 hash_of(const CgSubject *subject);
 static bool same(const CgSubject *a, const CgSubject *b);
 static void insert(CgSubjectSet *set, const CgSubject *subject);
@@ -58,14 +57,6 @@ cg_listed_subject(CgSubject *subject, const char *text, Size len)
 		return;
 	subject->is_number = true;
 	subject->number = (int64) (negative ? -magnitude : magnitude);
-}
-
-bool
-cg_set_any(CgSubjectSet *set)
-{
-	if (unlikely(set->loaded != set->watch.generation))
-		load(set);
-	return set->count > 0;
 }
 
 bool
@@ -117,8 +108,8 @@ insert(CgSubjectSet *set, const CgSubject *subject)
 	set->entries[i].subject = *subject;
 }
 
-static void
-load(CgSubjectSet *set)
+void
+cg_set_load(CgSubjectSet *set)
 {
 	uint64		generation = set->watch.generation;
 	List	   *found = NIL;

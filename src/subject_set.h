@@ -37,8 +37,17 @@ typedef struct CgSubjectSet
 	CgListed   *entries;
 } CgSubjectSet;
 
-extern bool cg_set_any(CgSubjectSet *set);
+extern void cg_set_load(CgSubjectSet *set);
 extern bool cg_set_has(CgSubjectSet *set, const CgSubject *subject);
+
+/* Is anybody listed?  Cheap. */
+static inline bool
+cg_set_any(CgSubjectSet *set)
+{
+	if (unlikely(set->loaded != set->watch.generation))
+		cg_set_load(set);
+	return set->count > 0;
+}
 
 /* A subject in its text form, in the server's encoding; text is not copied. */
 extern void cg_listed_subject(CgSubject *subject, const char *text,

@@ -2,7 +2,7 @@
 #
 # run.sh
 #		The benchmark: what encryption, masking and audit cost (types.sh,
-#		audit.sh, seal.sh).
+#		audit.sh, gate.sh, seal.sh).
 #
 #	run.sh [quick]
 #
@@ -320,6 +320,8 @@ perl report.pl "$tmp/facts.tsv" "$tmp/raw.tsv" "$tmp/results.tsv" || rc=1
 CIPGUARD_BENCH_ROUNDS=$rounds bash audit.sh "$@" || rc=1
 progress 'types'
 CIPGUARD_BENCH_ROWS=$rows CIPGUARD_BENCH_ROUNDS=$((rounds < 3 ? rounds : 3)) bash types.sh "$@" || rc=1
+progress 'the gate'
+CIPGUARD_BENCH_ROWS=$rows CIPGUARD_BENCH_ROUNDS=$rounds bash gate.sh "$@" || rc=1
 progress 'blocks of the audit log'
 bash seal.sh "$((rows < 100000 ? 100000 : rows))" || rc=1
 exit "$rc"
