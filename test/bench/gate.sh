@@ -18,13 +18,14 @@
 #
 # "quick" means 20000 rows and 1 round: to see that it runs, not to measure.
 #
-# Method: each variant is a database of its own, with the same table, since
-# what is in force is so in a database.  A round has a new session for each
-# variant; they take turns, statement by statement, beginning with another one
-# each time.  The reader copies one column to /dev/null five times.  The first
+# Method: one table in one database, in each server; variants take turns,
+# statement by statement, beginning with another one each time, and what is in
+# force is switched before, unmeasured.  A round is a new session; the reader
+# copies one column to /dev/null five times for each variant.  The first time
 # pays for loading the ledger of consents, and is said apart.  The measure is
-# the CPU time of the server process, a ratio the median of those of all
-# passes to the pass of the base beside it.
+# the CPU time of the server process, a ratio the median of those of all passes
+# to the pass of the base beside it.  The table must fit into shared_buffers,
+# and both servers must have the same.
 #
 #	base		the other library, or as none
 #	none		nothing in force
@@ -60,21 +61,21 @@ base_port=${CIPGUARD_BENCH_BASE_PORT:-$PGPORT} base_host=${CIPGUARD_BENCH_BASE_H
 variants=(base none conditions unlimited huge restricted consent)
 tmp=$(mktemp -d)
 
-at() # VARIANT: run psql where it is
+at() # SERVER: run psql there
 {
-	local variant=$1
+	local server=$1
 	shift
-	if [ "$variant" = base ]; then
-		PGHOST=$base_host PGPORT=$base_port psql -Xq -d "cipguard_bench_gate_$variant" -v ON_ERROR_STOP=1 "$@"
+	if [ "$server" = base ]; then
+		PGHOST=$base_host PGPORT=$base_port psql -Xq -d "cipguard_bench_gate_$server" -v ON_ERROR_STOP=1 "$@"
 	else
-		psql -Xq -d "cipguard_bench_gate_$variant" -v ON_ERROR_STOP=1 "$@"
+		psql -Xq -d "cipguard_bench_gate_$server" -v ON_ERROR_STOP=1 "$@"
 	fi
 }
 clean_up()
 {
 	local v
 	rm -rf "$tmp"
-	for v in "${variants[@]}"; do
+	for v in base here; do
 		echo "DROP DATABASE IF EXISTS cipguard_bench_gate_$v WITH (FORCE);"
 	done > "$tmp.sql"
 	echo 'DROP ROLE IF EXISTS bench_gate_reader;' >> "$tmp.sql"
@@ -96,66 +97,73 @@ psql -Xq -d postgres -v ON_ERROR_STOP=1 -c "$role"
 [ "$base_host:$base_port" = "$here_host:$here_port" ] ||
 	PGHOST=$base_host PGPORT=$base_port psql -Xq -d postgres -v ON_ERROR_STOP=1 -c "$role"
 
-set_up() # VARIANT
-{
-	echo 'SET client_min_messages = warning; SET synchronous_commit = off; SET statement_timeout = 0;'
-	cat <<-'END'
-		CREATE EXTENSION cipguard CASCADE;
-		CREATE SCHEMA bench;
-		\ir clock.sql
-		CREATE TABLE bench.client (id bigint PRIMARY KEY, name text, mobile cipguard.enc_text('mobile')) WITH (autovacuum_enabled = off);
-		SECURITY LABEL FOR cipguard ON COLUMN bench.client.id IS 'subject';
-		SECURITY LABEL FOR cipguard ON COLUMN bench.client.name IS 'name';
-		GRANT USAGE ON SCHEMA bench TO bench_gate_reader;
-		GRANT SELECT ON bench.client TO bench_gate_reader;
-		SELECT cipguard.grant_access('bench_gate_reader', c) FROM unnest('{name,mobile}'::text[]) c;
-		INSERT INTO bench.client SELECT i, 'client ' || i, '160' || lpad(i::text, 8, '0') FROM generate_series(1, :rows) i;
-		VACUUM ANALYZE bench.client;
-	END
-	case $1 in
-		conditions)
-			cat <<-'END'
-				SELECT cipguard.set_condition(NULL, 'tls', 'on'), cipguard.set_condition(NULL, 'hours', 'Mon-Sun 00:00-24:00 UTC'),
-					cipguard.set_condition(NULL, 'network', 'local, 127.0.0.0/8, ::1');
-				SELECT cipguard.add_activity('bench', 'measure', 'contract', '{name,mobile}', 'bench');
-				ALTER DATABASE cipguard_bench_gate_conditions SET cipguard.purpose = 'bench';
-			END
-			;;
-		unlimited) echo 'SELECT cipguard.set_budget(NULL, NULL, NULL, NULL);' ;;
-		huge) echo 'SELECT cipguard.set_budget(NULL, NULL, 1000000000000, 1000000000000);' ;;
-		restricted) echo "SELECT cipguard.restrict_subject((i * :rows / 10)::text, 'bench') FROM generate_series(1, 10) i;" ;;
-		consent)
-			cat <<-'END'
-				SELECT cipguard.add_activity('bench', 'measure', 'consent', '{name,mobile}', 'bench') AS activity \gset
-				INSERT INTO cipguard.consent_event (activity, subject, action, separate) SELECT :activity, id::text, 'give', true FROM bench.client;
-				VACUUM ANALYZE cipguard.consent_event;
-				ALTER DATABASE cipguard_bench_gate_consent SET cipguard.purpose = 'bench';
-			END
-			;;
-	esac
-	echo 'CHECKPOINT;'
-}
+cat > "$tmp/set_up.sql" <<'END'
+SET client_min_messages = warning;
+SET synchronous_commit = off;
+SET statement_timeout = 0;
+CREATE EXTENSION cipguard CASCADE;
+CREATE SCHEMA bench;
+\ir clock.sql
+CREATE TABLE bench.client (id bigint PRIMARY KEY, name text, mobile cipguard.enc_text('mobile')) WITH (autovacuum_enabled = off);
+SECURITY LABEL FOR cipguard ON COLUMN bench.client.id IS 'subject';
+SECURITY LABEL FOR cipguard ON COLUMN bench.client.name IS 'name';
+GRANT USAGE ON SCHEMA bench TO bench_gate_reader;
+GRANT SELECT ON bench.client TO bench_gate_reader;
+SELECT cipguard.grant_access('bench_gate_reader', c) FROM unnest('{name,mobile}'::text[]) c;
+INSERT INTO bench.client SELECT i, 'client ' || i, '160' || lpad(i::text, 8, '0') FROM generate_series(1, :rows) i;
+VACUUM ANALYZE bench.client;
+CHECKPOINT;
+END
+cat > "$tmp/activities.sql" <<'END'
+SET synchronous_commit = off;
+SET statement_timeout = 0;
+SELECT cipguard.add_activity('contract', 'measure', 'contract', '{name,mobile}', 'bench');
+SELECT cipguard.add_activity('consent', 'measure', 'consent', '{name,mobile}', 'bench') AS activity \gset
+INSERT INTO cipguard.consent_event (activity, subject, action, separate) SELECT :activity, id::text, 'give', true FROM bench.client;
+VACUUM ANALYZE cipguard.consent_event;
+CHECKPOINT;
+END
 progress "gate: $rows rows, $rounds rounds: making the tables"
 cp clock.sql "$tmp"
-for v in "${variants[@]}"; do
-	if [ "$v" = base ]; then
-		PGHOST=$base_host PGPORT=$base_port psql -Xq -d postgres -v ON_ERROR_STOP=1 -c "CREATE DATABASE cipguard_bench_gate_$v TEMPLATE template0 ENCODING 'UTF8'"
-	else
-		psql -Xq -d postgres -v ON_ERROR_STOP=1 -c "CREATE DATABASE cipguard_bench_gate_$v TEMPLATE template0 ENCODING 'UTF8'"
-	fi
-	set_up "$v" > "$tmp/set_up.sql"
+PGHOST=$base_host PGPORT=$base_port psql -Xq -d postgres -v ON_ERROR_STOP=1 -c "CREATE DATABASE cipguard_bench_gate_base TEMPLATE template0 ENCODING 'UTF8'"
+psql -Xq -d postgres -v ON_ERROR_STOP=1 -c "CREATE DATABASE cipguard_bench_gate_here TEMPLATE template0 ENCODING 'UTF8'"
+for v in base here; do
 	at "$v" -v rows="$rows" -f "$tmp/set_up.sql" > "$tmp/set_up.out"
 done
+at here -f "$tmp/activities.sql" > "$tmp/set_up.out"
+
+# What is put in force before a variant, and taken away after it.
+declare -A enter=(
+	[conditions]="SELECT cipguard.set_condition(NULL, 'tls', 'on'), cipguard.set_condition(NULL, 'hours', 'Mon-Sun 00:00-24:00 UTC'),
+		cipguard.set_condition(NULL, 'network', 'local, 127.0.0.0/8, ::1'); SET cipguard.require_purpose = on; SET cipguard.purpose = 'contract';"
+	[unlimited]='SELECT cipguard.set_budget(NULL, NULL, NULL, NULL);'
+	[huge]='SELECT cipguard.set_budget(NULL, NULL, 1000000000000, 1000000000000);'
+	[restricted]="SELECT cipguard.restrict_subject((i * $((rows / 10)))::text, 'bench') FROM generate_series(1, 10) i;"
+	[consent]="SET cipguard.purpose = 'consent';"
+)
+declare -A leave=(
+	[conditions]="RESET cipguard.purpose; RESET cipguard.require_purpose; SELECT cipguard.set_condition(NULL, c, 'default') FROM unnest('{tls,hours,network}'::text[]) c;"
+	[unlimited]='SELECT cipguard.clear_budget(NULL, NULL);'
+	[huge]='SELECT cipguard.clear_budget(NULL, NULL);'
+	[restricted]="SELECT cipguard.lift_restriction((i * $((rows / 10)))::text, 'bench') FROM generate_series(1, 10) i;"
+	[consent]='RESET cipguard.purpose;'
+)
 
 # --------------------------------------------------------------------- run
 
 measured() # VARIANT ROUND SERIES ROLE N STATEMENT
 {
+	echo "${enter[$1]:-}"
+	# What is in force is read before it is measured; not the ledger.
+	echo "SET ROLE $4;"
+	echo "COPY (SELECT name, mobile FROM bench.client WHERE id < 10) TO '/dev/null';"
+	echo 'RESET ROLE;'
 	echo "SELECT cpu, wall FROM bench.clock() \\gset"
 	echo "SET ROLE $4;"
 	echo "$6;"
 	echo 'RESET ROLE;'
 	echo "CALL bench.note($2, '$3', '$1', $5, :cpu, :wall);"
+	echo "${leave[$1]:-}"
 }
 begin() # what a session sends first
 {
@@ -176,13 +184,14 @@ begin() # what a session sends first
 		RESET ROLE;
 	END
 }
-# tell VARIANT: its session carries out what comes in, and says so.
+# tell VARIANT: its server's session carries out what comes in, and says so.
 declare -A to=()
 tell()
 {
-	local answer
+	local answer server=here
 
-	{ cat; echo "\\! echo done > $tmp/ack"; } >&"${to[$1]}"
+	[ "$1" != base ] || server=base
+	{ cat; echo "\\! echo done > $tmp/ack"; } >&"${to[$server]}"
 	read -r -t 600 answer < "$tmp/ack"
 	[ "$answer" = 'done' ]
 }
@@ -201,7 +210,7 @@ mkfifo "$tmp/ack"
 turn=0
 for ((round = 1; round <= rounds; round++)); do
 	progress "         round $round of $rounds"
-	for v in "${variants[@]}"; do
+	for v in base here; do
 		mkfifo "$tmp/$v"
 		at "$v" -f "$tmp/$v" &
 		exec {fd}> "$tmp/$v"
@@ -217,14 +226,14 @@ for ((round = 1; round <= rounds; round++)); do
 			all "$s" "$pass" bench_gate_reader "$looks" "SELECT pg_temp.$s($looks)"
 		done
 	done
-	for v in "${variants[@]}"; do
+	for v in base here; do
 		fd=${to[$v]}
 		exec {fd}>&-
 		rm "$tmp/$v"
 	done
 	wait
 done
-for v in "${variants[@]}"; do
+for v in base here; do
 	at "$v" -At -F $'\t' -c "SELECT round, series, variant, n, cpu, wall FROM bench.result"
 done > "$tmp/gate.tsv"
 if [ -n "${CIPGUARD_BENCH_OUT:-}" ]; then
@@ -232,7 +241,8 @@ if [ -n "${CIPGUARD_BENCH_OUT:-}" ]; then
 	cp "$tmp/gate.tsv" "$CIPGUARD_BENCH_OUT"
 fi
 # Loading by this session, and what it keeps.
-memory=$(PGOPTIONS='-c jit=off' at consent -At <<-'END'
+memory=$(at here -At <<-'END'
+	SET cipguard.purpose = 'consent';
 	SET ROLE bench_gate_reader;
 	SELECT count(name) AS n FROM bench.client \gset
 	RESET ROLE;
@@ -242,7 +252,7 @@ END
 
 # ------------------------------------------------------------------ report
 
-at none -o /dev/null <<-END
+at here -o /dev/null <<-END
 	CREATE TABLE bench.all_results (LIKE bench.result);
 	\\copy bench.all_results FROM '$tmp/gate.tsv'
 	CREATE VIEW bench.scan AS
@@ -257,7 +267,7 @@ echo "The gate, $rows rows, $rounds rounds: ns of CPU time for a row; multiple o
 echo
 echo '| in force | text, first | text | encrypted, first | encrypted | look-up, planned | look-up, plan kept |'
 echo '|---|---:|---:|---:|---:|---:|---:|'
-at none -At -v order="$(IFS=,; echo "${variants[*]}")" <<-'END'
+at here -At -v order="$(IFS=,; echo "${variants[*]}")" <<-'END'
 	SELECT format('| %s | %s | %s | %s | %s | %s | %s |', variant, max(t) FILTER (WHERE series = 'text' AND first), max(t) FILTER (WHERE series = 'text' AND NOT first),
 		max(t) FILTER (WHERE series = 'enc' AND first), max(t) FILTER (WHERE series = 'enc' AND NOT first),
 		max(t) FILTER (WHERE series = 'planned'), max(t) FILTER (WHERE series = 'kept'))
@@ -273,8 +283,8 @@ rc=0
 limit() # VARIANT SERIES LIMIT
 {
 	local r
-	r=$(at none -At -c "SELECT round(ratio::numeric, 2) FROM bench.ratio WHERE variant = '$1' AND series = '$2' AND NOT first")
-	if [ "$(at none -At -c "SELECT $r <= $3")" = t ]; then
+	r=$(at here -At -c "SELECT round(ratio::numeric, 2) FROM bench.ratio WHERE variant = '$1' AND series = '$2' AND NOT first")
+	if [ "$(at here -At -c "SELECT $r <= $3")" = t ]; then
 		echo "| $1, $2 | $3 | $r | yes |"
 	else
 		echo "| $1, $2 | $3 | $r | **no** |"
