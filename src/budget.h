@@ -18,7 +18,7 @@ extern bool cg_budget_spend(int32 category, Oid relation, uint32 n);
 
 /*
  * Is that without limits, so that nothing is counted?  True holds until
- * cg_access_now(), cg_access_epoch() or cg_category_generation() is another.
+ * cg_access_now() or cg_access_epoch() is another.
  */
 extern bool cg_budget_is_free(int32 category, Oid relation);
 

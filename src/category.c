@@ -65,7 +65,8 @@ static bool read_mask(HeapTuple tuple, TupleDesc desc, CgCategory *c);
 static char *text_column(HeapTuple tuple, TupleDesc desc, int attnum);
 static char *nearest_name(const char *name);
 
-static CgWatch watch = {.relname = "category",.natts = NUM_COLS};
+static CgWatch watch = {.relname = "category",.natts = NUM_COLS,
+.access = true};
 static uint64 loaded_generation = 0;
 static HTAB *categories = NULL;
 static const CgCategory *recent_categories[NUM_RECENT]; /* in categories */

@@ -20,34 +20,12 @@
 
 #include "access.h"
 #include "budget.h"
-#include "category.h"
 #include "minor.h"
 #include "person.h"
 #include "row_gate.h"
 
 #define MAX_TEXT	64			/* longer subjects are asked again */
 #define NUM_RECENT	16
-
-struct CgRowGate
-{
-	Oid			relid;
-	int			n;
-	int32	   *categories;
-	CgRowConditions *conditions;	/* of each */
-	bool	   *minors;			/* does a grant open them? */
-	CgRowConditions all;		/* of any */
-	Oid			subject_type;	/* base type, or InvalidOid */
-	FmgrInfo	subject_out;
-	Oid			birthday_type;	/* InvalidOid: none */
-	int32		birthday_category;
-	Oid			user;			/* conditions are of this user, */
-	TimestampTz now;			/* of this statement, */
-	uint64		epoch;			/* of this state of the registers */
-	uint32		reported;		/* reasons, by bit */
-	uint64		limits_epoch;	/* and of what limits there are */
-	uint64		limits_categories;
-	bool		is_limited;		/* by a budget or a grant */
-};
 
 /* A question about a person, and its answer. */
 typedef struct CgRowVerdict
@@ -68,7 +46,6 @@ typedef struct CgRowVerdict
 } CgRowVerdict;
 
 static void judge(CgRowGate *g);
-static void find_limits(CgRowGate *g);
 static CgReason decide(const CgRowGate *g, int need, CgRowConditions conditions,
 					   const CgSubject *subject, int birthday);
 static bool is_about(const CgRowVerdict *v, const CgSubject *subject);
@@ -187,7 +164,7 @@ judge(CgRowGate *g)
 		g->minors[i] = cg_access_minors(g->categories[i], g->relid);
 		g->all |= g->conditions[i];
 	}
-	g->limits_epoch = 0;
+	g->free_epoch = 0;
 	g->user = GetUserId();
 	g->now = cg_access_now();
 	g->epoch = cg_access_epoch();
@@ -371,43 +348,31 @@ cg_row_gate_report(CgRowGate *g, CgReason reason)
 }
 
 bool
-cg_row_gate_spend(CgRowGate *g)
+cg_row_gate_charge(CgRowGate *g)
 {
+	uint64		epoch = cg_access_epoch();
+	bool		limited = false;
 	int			i;
 
-	if (unlikely(g->limits_epoch != cg_access_epoch() ||
-				 g->limits_categories != cg_category_generation()))
-		find_limits(g);
-	for (i = 0; g->is_limited && i < g->n; i++)
-		if (!cg_budget_spend(g->categories[i], g->relid, 1))
-			return false;
+	g->free_epoch = 0;
+	for (i = 0; i < g->n; i++)
+		if (!cg_budget_is_free(g->categories[i], g->relid))
+		{
+			limited = true;
+			if (!cg_budget_spend(g->categories[i], g->relid, 1))
+				return false;
+		}
+	if (!limited)
+		g->free_epoch = epoch;
 	return true;
 }
 
-static void
-find_limits(CgRowGate *g)
-{
-	uint64		epoch = cg_access_epoch();
-	uint64		categories = cg_category_generation();
-	int			i;
-
-	g->is_limited = false;
-	g->limits_epoch = 0;
-	for (i = 0; i < g->n; i++)
-		if (!cg_budget_is_free(g->categories[i], g->relid))
-			g->is_limited = true;
-	g->limits_epoch = epoch;
-	g->limits_categories = categories;
-}
-
 void
-cg_row_gate_given(CgRowGate *g, const CgSubject *subject)
+cg_row_gate_canary(CgRowGate *g, const CgSubject *subject)
 {
 	int			i;
 
-	if (likely(!cg_any_canary()) || subject == NULL)
-		return;
-	for (i = 0; i < g->n; i++)
+	for (i = 0; subject != NULL && i < g->n; i++)
 		cg_canary_disclosed(g->categories[i], g->relid, subject);
 }
 

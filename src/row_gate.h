@@ -20,13 +20,33 @@
 #include "access/attnum.h"
 #include "fmgr.h"
 
+#include "access.h"
 #include "decision.h"
+#include "person.h"
 #include "protect.h"
 
 /* Conditions that look at the age of the person. */
 #define CG_ASKS_BIRTHDAY	((1 << CG_MINOR) | (1 << CG_NO_CONSENT))
 
-typedef struct CgRowGate CgRowGate;
+/* For the functions below alone. */
+typedef struct CgRowGate
+{
+	Oid			relid;
+	int			n;
+	int32	   *categories;
+	CgRowConditions *conditions;	/* of each */
+	bool	   *minors;			/* does a grant open them? */
+	CgRowConditions all;		/* of any */
+	Oid			subject_type;	/* base type, or InvalidOid */
+	FmgrInfo	subject_out;
+	Oid			birthday_type;	/* InvalidOid: none */
+	int32		birthday_category;
+	Oid			user;			/* conditions are of this user, */
+	TimestampTz now;			/* of this statement, */
+	uint64		epoch;			/* of this state of the registers */
+	uint32		reported;		/* reasons, by bit */
+	uint64		free_epoch;		/* in which no budget limits it; 0: none */
+} CgRowGate;
 
 /* For a column of a relation (0: all protected ones), in its categories. */
 extern CgRowGate *cg_row_gate(MemoryContext context, Oid relid,
@@ -70,14 +90,27 @@ extern void cg_subject_from_text(const char *text, Size len,
 /* cg_report_refusal(), once for each statement, for that door. */
 extern void cg_row_gate_report(CgRowGate *g, CgReason reason);
 
+extern bool cg_row_gate_charge(CgRowGate *g);
+extern void cg_row_gate_canary(CgRowGate *g, const CgSubject *subject);
+
 /*
  * Spend one value, just before it is given; false if the budget is spent.
  * After cg_row_gate_check() of the current user and statement.
  */
-extern bool cg_row_gate_spend(CgRowGate *g);
+static inline bool
+cg_row_gate_spend(CgRowGate *g)
+{
+	return likely(g->free_epoch == cg_access_epoch()) ||
+		cg_row_gate_charge(g);
+}
 
 /* It is given: is the person a canary?  subject may be NULL. */
-extern void cg_row_gate_given(CgRowGate *g, const CgSubject *subject);
+static inline void
+cg_row_gate_given(CgRowGate *g, const CgSubject *subject)
+{
+	if (unlikely(cg_any_canary()))
+		cg_row_gate_canary(g, subject);
+}
 
 /*
  * For plans: the conditions in force for a column and the current user, where

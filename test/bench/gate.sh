@@ -195,6 +195,13 @@ tell()
 	read -r -t 600 answer < "$tmp/ack"
 	[ "$answer" = 'done' ]
 }
+# The CPUs of a virtual machine are not of equal speed: both sessions on one.
+pin() # SERVER
+{
+	echo "SELECT pg_backend_pid() \\g $tmp/pid" | tell "$1"
+	taskset -cp 0 "$(grep -oE '^ *[0-9]+$' "$tmp/pid" | tr -d ' ')" > /dev/null 2>&1 ||
+		progress '         the processes are not on one CPU: taskset does not work'
+}
 # all SERIES PASS ROLE N STATEMENT: by each variant, one after another
 all()
 {
@@ -216,6 +223,7 @@ for ((round = 1; round <= rounds; round++)); do
 		exec {fd}> "$tmp/$v"
 		to[$v]=$fd
 		begin | tell "$v"
+		pin "$v"
 	done
 	all text first bench_gate_reader "$rows" "COPY (SELECT name FROM bench.client) TO '/dev/null'"
 	all enc first bench_gate_reader "$rows" "COPY (SELECT mobile FROM bench.client) TO '/dev/null'"
