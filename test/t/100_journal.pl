@@ -301,7 +301,8 @@ my $content = slurp_file($journals[0]);
 sub append
 {
 	my ($bytes) = @_;
-	open(my $fh, '>>:raw', $journals[-1]) or die $!;
+	my ($in_use) = sort { (stat $b)[9] <=> (stat $a)[9] } reverse(segments());
+	open(my $fh, '>>:raw', $in_use) or die $!;
 	print $fh $bytes;
 	close($fh);
 }
