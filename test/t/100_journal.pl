@@ -313,7 +313,8 @@ append("CGJ\2\0\0\0\xcc" . 'CGJ' . ("\0" x 70000) . "CGJ\2\0\xff\xff\xff");
 recorded('reader', 'SELECT phone FROM app.client_masked WHERE id = 1', 'read|reader|app.client|phone|1', 'or behind rubbish', dies => 1);
 ($out, $err) = run_as($node, 'auditor', 'SELECT count(*) FROM cipguard.disclosures');
 is($out, $count + 2, 'nothing is lost');
-like($err, qr/WARNING:  ZC012: 7\d{4} bytes of/, 'and the auditor is told');
+# How many bytes depends on whether the server has begun another segment.
+like($err, qr/WARNING:  ZC012: \d+ bytes of/, 'and the auditor is told');
 
 # A byte that is changed makes it no frame; changed with its checksum, it is
 # one that is not authentic.

@@ -57,7 +57,7 @@ sub new_cluster
 	$node->init(
 		allows_streaming => $opt{allows_streaming} // 0,
 		extra => [ '-E', 'UTF8', '--locale=C', @{ $opt{init} // [] } ]);
-	$node->append_conf('postgresql.conf', "fsync = off\nlog_statement = none\n"
+	$node->append_conf('postgresql.conf', "fsync = off\nmax_connections = 40\nlog_statement = none\n"
 		  . "log_min_duration_statement = -1\nautovacuum = off\n"
 		  . "statement_timeout = 60s\nlock_timeout = 20s\n");
 	$node->append_conf('postgresql.conf',
