@@ -426,6 +426,17 @@ cg_add_nulling(Var *var, const Var *from)
 #endif
 }
 
+/* Of a condition that stands above such joins, at the table itself. */
+static inline void
+cg_drop_nulling(Var *var)
+{
+#if PG_VERSION_NUM >= 160000
+	var->varnullingrels = NULL;
+#else
+	(void) var;
+#endif
+}
+
 /* 18 keeps grouping expressions in a range table entry of their own. */
 static inline List *
 cg_group_exprs(RangeTblEntry *rte)

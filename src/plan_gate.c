@@ -61,6 +61,7 @@ static bool is_searched(Node *node, Query *query);
 static bool is_equality(Node *node);
 static Node *gated_side(Node *node);
 static Node *strip_mutator(Node *node, void *context);
+static Node *at_table_mutator(Node *node, void *context);
 
 bool
 cg_is_gated(const CgProtection *p, AttrNumber attnum)
@@ -243,10 +244,11 @@ repeat_qual(Node *qual, Query *query)
 		return;
 	rte = rt_fetch(strip.varno, query->rtable);
 	rte->securityQuals = lappend(rte->securityQuals,
-								 makeBoolExpr(AND_EXPR,
-											  list_make2(raw,
-														 copyObject(qual)),
-											  -1));
+								 at_table_mutator((Node *)
+												  makeBoolExpr(AND_EXPR,
+															   list_make2(raw,
+																		  qual),
+															   -1), NULL));
 }
 
 /*
@@ -379,4 +381,19 @@ strip_mutator(Node *node, void *context)
 		return (Node *) copyObject(var);
 	}
 	return expression_tree_mutator(node, strip_mutator, context);
+}
+
+/* A copy for the table itself, below the outer joins that its columns are above. */
+static Node *
+at_table_mutator(Node *node, void *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var) && ((Var *) node)->varlevelsup == 0)
+	{
+		node = (Node *) copyObject(node);
+		cg_drop_nulling((Var *) node);
+		return node;
+	}
+	return expression_tree_mutator(node, at_table_mutator, context);
 }

@@ -47,7 +47,7 @@ sub settled
 my $listener = $node->background_psql('postgres', extra_params => [ '-U', 'auditor' ]);
 $listener->query('LISTEN cipguard_alert');
 my $offset = -s $node->logfile;
-my ($out, $err) = run_as($node, 'reader', "SET client_min_messages = debug5; BEGIN; SELECT app.alarm('first'); ROLLBACK; DO \$\$ BEGIN PERFORM app.alarm('second', 'budget'); RAISE division_by_zero; EXCEPTION WHEN OTHERS THEN NULL; END \$\$");
+my ($out, $err) = run_as($node, 'reader', "SET client_min_messages = debug1; BEGIN; SELECT app.alarm('first'); ROLLBACK; DO \$\$ BEGIN PERFORM app.alarm('second', 'budget'); RAISE division_by_zero; EXCEPTION WHEN OTHERS THEN NULL; END \$\$");
 unlike($err, qr/first|second/, 'the client is not told');
 like(log_since($node, $offset), qr/LOG:  alert "canary": first\n.*DETAIL:  Role "\w+", logged in as "reader", category "mobile", table app\.client\.\n/, 'the server log is');
 soon("SELECT count(*) = 2 FROM cipguard.alert WHERE detail IN ('first', 'second') AND count = 1 AND login_role = 'reader'", 'rows, though all was rolled back');

@@ -192,7 +192,7 @@ tap_scripts() {
 }
 
 tap_script() { # NAME: one script, in directories of its own
-	local dir=$work/tap.$1 log=$logs/tap.$1 rc=0
+	local dir=$work/tap.$1 log=$logs/tap.$1 rc=0 started=$SECONDS
 	mkdir -p "$dir" "$log"
 	TESTDIR=$dir TESTDATADIR=$dir/tmp_check TESTLOGDIR=$log PGPORT=65432 TMPDIR=$work \
 		timeout -k 20 300 perl "test/t/$1.pl" > "$log/output" 2> "$log/errors" < /dev/null || rc=$?
@@ -203,6 +203,7 @@ tap_script() { # NAME: one script, in directories of its own
 	# PostgreSQL::Test::Cluster keeps the data of failed tests; nobody will look.
 	rm -rf "$dir"
 	echo "$rc" > "$log/status"
+	echo "$((SECONDS - started)) tap/$1" >> "$logs/seconds"
 }
 
 echo "cipguard check: $("$PG_CONFIG" --version), $(gcc --version | head -1), user $(id -un)"
