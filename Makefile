@@ -8,19 +8,34 @@
 #   make install       install into the PostgreSQL that PG_CONFIG names
 #   make installcheck  run the regression tests against a running server
 # For maintainers:
-#   make lint          style, layering, SQL and compiler warnings (make deps-lint gets the tools)
+#   make lint          style, layering, SQL and compiler warnings
 #   make bench         measure in a private server (CIPGUARD_BENCH_ROWS=100000)
 #   make fuzz          fuzz every parser (FUZZ_SECONDS=60 for each target)
+#   make analyze       static analysers of C and of PL/pgSQL
+#   make coverage      lines that the tests run; fails below the floors in this file
+#   make sanitize      the SQL tests under AddressSanitizer and UBSan
+#   make valgrind      the SQL tests under valgrind, on a server built for it
+#   make sqlsmith      random statements of a role that sees masks (SQLSMITH_SECONDS=120)
+#   make soak          clients at work while processes are killed (MINUTES=10)
+#   make matrix        all tests on every major version of PostgreSQL that is supported (MATRIX='15 17 18 19')
+#   make faults        every checker on a tree with a fault that it has to find (FAULTS='name ...')
+#   make check-all     all of these, and check-clients
 #   make clean         remove everything that was generated
 #
-# deps, demo, check, check-clients, bench, fuzz and lint are the scripts of the same names in
-# test/tools.  They build in a copy of this tree, touch no cluster and no
+# All but install, installcheck and clean are scripts of the same names in
+# test/tools and test/ci.  They build in a copy of this tree, touch no cluster and no
 # installed file of the machine, and run before PostgreSQL is installed: that
 # is why PGXS, which needs it, is included only for the other targets (it also
 # has a `check` of its own, which does nothing).
 
 PG_CONFIG ?= pg_config
-SCRIPTED = deps deps-lint demo check check-clients bench fuzz lint
+TOOLS = demo check bench fuzz lint
+CI = matrix sanitize valgrind sqlsmith coverage analyze soak faults check-all
+SCRIPTED = deps deps-lint deps-ci check-clients $(TOOLS) $(CI)
+
+# Lines that the tests have to run, in percent: of all C, and of the files that use no server interface.
+export COVERAGE_FLOOR = 90
+export COVERAGE_FLOOR_PURE = 100
 
 ifneq ($(filter $(SCRIPTED),$(MAKECMDGOALS)),)
 
@@ -32,13 +47,16 @@ deps:
 	@test/tools/deps.sh
 deps-lint:
 	@test/tools/deps.sh --lint
-check demo bench fuzz: deps
+deps-ci:
+	@test/tools/deps.sh --ci
+$(filter-out lint,$(TOOLS)): deps
+$(TOOLS):
 	@test/tools/$@.sh
 check-clients: deps
 	@test/tools/deps.sh --clients
 	@test/tools/clients.sh
-lint:
-	@test/tools/lint.sh
+$(CI): deps-ci
+	@test/ci/$(subst -,_,$@).sh
 
 # Any other target on the same command line, as in `make clean check`.
 $(filter-out $(SCRIPTED),$(MAKECMDGOALS)):

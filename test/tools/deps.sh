@@ -3,6 +3,7 @@
 #
 #   deps.sh           what `make demo`, `make check` and `make install` need
 #   deps.sh --lint    and what `make lint` and `make fuzz` need
+#   deps.sh --ci      and what the scripts of test/ci need
 #   deps.sh --clients and the drivers that `make check-clients` tests, as far as
 #                     they can be had: it says which cannot
 #
@@ -12,8 +13,9 @@
 set -euo pipefail
 
 pg_config=${PG_CONFIG:-pg_config}
-lint='' clients=''
+lint='' ci='' clients=''
 [ "${1:-}" != --lint ] || lint=1
+[ "${1:-}" != --ci ] || { lint=1 ci=1; }
 [ "${1:-}" != --clients ] || clients=1
 
 say() { echo "deps: $*"; }
@@ -140,6 +142,16 @@ if [ -n "$lint" ]; then
 	need clang command -v clang
 	need pg-bsd-indent command -v pg_bsd_indent
 	need shellcheck command -v shellcheck
+fi
+if [ -n "$ci" ]; then
+	need clang-tools command -v scan-build
+	need clang-tidy command -v clang-tidy
+	need cppcheck command -v cppcheck
+	need "postgresql-$version-plpgsql-check" test -e "$sharedir/extension/plpgsql_check.control"
+	need valgrind command -v valgrind
+	need sqlsmith command -v sqlsmith
+	need mmdebstrap command -v mmdebstrap
+	need patch command -v patch
 fi
 
 # Drivers, each by itself: one that cannot be installed must not keep the

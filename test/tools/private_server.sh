@@ -1,6 +1,6 @@
 #!/bin/bash
 # private_server.sh: a private build, installation and servers; sourced by
-# demo.sh, check.sh, bench.sh and core_regress.sh
+# the scripts here and in test/ci
 #
 #   stage "$@"             copy the tree to a work directory and go there; as
 #                          root, continue there as an unprivileged user.  A
@@ -20,6 +20,10 @@
 # program looks for its library and share directories relative to where it
 # really is (symbolic links resolved).  So the tree has copies of the programs,
 # and for the rest links to what is installed, with our own files beside them.
+#
+# CIPGUARD_COPT are compiler and linker flags to build with; CIPGUARD_WRAP is a
+# command that runs the server's program, which is its last argument:
+# `env LD_PRELOAD=...`, `valgrind ...`.
 #
 # Work directory: src (copy of the tree), inst (installation), NAME (a server's
 # data), NAME.log, s (sockets; their paths have to be short), kek (64 hex
@@ -139,7 +143,7 @@ link_entries() { # FROM TO: every entry of one directory, but ours, as a link in
 # The file build.log tells what went wrong.
 build() {
 	local inst=$work/inst lib share
-	make -s -j"$(nproc)" > "$work/build.log" 2>&1 || return 1
+	make -s -j"$(nproc)" COPT="${CIPGUARD_COPT:-}" > "$work/build.log" 2>&1 || return 1
 	lib=$("$PG_CONFIG" --pkglibdir)
 	share=$("$PG_CONFIG" --sharedir)
 	mkdir -p "$inst$bindir"
@@ -148,7 +152,12 @@ build() {
 	link_entries "$share" "$inst$share"
 	rm "$inst$share/extension"
 	link_entries "$share/extension" "$inst$share/extension"
-	make -s install DESTDIR="$inst" >> "$work/build.log" 2>&1 || return 1
+	make -s install COPT="${CIPGUARD_COPT:-}" DESTDIR="$inst" >> "$work/build.log" 2>&1 || return 1
+	if [ -n "${CIPGUARD_WRAP:-}" ]; then
+		mv "$inst$bindir/postgres" "$inst$bindir/postgres.bin"
+		printf '#!/bin/bash\nexec %s "${0%%/*}/postgres.bin" "$@"\n' "$CIPGUARD_WRAP" > "$inst$bindir/postgres"
+		chmod 755 "$inst$bindir/postgres"
+	fi
 
 	[ "$(realpath "$inst$lib")" = "$(realpath "$("$inst$bindir/pg_config" --pkglibdir)")" ] ||
 		die "the programs of $bindir cannot be moved"
