@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-command -v clang > /dev/null || { echo 'fuzz: clang is missing (make deps-lint)' >&2; exit 1; }
+command -v clang > /dev/null || { echo 'fuzz: clang is missing' >&2; exit 1; }
 seconds=${FUZZ_SECONDS:-60}
 dir=$PWD/tmp_check/fuzz
 mkdir -p "$dir"

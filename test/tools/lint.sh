@@ -2,7 +2,7 @@
 # lint.sh: `make lint`: what a reviewer need not look for
 #
 # Each check prints what is wrong and where.  A check whose tool is missing
-# fails and names the package (`make deps-lint` installs them all).  Files that
+# fails and names the package (`make lint` installs them all first).  Files that
 # git does not know yet are checked too.  Last line: "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "$0")/../.."

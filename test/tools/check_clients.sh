@@ -1,5 +1,5 @@
 #!/bin/bash
-# clients.sh: `make check-clients`: drivers as they come, in private servers
+# check_clients.sh: `make check-clients`: drivers as they come, in private servers
 #
 # Each program in test/clients runs as a role that may read and as a clerk, in
 # a server that masks tables and in one that does not preload cipguard.  No
@@ -24,7 +24,7 @@ mkdir -p "$logs"
 # shellcheck disable=SC2329 # called by the trap
 finish() {
 	local rc=$?
-	[ "$rc" = 0 ] || { failed=$((failed + 1)); echo "FAILED  clients.sh stopped early, exit status $rc"; }
+	[ "$rc" = 0 ] || { failed=$((failed + 1)); echo "FAILED  check_clients.sh stopped early, exit status $rc"; }
 	echo
 	[ "$failed" = 0 ] || echo "logs: tmp_check/logs"
 	[ "$skipped" = 0 ] || echo "$skipped skipped"
