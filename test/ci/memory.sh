@@ -82,8 +82,8 @@ call() { # FUNCTION...: in a server of the work directory
 probe() { # NAME FUNCTION...
 	local dir=$work/$1 name=$1 f
 	shift
-	# shellcheck disable=SC2086 # a list of words
-	gcc ${CIPGUARD_COPT:-} -g -O1 -fPIC -shared -I"$("$PG_CONFIG" --includedir-server)" \
+	# shellcheck disable=SC2086,SC2046 # lists of words
+	gcc $("$PG_CONFIG" --cflags) ${CIPGUARD_COPT:-} -fPIC -shared -I"$("$PG_CONFIG" --includedir-server)" \
 		-o "$dir/memory_probe.so" test/ci/memory_probe.c
 	PATH=$dir/inst$bindir:$PATH work=$dir call "$@" || { fail "$name: no server to probe"; return; }
 	for f; do

@@ -28,12 +28,18 @@ probe_stack(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(area[0]);
 }
 
-/* probe_overflow() returns integer: a signed integer overflows */
-PG_FUNCTION_INFO_V1(probe_overflow);
+/* probe_index() returns integer: an index leads into the next member */
+PG_FUNCTION_INFO_V1(probe_index);
 Datum
-probe_overflow(PG_FUNCTION_ARGS)
+probe_index(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32(PG_INT32_MAX + one);
+	struct
+	{
+		volatile char first[4];
+		volatile char second[4];
+	}			area = {{0}, {0}};
+
+	PG_RETURN_INT32(area.first[sizeof(area.first) - 1 + one]);
 }
 
 /* probe_chunk() returns integer: reads one byte past what was allocated */

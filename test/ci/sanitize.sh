@@ -37,4 +37,4 @@ export CIPGUARD_WRAP="env LD_PRELOAD='$asan $work/stub.so' \
 export CIPGUARD_COPT='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -static-libubsan'
 
 UNIT=0 suite sanitize
-probe sanitize probe_stack probe_overflow
+probe sanitize probe_stack probe_index
