@@ -13,7 +13,8 @@
 # take every C file along its main path; with 2 idle processors they take about
 # 20 minutes.  VALGRIND_TESTS='a b' names others, VALGRIND_TESTS=all is all of
 # them, VALGRIND_TESTS= none.  The variables of check.sh choose the tests of
-# cassert: REGRESS=0, ISOLATION=0, TESTS='a b'.
+# cassert: REGRESS=0, ISOLATION=0, TESTS='a b', SERVERS='a b'; CASSERT=0 leaves it
+# out.
 #
 # The server that is built is kept in ${XDG_CACHE_HOME:-~/.cache}/cipguard.
 #
@@ -98,8 +99,10 @@ collect() { # NAME
 	grep -rhE "$trouble" "$work/logs/$1" "$work/$1"/*.log > "$work/$1/reports/server_logs" || true
 }
 
-UNIT=0 TAP=0 suite cassert
-probe cassert probe_assert
+if [ "${CASSERT:-1}" != 0 ]; then
+	UNIT=0 TAP=0 suite cassert
+	probe cassert probe_assert
+fi
 
 tests=${VALGRIND_TESTS-$default_tests}
 if [ -z "$tests" ]; then exit; fi
@@ -115,5 +118,5 @@ cat > "$work/watched" <<-END
 END
 chmod 755 "$work/watched"
 export CIPGUARD_WRAP=$work/watched
-UNIT=0 TAP=0 ISOLATION=0 REGRESS=1 SERVERS='preloaded masked' TESTS=$tests suite valgrind
+UNIT=0 TAP=0 ISOLATION=0 REGRESS=1 SERVERS=${SERVERS:-preloaded masked} TESTS=$tests suite valgrind
 probe valgrind probe_chunk probe_unset
