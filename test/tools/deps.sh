@@ -149,6 +149,11 @@ if [ -n "$ci" ]; then
 	need cppcheck command -v cppcheck
 	need "postgresql-$version-plpgsql-check" test -e "$sharedir/extension/plpgsql_check.control"
 	need valgrind command -v valgrind
+	# Releases of PostgreSQL since 17 do not come with what these make.
+	if [ "$version" -ge 17 ]; then
+		need bison command -v bison
+		need flex command -v flex
+	fi
 	need sqlsmith command -v sqlsmith
 	need mmdebstrap command -v mmdebstrap
 	need patch command -v patch
