@@ -27,6 +27,18 @@
 configure_options=(--enable-debug --enable-cassert --enable-tap-tests --with-openssl
 	--without-icu --without-readline --without-zlib)
 
+# With what the extension requires of contrib.
+build_server() { # SOURCE PREFIX DESTDIR
+	local module
+	(cd "$1" && ./configure -q --prefix="$2" "${configure_options[@]}" \
+		CPPFLAGS=-DUSE_VALGRIND CFLAGS='-O1 -g -fno-omit-frame-pointer') &&
+		make -s -C "$1" -j"$(nproc)" &&
+		make -s -C "$1" install DESTDIR="$3" || return
+	for module in $(sed -nE "s/^requires *= *'(.*)'/\1/p" "$top/cipguard.control" | tr ',' ' '); do
+		make -s -C "$1/contrib/$module" install DESTDIR="$3" || return
+	done
+}
+
 # Print the directory of the server, which is built first if it has to be: pg
 # is an installation that can be moved.
 server() {
@@ -47,15 +59,7 @@ server() {
 	mkdir "$tmp/src" "$tmp/server"
 	tar -C "$tmp/src" --strip-components=1 --no-same-owner -xf "$tmp"/*.orig.tar.*
 	echo "valgrind: building PostgreSQL $found" >&2
-	(
-		cd "$tmp/src"
-		./configure -q --prefix="$dir/pg" "${configure_options[@]}" \
-			CPPFLAGS=-DUSE_VALGRIND CFLAGS='-O1 -g -fno-omit-frame-pointer'
-		make -s -j"$(nproc)"
-		make -s -j"$(nproc)" -C contrib
-		make -s install DESTDIR="$tmp/root"
-		make -s -C contrib install DESTDIR="$tmp/root"
-	) > "$tmp/log" 2>&1 || {
+	build_server "$tmp/src" "$dir/pg" "$tmp/root" > "$tmp/log" 2>&1 || {
 		tail -20 "$tmp/log" >&2
 		echo 'valgrind: PostgreSQL cannot be built' >&2
 		exit 1
