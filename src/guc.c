@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
 
@@ -77,8 +78,19 @@ uint64		cg_kek_generation = 1;
 bool		cg_kek_settings_local = false;
 uint64		cg_spool_generation = 1;
 
-/* Which of the settings about the KEK are the session's own. */
-static bool kek_local[4];
+/*
+ * What the settings about the KEK and the purpose last were.  An assign hook
+ * must not read its variable: a parallel worker frees the value before it
+ * assigns the leader's.
+ */
+typedef struct CgKekSetting
+{
+	bool		local;			/* the session's own */
+	uint64		hash;			/* of the value; only superusers set it */
+} CgKekSetting;
+
+static CgKekSetting kek_settings[4];
+static char assigned_purpose[CG_MAX_CLAIM + 1];
 
 static const struct config_enum_entry output_options[] = {
 	{"auto", CG_OUTPUT_AUTO, false},
@@ -526,8 +538,9 @@ assign_app_user(const char *newval, void *extra)
 static void
 assign_purpose(const char *newval, void *extra)
 {
-	if (cg_purpose != NULL && strcmp(cg_purpose, newval) == 0)
+	if (strcmp(assigned_purpose, newval) == 0)
 		return;
+	strlcpy(assigned_purpose, newval, sizeof(assigned_purpose));
 	cg_guc_generation++;
 	ResetPlanCache();
 	cg_claim_generation++;
@@ -557,38 +570,43 @@ check_kek(char **newval, void **extra, GucSource source)
  * then kept: where it was fetched from at start may be out of reach by now.
  */
 static void
-assign_kek(const char *oldval, const char *newval, void *extra, int which)
+assign_kek(const char *newval, void *extra, int which)
 {
-	bool		local = *(bool *) extra;
+	CgKekSetting setting;
 
-	if (oldval == NULL || strcmp(oldval, newval) != 0 ||
-		kek_local[which] != local)
+	setting.local = *(bool *) extra;
+	setting.hash = hash_bytes_extended((const unsigned char *) newval,
+									   strlen(newval), 0);
+	if (setting.hash != kek_settings[which].hash ||
+		setting.local != kek_settings[which].local)
 		cg_kek_generation++;
-	kek_local[which] = local;
-	cg_kek_settings_local = kek_local[0] || kek_local[1] || kek_local[2] ||
-		kek_local[3];
+	kek_settings[which] = setting;
+	cg_kek_settings_local = false;
+	for (int i = 0; i < lengthof(kek_settings); i++)
+		if (kek_settings[i].local)
+			cg_kek_settings_local = true;
 }
 
 static void
 assign_kek_command(const char *newval, void *extra)
 {
-	assign_kek(cg_kek_command, newval, extra, 0);
+	assign_kek(newval, extra, 0);
 }
 
 static void
 assign_kek_file(const char *newval, void *extra)
 {
-	assign_kek(cg_kek_file, newval, extra, 1);
+	assign_kek(newval, extra, 1);
 }
 
 static void
 assign_previous_kek_command(const char *newval, void *extra)
 {
-	assign_kek(cg_previous_kek_command, newval, extra, 2);
+	assign_kek(newval, extra, 2);
 }
 
 static void
 assign_previous_kek_file(const char *newval, void *extra)
 {
-	assign_kek(cg_previous_kek_file, newval, extra, 3);
+	assign_kek(newval, extra, 3);
 }

@@ -15,7 +15,8 @@
 # another.
 #
 # UNIT=0, REGRESS=0, ISOLATION=0 or TAP=0 leaves a kind out; TESTS='a b' runs only
-# the tests of these names.
+# the tests of these names; SERVERS='a b' runs those of pg_regress in these
+# servers only (plain, preloaded, masked).
 . "$(dirname "$0")/private_server.sh"
 
 stage "$@"
@@ -241,6 +242,7 @@ build || { cp "$work"/*.log "$logs"; failures=(build) failed=1; tail -60 "$work/
 programs=$(dirname "$("$PG_CONFIG" --pgxs)")/../test
 regress_on() { # SERVER PORT MASKING [LINE...]: the SQL tests for such a server, in a new one
 	local server=$1 first_port=$2 list specs
+	[ -z "${SERVERS:-}" ] || [[ " $SERVERS " == *" $server "* ]] || return 0
 	# shellcheck disable=SC2046 # a list of words
 	list=$(masking "$3" test/sql $(names test/sql .sql))
 	shift 3

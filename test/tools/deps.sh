@@ -150,7 +150,14 @@ for target; do
 			need cppcheck command -v cppcheck
 			need "postgresql-$version-plpgsql-check" test -e "$sharedir/extension/plpgsql_check.control"
 			;;
-		valgrind) need valgrind command -v valgrind ;;
+		valgrind)
+			need valgrind command -v valgrind
+			# Releases of PostgreSQL since 17 do not come with what these make.
+			if [ "$version" -ge 17 ]; then
+				need bison command -v bison
+				need flex command -v flex
+			fi
+			;;
 		sqlsmith) need sqlsmith command -v sqlsmith ;;
 		matrix) need mmdebstrap command -v mmdebstrap ;;
 		faults) need patch command -v patch ;;
