@@ -2,7 +2,7 @@
  * fuzz_mask_cn.c
  *		libFuzzer target: masks of Chinese names and papers.
  *
- * The input is the text.
+ * The input is the text; and identifiers with check digits are made of it.
  */
 #include "masking.h"
 #include "regions_cn.h"
@@ -89,8 +89,8 @@ is_permit(const FuzzText *text)
 				   "[0-9]{8}", text->ascii);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void
+try(const void *data, size_t size)
 {
 	char	   *s = fuzz_copy(data, size);
 	FuzzText	code = fuzz_read(FUZZ_CODE, data, size);
@@ -118,5 +118,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_forget(&word);
 	fuzz_forget(&code);
 	free(s);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	FuzzInput	in = {data, size};
+	char		made[19];
+
+	try(data, size);
+	make_resident_id(&in, made);
+	try(made, 18);
+	make_uscc(&in, made);
+	try(made, 18);
 	return 0;
 }

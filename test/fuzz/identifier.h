@@ -106,6 +106,62 @@ luhn_holds(const char *digits, size_t n)
 	return sum % 10 == 0;
 }
 
+/* ---------- identifiers made of the input, valid by the standards ---------- */
+
+static inline void
+make_digits(FuzzInput *in, char *out, size_t n)
+{
+	while (n-- > 0)
+		*out++ = (char) ('0' + fuzz_choice(in, 10));
+}
+
+/* Of a citizen or a permanent resident; returns the birth date. */
+static inline int
+make_resident_id(FuzzInput *in, char id[19])
+{
+	static const char *const provinces[] = {"11", "31", "44", "65", "83", "935"};
+	const char *province = provinces[fuzz_choice(in, 6)];
+	int			date = (1850 + (int) fuzz_choice(in, 250)) * 10000 +
+		(1 + (int) fuzz_choice(in, 12)) * 100 + 1 + (int) fuzz_choice(in, 28);
+
+	make_digits(in, id, 17);
+	memcpy(id, province, strlen(province));
+	snprintf(id + 6, 9, "%d", date);
+	make_digits(in, id + 14, 3);
+	id[17] = mod_11_2(id, 17);
+	id[18] = '\0';
+	return date;
+}
+
+static inline void
+make_uscc(FuzzInput *in, char code[19])
+{
+	int			i;
+
+	for (i = 0; i < 16; i++)
+		code[i] = i >= 2 && i < 8 ? (char) ('0' + fuzz_choice(in, 10)) :
+			USCC_ALPHABET[fuzz_choice(in, 31)];
+	code[16] = organization_check(code + 8);
+	code[17] = uscc_check(code);
+	code[18] = '\0';
+}
+
+/* Returns how many digits it has. */
+static inline size_t
+make_bank_card(FuzzInput *in, char digits[20])
+{
+	size_t		n = 13 + fuzz_choice(in, 7);
+
+	make_digits(in, digits, n);
+	digits[0] = (char) ('1' + fuzz_choice(in, 9));
+	for (digits[n - 1] = '0'; !luhn_holds(digits, n);)
+		digits[n - 1]++;
+	digits[n] = '\0';
+	return n;
+}
+
+/* ---------- verdicts ---------- */
+
 /* Text of code points that are not ASCII has '\1' in it. */
 static inline bool
 is_ascii(const FuzzText *text)
