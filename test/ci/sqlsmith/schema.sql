@@ -20,7 +20,7 @@ ALTER ROLE marketer SET cipguard.purpose = 'newsletter';
 SELECT format('GRANT TEMP, CREATE ON DATABASE %I TO PUBLIC', current_database()) \gexec
 
 SELECT count(cipguard.add_category(c, mask_options => o)) AS made FROM (VALUES
-	('sum', '{"size": 10000000000}'::jsonb),
+	('moment', '{"unit": "year"}'), ('sum', '{"size": 10000000000}'::jsonb),
 	('profile', '{"paths": {"name": "name", "phones": "mobile", "pay": "sum", "open": "keep"}}')) v (c, o) \gset
 SELECT count(cipguard.grant_access(r, c.name)) AS made
 	FROM cipguard.category c, unnest('{marketer,archivist}'::regrole[]) r WHERE c.name <> 'unclassified' \gset
@@ -74,7 +74,7 @@ CREATE TABLE vault (
 	e_pay cipguard.enc_int8('sum'),
 	e_bonus cipguard.enc_numeric('sum'),
 	e_born cipguard.enc_date('birth_date'),
-	e_seen cipguard.enc_timestamptz('birth_date'),
+	e_seen cipguard.enc_timestamptz('moment'),
 	e_uid cipguard.enc_uuid('name'),
 	e_ip cipguard.enc_inet('ip_address'),
 	e_doc cipguard.enc_jsonb('profile'),
@@ -114,7 +114,6 @@ CREATE FUNCTION tel_of(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT tel FROM
 CREATE FUNCTION tels_atomic() RETURNS TABLE (tel text) LANGUAGE sql STABLE BEGIN ATOMIC SELECT tel FROM app.client; END;
 CREATE FUNCTION name_of(int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT name FROM app.client WHERE id = $1); END';
 RESET ROLE;
-SELECT count(*) AS made FROM (VALUES (1)) v (one) \gset
 SECURITY LABEL FOR cipguard ON COLUMN client.id IS 'subject';
 SECURITY LABEL FOR cipguard ON COLUMN client.name IS 'name';
 SECURITY LABEL FOR cipguard ON COLUMN client.tel IS 'mobile';
@@ -142,6 +141,7 @@ SECURITY LABEL FOR cipguard ON COLUMN visit.day IS 'birth_date';
 SECURITY LABEL FOR cipguard ON COLUMN lead.tel IS 'mobile';
 SECURITY LABEL FOR cipguard ON COLUMN lead.name IS 'name';
 SECURITY LABEL FOR cipguard ON COLUMN warm_lead.nick IS 'name';
+SECURITY LABEL FOR cipguard ON COLUMN refers.tel IS 'mobile';
 SECURITY LABEL FOR cipguard ON COLUMN strict.tel IS 'mobile';
 SECURITY LABEL FOR cipguard ON COLUMN strict.late IS 'mobile';
 SECURITY LABEL FOR cipguard ON COLUMN strict.card IS 'bank_card';
@@ -189,11 +189,18 @@ CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS
 	$$BEGIN RAISE NOTICE 'trigger: % %', OLD, NEW; RETURN coalesce(NEW, OLD); END$$;
 CREATE TABLE bag (id int, t text, j jsonb);
 CREATE TRIGGER told BEFORE INSERT OR UPDATE OR DELETE ON bag FOR EACH ROW EXECUTE FUNCTION told();
-CREATE RULE also AS ON INSERT TO bag WHERE NEW.id > 5 DO ALSO NOTIFY bag;
+CREATE RULE also AS ON DELETE TO bag DO ALSO NOTIFY bag;
 GRANT ALL ON bag TO PUBLIC;
 RESET ROLE;
 \if :transparent
 SET ROLE owner;
-CREATE MATERIALIZED VIEW m_masked AS SELECT id, name, tel, pay, left(tel, 5) AS head, n FROM client WITH NO DATA;
-GRANT SELECT ON m_masked TO PUBLIC;
+CREATE MATERIALIZED VIEW app.m_masked AS SELECT id, name, tel, pay, left(tel, 5) AS head, n FROM client WITH NO DATA;
+GRANT SELECT ON app.m_masked TO PUBLIC;
+RESET ROLE;
+-- A reader's has labels.
+GRANT CREATE ON SCHEMA app TO archivist;
+SET ROLE archivist;
+CREATE MATERIALIZED VIEW app.m_real AS SELECT id, name, tel, pay, born, n FROM app.client;
+GRANT SELECT ON app.m_real TO PUBLIC;
+RESET ROLE;
 \endif
