@@ -167,7 +167,7 @@ CREATE FUNCTION quit(anyelement) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST
 	$$BEGIN RAISE EXCEPTION 'had %', $1 USING DETAIL = $1, HINT = $1; END$$;
 CREATE FUNCTION same(text, text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 0.0001 AS
 	$$BEGIN RAISE NOTICE 'compared % and %', $1, $2; RETURN $1 = $2; END$$;
-CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = same, COMMUTATOR = ===, RESTRICT = eqsel, JOIN = eqjoinsel, MERGES, HASHES);
+CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = same, COMMUTATOR = ===, RESTRICT = eqsel, JOIN = eqjoinsel);
 CREATE FUNCTION gather(text, text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
 	$$BEGIN RAISE NOTICE 'gathered %', $2; RETURN concat($1, ',', $2); END$$;
 CREATE AGGREGATE gathered(text) (SFUNC = gather, STYPE = text);
