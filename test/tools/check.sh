@@ -108,7 +108,8 @@ unit() { # LABEL FLAG...: build all unit programs and run them
 }
 
 units() {
-	unit plain -O2
+	# shellcheck disable=SC2086 # a list of words
+	unit plain -O2 ${CIPGUARD_COPT:-}
 	if echo 'int main(void) { return 0; }' |
 		gcc -fsanitize=address,undefined -x c -o "$work/sanitized" - 2> /dev/null && "$work/sanitized"; then
 		unit sanitized -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
