@@ -263,7 +263,8 @@ job preloaded regress_on preloaded 5532 off "shared_preload_libraries = 'cipguar
 	'cipguard.transparent_masking = off'
 job plain regress_on plain 5632 off
 if [ "${UNIT:-1}" != 0 ]; then
-	job unit_plain unit plain -O2
+	# shellcheck disable=SC2086 # a list of words
+	job unit_plain unit plain -O2 ${CIPGUARD_COPT:-}
 	job unit_sanitized unit_sanitized
 fi
 [ "${TAP:-1}" = 0 ] || tap_scripts
