@@ -142,6 +142,7 @@ if [ -n "$lint" ]; then
 	need clang command -v clang
 	need pg-bsd-indent command -v pg_bsd_indent
 	need shellcheck command -v shellcheck
+	need libdbd-pg-perl perl -MDBD::Pg -e 1
 fi
 if [ -n "$ci" ]; then
 	need clang-tools command -v scan-build
