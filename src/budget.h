@@ -29,6 +29,7 @@ extern bool cg_budget_is_free(int32 category, Oid relation);
 extern void cg_budget_left(int32 category, Oid user, uint64 *hour_left,
 						   uint64 *day_left);
 
+/* At load: watch the table of budgets and set up their shared memory. */
 extern void cg_budget_init(void);
 
 #endif							/* CG_BUDGET_H */

@@ -141,6 +141,7 @@ for target; do
 			need clang command -v clang
 			need pg-bsd-indent command -v pg_bsd_indent
 			need shellcheck command -v shellcheck
+			need libdbd-pg-perl perl -MDBD::Pg -e 1
 			;;
 		fuzz) need clang command -v clang ;;
 		analyze)
@@ -158,7 +159,10 @@ for target; do
 				need flex command -v flex
 			fi
 			;;
-		sqlsmith) need sqlsmith command -v sqlsmith ;;
+		sqlsmith)
+			need sqlsmith command -v sqlsmith
+			need libdbd-pg-perl perl -MDBD::Pg -e 1
+			;;
 		matrix) need mmdebstrap command -v mmdebstrap ;;
 		faults) need patch command -v patch ;;
 	esac
