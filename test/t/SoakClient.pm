@@ -30,8 +30,10 @@ use SoakSession;
 our @EXPORT = qw(launch values_of canary writer reader elder masses memory_of);
 
 # Connections are lost when processes are killed; psql says so without a SQLSTATE.
-my $gone = qr/server closed the connection|connection to server was lost|could not (?:send|receive)|Connection refused|
-	No\ such\ file|starting\ up|shutting\ down|in\ recovery\ mode|not\ yet\ accepting|terminating\ connection|Connection\ reset|Broken\ pipe|backend\ died/x;
+my $gone = join('|', 'server closed the connection', 'connection to server was lost', 'could not (?:send|receive)', 'Connection refused',
+	'No such file', 'starting up', 'shutting down', 'in recovery mode', 'not yet accepting', 'terminating connection', 'Connection reset',
+	'Broken pipe', 'backend died', 'connection for setup');
+$gone = qr/$gone/;
 
 # A process that runs a function until it is time.  Options: dir (of its notes),
 # name, until (time), seed, pause (seconds between statements), host, port, and

@@ -101,7 +101,6 @@ sub policy
 				my $answer = rand() < 0.3
 				  ? change($self, 'postgres', 'GRANT reader TO fickle;')
 				  : change($self, 'ann', join("\n", map { "SELECT cipguard.grant_access('fickle', '$_');" } @categories));
-				$self->note('Z', "opened", $answer->{from}, $answer->{to}, $answer->{text});
 				forbidden($self, 'role fickle', $closed{'role fickle'}, $answer->{from});
 				$closed{'role fickle'} = undef;
 				return;
@@ -109,7 +108,6 @@ sub policy
 			change($self, 'postgres', 'REVOKE reader FROM fickle;');
 			my $what = rand() < 0.3 ? "suspend_access(id, 'soak')" : 'revoke_access(id)';
 			my $answer = change($self, 'ann', "SELECT cipguard.$what FROM cipguard.access_grants WHERE grantee = 'fickle'::regrole;");
-			$self->note('Z', "closed by $what", $answer->{from}, $answer->{to}, $answer->{text});
 			$closed{'role fickle'} = $answer->{to} unless @{ $answer->{errors} };
 		},
 		'lockdowns and lifts' => sub {

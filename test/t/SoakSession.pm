@@ -61,6 +61,8 @@ sub tell
 			last;
 		}
 	}
+	# psql may get to the marker before it notices that it has to give up.
+	$lost = 1 if $text =~ /^(?:server closed the connection|no connection to the server|could not (?:send|receive) data)/m;
 	my @errors;
 	push @errors, [ $1, $2 ] while $text =~ /(?:ERROR|FATAL|PANIC|STUCK):  (\w{5}): ([^\n]*)/g;
 	return { from => $from, to => time(), text => $text, errors => \@errors, lost => $lost };
