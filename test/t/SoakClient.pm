@@ -205,7 +205,7 @@ sub writer
 			}
 			elsif ($r == 2)
 			{
-				my $file = "$self->{dir}/$self->{name}.copy";
+				my $file = "$self->{dir}/$self->{name}.copy." . @sql;
 				open(my $fh, '>', $file) or die "could not write $file: $!";
 				printf $fh "%d\t%s\t%s\t%s\n", $insert->() foreach 1 .. 4;
 				close($fh);
@@ -244,13 +244,13 @@ sub writer
 			{
 				# What is undone leaves no trace.
 				my ($name, $phone, $address) = values_of($w, ++$serial);
-				push @sql, "SAVEPOINT s; UPDATE client SET name = '$name', v = v + 1 WHERE id = $key; INSERT INTO visit VALUES (0, current_date, $key, '$address'); ROLLBACK TO s;";
+				push @sql, "SAVEPOINT s$serial; UPDATE client SET name = '$name', v = v + 1 WHERE id = $key; INSERT INTO visit VALUES (0, current_date, $key, '$address'); ROLLBACK TO s$serial;";
 			}
 			elsif ($r == 8)
 			{
 				my ($name, $phone, $address) = values_of($w, ++$serial);
 				++$id;
-				push @sql, "SAVEPOINT s; INSERT INTO visit VALUES ($id, current_date + " . int(rand 60) . ", $key, '$address'); RELEASE s;";
+				push @sql, "SAVEPOINT s$serial; INSERT INTO visit VALUES ($id, current_date + " . int(rand 60) . ", $key, '$address'); RELEASE s$serial;";
 				$change->('INSERT', 'visit', $id, address => $serial);
 			}
 			elsif ($r == 9)
@@ -285,16 +285,13 @@ sub writer
 		push @sql, $give_up ? 'ROLLBACK;' : $two_phase ? "PREPARE TRANSACTION '$w-$n';" : 'COMMIT;';
 
 		my $answer = $self->tell('clerk', join("\n", @sql));
-		my $done = $give_up || @{ $answer->{errors} } ? 0 : 1;
-		if ($two_phase && $done && !$answer->{lost})
+		if ($two_phase && !$give_up && !$answer->{lost} && !@{ $answer->{errors} })
 		{
 			$answer = $self->tell('clerk', "COMMIT PREPARED '$w-$n';");
 			$self->count('two-phase commits');
 		}
-		if ($answer->{lost})
-		{
-			$done = $self->outcome($w, $n);
-		}
+		# After an error, too: ROLLBACK TO forgives.
+		my $done = $answer->{lost} || @{ $answer->{errors} } ? $self->outcome($w, $n) : $give_up ? 0 : 1;
 		$self->note('T', "$w-$n", $done, join(' ', @changes));
 		$self->count($done ? 'transactions committed' : 'transactions not committed');
 		if ($done)
@@ -312,12 +309,12 @@ sub writer
 	return;
 }
 
-# Was the transaction committed whose answer did not arrive?  One that is
-# prepared still can be.
+# Was a transaction committed whose answer did not arrive, or was an error?
+# One that is prepared still can be.
 sub outcome
 {
 	my ($self, $w, $n) = @_;
-	$self->count('commits in doubt');
+	$self->count('outcomes asked for');
 	while (1)
 	{
 		$self->leave('clerk');
@@ -359,7 +356,7 @@ sub masses
 		foreach my $line (split(/\n/, $text))
 		{
 			next unless $line =~ /error|FATAL|PANIC/ && $line !~ $gone && $line !~ /Run was aborted/;
-			$self->note('E', 'clerk', $line =~ /deadlock/ ? '40P01' : 'XXXXX', "pgbench: $line", '');
+			$self->note('E', 'clerk', $line =~ /deadlock/ ? '40P01' : $line =~ /the server is sealed/ ? 'ZC001' : 'XXXXX', "pgbench: $line", '');
 		}
 		sleep(0.2);
 	}
