@@ -32,7 +32,7 @@ our @EXPORT = qw(launch values_of canary writer reader elder masses memory_of);
 # Connections are lost when processes are killed; psql says so without a SQLSTATE.
 my $gone = join('|', 'server closed the connection', 'connection to server was lost', 'could not (?:send|receive)', 'Connection refused',
 	'No such file', 'starting up', 'shutting down', 'in recovery mode', 'not yet accepting', 'terminating connection', 'Connection reset',
-	'Broken pipe', 'backend died', 'connection for setup');
+	'Broken pipe', 'backend died', 'command send failed', 'connection for setup');
 $gone = qr/$gone/;
 
 # A process that runs a function until it is time.  Options: dir (of its notes),
