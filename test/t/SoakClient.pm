@@ -387,6 +387,7 @@ sub seen
 			$values++;
 			$persons{"$table/$id"} = 1;
 			$kinds{ (qw(n p a))[$i] } = 1 if $table eq 'client';
+			$self->count("phones given to $role") if $i == 1;
 			$special{$id} = 1 if $id < 31;
 		}
 	}
