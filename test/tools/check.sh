@@ -16,7 +16,8 @@
 #
 # UNIT=0, REGRESS=0, ISOLATION=0 or TAP=0 leaves a kind out; TESTS='a b' runs only
 # the tests of these names; SERVERS='a b' runs those of pg_regress in these
-# servers only (plain, preloaded, masked).
+# servers only (plain, preloaded, masked).  CIPGUARD_TAP_TIMEOUT (300) is how many
+# seconds a TAP script may take.
 . "$(dirname "$0")/private_server.sh"
 
 stage "$@"
@@ -226,7 +227,7 @@ tap_script() { # NAME: one script, in directories of its own
 	local dir=$work/tap.$1 log=$logs/tap.$1 rc=0
 	mkdir -p "$dir" "$log"
 	TESTDIR=$dir TESTDATADIR=$dir/tmp_check TESTLOGDIR=$log PGPORT=65432 TMPDIR=$work \
-		timeout -k 20 300 perl "test/t/$1.pl" > "$log/output" 2> "$log/errors" < /dev/null || rc=$?
+		timeout -k 20 "${CIPGUARD_TAP_TIMEOUT:-300}" perl "test/t/$1.pl" > "$log/output" 2> "$log/errors" < /dev/null || rc=$?
 	# Diagnostics belong below the test they are about, but only the order of
 	# one stream is known.
 	cat "$log/errors" >> "$log/output"
