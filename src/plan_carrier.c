@@ -12,6 +12,8 @@
  *
  * Functions of PostgreSQL that are immutable are no carriers, but for those
  * listed here, whose errors repeat an argument; nor are some that are stable.
+ * An aggregate that gathers what it is given into one value is a carrier: what
+ * it gives is one value for the output list, and as many as there were rows.
  * Operators that a superuser made, those of extensions among them, are none
  * either if they are immutable and written in C: indexes are made for them.
  *
@@ -83,13 +85,9 @@ static const CgCarried echoing[] = {
 	{"get_bit", ARG(1)},
 	{"get_byte", ARG(1)},
 	{"is_normalized", ARG(1)},
-	{"json_object_agg_unique", ALL_ARGS},
-	{"json_object_agg_unique_strict", ALL_ARGS},
 	{"json_to_tsvector", FROM_ARG(1)},
 	{"jsonb_delete_path", ARG(1)},
 	{"jsonb_insert", ARG(1)},
-	{"jsonb_object_agg_unique", ALL_ARGS},
-	{"jsonb_object_agg_unique_strict", ALL_ARGS},
 	{"jsonb_path_exists", ALL_ARGS},
 	{"jsonb_path_match", ALL_ARGS},
 	{"jsonb_path_query", ALL_ARGS},
@@ -135,6 +133,15 @@ static const CgCarried echoing[] = {
 	{"xmlvalidate", ALL_ARGS},
 	{"xpath", ALL_ARGS},
 	{"xpath_exists", ALL_ARGS},
+};
+
+/* Aggregates of PostgreSQL whose result has all that they were given. */
+static const char *const gathering[] = {
+	"array_agg", "json_agg", "json_agg_strict", "json_object_agg",
+	"json_object_agg_strict", "json_object_agg_unique",
+	"json_object_agg_unique_strict", "jsonb_agg", "jsonb_agg_strict",
+	"jsonb_object_agg", "jsonb_object_agg_strict", "jsonb_object_agg_unique",
+	"jsonb_object_agg_unique_strict", "range_agg", "string_agg", "xmlagg",
 };
 
 /* Stable functions of PostgreSQL that keep what they are given. */
@@ -617,6 +624,9 @@ builtin_carries(Form_pg_proc proc, CgCall call)
 	if (proc->provolatile == PROVOLATILE_VOLATILE ||
 		(!keeps && takes_internals(proc)))
 		return ALL_ARGS;
+	for (i = 0; keeps && i < (int) lengthof(gathering); i++)
+		if (strcmp(gathering[i], name) == 0)
+			return ALL_ARGS;
 	keeps = keeps || call == CG_CALL_OPERATOR ||
 		proc->provolatile == PROVOLATILE_IMMUTABLE;
 	for (i = 0; !keeps && i < (int) lengthof(harmless); i++)
