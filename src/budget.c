@@ -297,6 +297,16 @@ cg_budget_is_free(int32 category, Oid relation)
 	return charge->n_roles == 0 && charge->n_grants == 0;
 }
 
+bool
+cg_budget_is_unlimited(int32 category, Oid user)
+{
+	uint64		hour;
+	uint64		day;
+
+	cg_budget_left(category, user, &hour, &day);
+	return hour == PG_UINT64_MAX && day == PG_UINT64_MAX;
+}
+
 static inline CgCharge *
 charge_of(int32 category, Oid relation)
 {

@@ -22,6 +22,9 @@ extern bool cg_budget_spend(int32 category, Oid relation, uint32 n);
  */
 extern bool cg_budget_is_free(int32 category, Oid relation);
 
+/* Has a user, who may be another one, no budget?  Row limits do not count. */
+extern bool cg_budget_is_unlimited(int32 category, Oid user);
+
 /*
  * How many values a user can still be shown in the current hour and day (and
  * the current user's login role, for his sessions); PG_UINT64_MAX: no limit.

@@ -594,7 +594,7 @@ check_permissions(CG_CHECK_PERMS_PARAMS)
 			const CgProtection *p = rte->rtekind != RTE_RELATION ? NULL :
 			cg_protection(rte->relid);
 
-			if (p != NULL && !cg_reads_all(p))
+			if (p != NULL && (!cg_reads_all(p) || cg_is_row_gated(p)))
 				return false;
 		}
 	}

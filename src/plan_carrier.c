@@ -168,6 +168,7 @@ static const CgCarried ours[] = {
 };
 
 static void record_query(Query *query, CgScope *parent);
+static void hand_over_arms(Query *query, CgScope *parent);
 static void record_entry(RangeTblEntry *rte, Index varno, bool merges,
 						 CgCarrierSearch *search);
 static List *grouping_keys(Query *query);
@@ -234,8 +235,13 @@ record_query(Query *query, CgScope *parent)
 		record_entry(lfirst_node(RangeTblEntry, lc), ++varno, merges,
 					 &search);
 	foreach(lc, query->cteList)
-		record_query((Query *) lfirst_node(CommonTableExpr, lc)->ctequery,
-					 &scope);
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+
+		if (cte->cterecursive)
+			hand_over_arms((Query *) cte->ctequery, &scope);
+		record_query((Query *) cte->ctequery, &scope);
+	}
 	foreach(lc, query->withCheckOptions)
 	{
 		WithCheckOption *option = lfirst_node(WithCheckOption, lc);
@@ -259,6 +265,35 @@ record_query(Query *query, CgScope *parent)
 		action->qual = record_mutator(action->qual, &search);
 		action->targetList = (List *)
 			record_mutator((Node *) action->targetList, &search);
+	}
+}
+
+/*
+ * A recursive query can gather, too: what it makes of a value and of the row
+ * before.  A column that it only passes on is one value a row.
+ */
+static void
+hand_over_arms(Query *query, CgScope *parent)
+{
+	CgScope		scope = {query, parent, false, false};
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		Query	   *arm = lfirst_node(RangeTblEntry, lc)->subquery;
+		CgScope		inner = {arm, &scope, false, false};
+		CgCarrierSearch search = {&inner, NIL};
+		ListCell   *target;
+
+		if (arm == NULL || cg_merges_rows(arm))
+			continue;
+		foreach(target, arm->targetList)
+		{
+			TargetEntry *tle = lfirst_node(TargetEntry, target);
+
+			if (!IsA(tle->expr, Var) && tle->ressortgroupref == 0)
+				tle->expr = (Expr *) hand_over((Node *) tle->expr, &search);
+		}
 	}
 }
 

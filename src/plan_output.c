@@ -29,6 +29,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -52,6 +53,7 @@ typedef struct CgOrigin
 	Oid			relid;
 	AttrNumber	attnum;			/* 0: the whole row */
 	int32		category;		/* or CG_MANY_CATEGORIES */
+	uint32		path;			/* by which the value came from there */
 } CgOrigin;
 
 typedef struct CgOriginSearch
@@ -61,6 +63,7 @@ typedef struct CgOriginSearch
 	bool		plain;			/* without those that are shown as masks */
 	bool		masks;			/* has it met a mask? */
 	List	   *recursive;		/* CTEs that are being looked at */
+	uint32		path;			/* range table entries passed so far, hashed */
 } CgOriginSearch;
 
 typedef struct CgOutput
@@ -702,12 +705,14 @@ var_origins(Var *var, CgOriginSearch *search)
 	CgScope    *saved = search->scope;
 	CgScope    *at = cg_scope_up(saved, var->varlevelsup);
 	RangeTblEntry *rte = cg_scope_rte(saved, var);
+	uint32		path = search->path;
 	ListCell   *lc;
 
 	if (rte == NULL || var->varattno < 0)
 		return;
 	check_stack_depth();
 	search->scope = at;
+	search->path = hash_combine(path, murmurhash32(var->varno));
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
@@ -758,8 +763,13 @@ var_origins(Var *var, CgOriginSearch *search)
 			break;
 	}
 	search->scope = saved;
+	search->path = path;
 }
 
+/*
+ * A value that is made of the same column of two rows, as by a self-join, has
+ * two origins: two values are given.
+ */
 static void
 add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
 {
@@ -790,13 +800,15 @@ add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
 	foreach(lc, search->origins)
 	{
 		origin = lfirst(lc);
-		if (origin->relid == p->relid && origin->attnum == attnum)
+		if (origin->relid == p->relid && origin->attnum == attnum &&
+			origin->path == search->path)
 			return;
 	}
 	origin = palloc0(sizeof(CgOrigin));
 	origin->relid = p->relid;
 	origin->attnum = attnum;
 	origin->category = category;
+	origin->path = search->path;
 	search->origins = lappend(search->origins, origin);
 }
 
