@@ -692,6 +692,9 @@ check_marks(QueryDesc *queryDesc, int eflags)
 						get_rel_name(rte->relid)),
 				 errhint("Execute the statement again; it will be planned anew.")));
 	}
+	if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY) && cg_search_ready() &&
+		!IsParallelWorker())
+		cg_charge_compared(queryDesc->plannedstmt);
 	if (prev_start)
 		prev_start(queryDesc, eflags);
 	else
