@@ -38,6 +38,12 @@ extern int64 cg_activity_stated(bool *needs_consent);
 extern bool cg_activity_opens_column(Oid relid, AttrNumber attnum);
 extern bool cg_activity_opens_category(int32 category, Oid relid);
 
+/*
+ * The next live activity after that number that may use a category and stands
+ * on consent; 0: no more.
+ */
+extern int64 cg_activity_with_consent(int32 category, int64 after);
+
 /* Is consent to that version of an activity of any use?  It is live then. */
 extern bool cg_activity_asks_consent(int64 activity);
 

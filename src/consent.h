@@ -14,6 +14,10 @@
 extern bool cg_consent_applies(const CgAsk *ask);
 extern bool cg_consent_met(const CgAsk *ask, CgAnswer *answer);
 
+/* Has the person consented to that activity, as the category takes it? */
+extern bool cg_consent_covers(int64 activity, const CgAsk *ask,
+							  CgAnswer *answer);
+
 /* At load: watch the ledger of consents. */
 extern void cg_consent_init(void);
 

@@ -39,6 +39,9 @@ extern bool cg_guard_is_trigger_function(Oid func);
 extern void cg_guard_offend(Oid relid, const char *phrase);
 extern void cg_guard_offend_now(Oid relid, const char *phrase);
 
+/* Refuse to write a register for who has no privilege on it by its own ACL. */
+extern void cg_guard_register(Oid relid);
+
 /*
  * What the statement at work does to a table comes with what was judged of
  * another, and allowed.

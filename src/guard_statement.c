@@ -436,8 +436,11 @@ look_at_copy(CopyStmt *stmt)
 	if (OidIsValid(relid) && IsCatalogRelationOid(relid))
 		cg_guard_offend_now(relid, psprintf("change rows of system catalog \"%s\"",
 											get_rel_name(relid)));
-	else
+	else if (OidIsValid(relid) && get_rel_namespace(relid) == cg_schema_oid())
+	{
 		refuse_on_log(stmt->relation, "change rows of");
+		cg_guard_register(relid);
+	}
 }
 
 /* ---------- privileges and roles ---------- */

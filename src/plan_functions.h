@@ -18,6 +18,7 @@ typedef struct CgPlanFunctions
 	Oid			gate_value_serial;
 	Oid			keep_value;
 	Oid			keep_plain;
+	Oid			keep_person;
 	Oid			storable;
 	Oid			visible_statistics;
 	Oid			checked;		/* type */
