@@ -100,7 +100,8 @@ trouble+='|WARNING:  .*( leak: |leaking |resource was not closed)'
 # shellcheck disable=SC2329 # called by memory.sh
 collect() { # NAME
 	[ "$1" = cassert ] || return 0
-	grep -rhE "$trouble" "$work/logs/$1" "$work/$1"/*.log > "$work/$1/reports/server_logs" || true
+	# An assertion prints a backtrace after it.
+	grep -hE -A20 "$trouble" "$work/$1"/*.log > "$work/$1/reports/server_logs" || true
 }
 
 if [ "${CASSERT:-1}" != 0 ]; then
