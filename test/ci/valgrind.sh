@@ -93,6 +93,11 @@ fi
 stage "$@"
 . test/ci/memory.sh
 
+# Of each subject the one that goes through most of its C files; what only masks
+# or refuses in further ways is left to cassert.
+default_tests='access audit category enc_json enc_text key_use keys mask request search suite
+	activity alert budget consent enc_types_mask person question row_gate transparent_write'
+
 # What assertions, memory contexts and resource owners of the server say.
 trouble='TRAP: |was terminated by signal|PANIC: |detected write past chunk end|problem in alloc set|bogus aset link'
 trouble+='|WARNING:  .*( leak: |leaking |resource was not closed)'
