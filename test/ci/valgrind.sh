@@ -95,8 +95,8 @@ stage "$@"
 
 # Of each subject the one that goes through most of its C files; what only masks
 # or refuses in further ways is left to cassert.
-default_tests='access audit category enc_json enc_text key_use keys mask request search suite
-	activity alert budget consent enc_types_mask person question row_gate transparent_write'
+default_tests=(access audit category enc_json enc_text key_use keys mask request search suite
+	activity alert budget consent enc_types_mask person question row_gate transparent_write)
 
 # What assertions, memory contexts and resource owners of the server say.
 trouble='TRAP: |was terminated by signal|PANIC: |detected write past chunk end|problem in alloc set|bogus aset link'
@@ -114,7 +114,7 @@ if [ "${CASSERT:-1}" != 0 ]; then
 	probe cassert probe_assert
 fi
 
-tests=${VALGRIND_TESTS-$default_tests}
+tests=${VALGRIND_TESTS-${default_tests[*]}}
 if [ -z "$tests" ]; then exit; fi
 [ "$tests" != all ] || tests=''
 # The programs that initdb runs are not ours to test, and slow.
