@@ -23,8 +23,8 @@
 . "$(dirname "$0")/../tools/private_server.sh"
 . "$(dirname "$0")/pg_source.sh"
 
-# What is not built costs time or further packages, and no test needs it.
-configure_options=(--enable-debug --enable-cassert --enable-tap-tests --with-openssl
+# What is left out takes further packages, and no test needs it.
+configure_options=(--enable-debug --enable-cassert --enable-tap-tests --with-openssl --with-libxml
 	--without-icu --without-readline --without-zlib)
 
 # With what the extension requires of contrib.

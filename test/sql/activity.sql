@@ -205,7 +205,6 @@ SELECT test.error_of($$INSERT INTO part (id, name) VALUES (1, 'Zhao')$$) AS no_l
 PREPARE put AS INSERT INTO client (id, name) VALUES (5, 'Qian');
 EXECUTE put;
 COPY client (id, name) FROM stdin;
-\.
 COPY client (id, mobile) FROM stdin;
 6	13800138006
 \.

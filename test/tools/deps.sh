@@ -149,6 +149,8 @@ if [ -n "$ci" ]; then
 	need cppcheck command -v cppcheck
 	need "postgresql-$version-plpgsql-check" test -e "$sharedir/extension/plpgsql_check.control"
 	need valgrind command -v valgrind
+	need libxml2-dev test -e /usr/include/libxml2/libxml/parser.h
+	need pkg-config command -v pkg-config
 	# Releases of PostgreSQL since 17 do not come with what these make.
 	if [ "$version" -ge 17 ]; then
 		need bison command -v bison
