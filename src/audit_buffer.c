@@ -40,6 +40,7 @@
 #include "tcop/utility.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 
@@ -330,17 +331,21 @@ flush(void)
 {
 	MemoryContext old;
 	int			done = first;
+	bool		pushed;
 
 	/* Making a partition runs statements, which end here, too. */
 	if (flushing != InvalidSubTransactionId)
 		return;
 	flushing = GetCurrentSubTransactionId();
 	old = MemoryContextSwitchTo(work);
+	pushed = cg_audit_snapshot();
 	while (done < count)
 	{
 		done += write_run(done);
 		MemoryContextReset(work);
 	}
+	if (pushed)
+		PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
 	flushing = InvalidSubTransactionId;
 	drop_from(first);

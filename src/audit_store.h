@@ -116,6 +116,13 @@ extern Oid	cg_audit_owner(void);
 /* Next number of the log's sequence. */
 extern int64 cg_audit_next_seq(void);
 
+/*
+ * For writing a row: makes a snapshot active unless one is, and says whether
+ * it did; the caller pops it.  A value that goes out of line takes one, and
+ * commands like SET, and the end of a transaction, have none.
+ */
+extern bool cg_audit_snapshot(void);
+
 /* Append a row to a side table (session, schema), past all privileges. */
 extern void cg_audit_append(CgAuditObject object, Datum *values, bool *nulls);
 extern void cg_audit_append_to(Relation rel, Datum *values, bool *nulls);

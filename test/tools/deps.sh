@@ -153,6 +153,8 @@ for target; do
 			;;
 		valgrind)
 			need valgrind command -v valgrind
+			need libxml2-dev test -e /usr/include/libxml2/libxml/parser.h
+			need pkg-config command -v pkg-config
 			# Releases of PostgreSQL since 17 do not come with what these make.
 			if [ "$version" -ge 17 ]; then
 				need bison command -v bison
