@@ -64,6 +64,9 @@ try_key(const uint8_t *key, bool upper)
 	require_reads(text, 44, key);
 	require_reads(text, 43, key);
 	require_refused(text, 42);
+	text[42]++;					/* a bit that reaches no byte */
+	require_refused(text, 43);
+	text[42]--;
 	for (i = 0; i < 43; i++)
 		text[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
 	require_reads(text, 43, key);
@@ -90,5 +93,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		repeated = repeated && key[i] == key[0];
 	if (!repeated)
 		try_key(key, key[0] & 1);
+	else
+		require_refused("0000000000000000000000000000000"
+						"000000000000000000000000000000000", 64);
 	return 0;
 }
