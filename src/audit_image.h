@@ -20,20 +20,14 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 
+#include "image_entry.h"
+
 #define CG_IMAGE_ROW	1
 #define CG_IMAGE_NOTE	2
 #define CG_IMAGE_HEADER_LEN	9
 
 /* Largest sum of the images of one event; a row of the log must hold them. */
 #define CG_IMAGE_MAX	((Size) 1000 * 1024 * 1024)
-
-typedef enum CgImageMode
-{
-	CG_MODE_SEND,				/* bytes of the type's send function */
-	CG_MODE_TEXT,				/* text, in the encoding of the database */
-	CG_MODE_DATUM,				/* value of an encrypted type, as stored */
-	CG_MODE_SEALED				/* text of a labelled column, encrypted */
-} CgImageMode;
 
 /* How to write one column. */
 typedef struct CgImageColumn
@@ -49,16 +43,6 @@ typedef struct CgImageColumn
 	int32		category;		/* CG_MODE_SEALED: encrypt under this */
 	FmgrInfo	convert;		/* send or output function */
 } CgImageColumn;
-
-/* One entry of an image that is being read. */
-typedef struct CgImageEntry
-{
-	AttrNumber	attnum;
-	CgImageMode mode;
-	bool		isnull;
-	const char *data;
-	Size		len;
-} CgImageEntry;
 
 /*
  * Choose mode and functions for a column whose type and category are known.

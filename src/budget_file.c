@@ -133,7 +133,8 @@ cg_budget_file_read(uint64 *closed_at, void (*entry) (const CgBudgetEntry *))
 		if (memcmp(&sector, &zero, SECTOR) == 0)
 			continue;
 		if (sector.record.crc != crc_of(&sector.record,
-										offsetof(CgRecord, crc)))
+										offsetof(CgRecord, crc)) ||
+			!cg_budget_sound(&sector.record.entry.count))
 			found = CG_BUDGET_DAMAGED;
 		else if (OidIsValid(sector.record.entry.key.database))
 			entry(&sector.record.entry);
