@@ -138,12 +138,10 @@ sub new
 sub below
 {
 	my ($self, $n) = @_;
-	my $x = $self->{state} || 0x9e3779b9;
-	$x ^= ($x << 13) & 0xffffffff;
-	$x ^= $x >> 17;
-	$x ^= ($x << 5) & 0xffffffff;
-	$self->{state} = $x & 0xffffffff;
-	return ($self->{state} >> 3) % $n;
+	my $x = $self->{state} = ($self->{state} + 0x9e3779b9) & 0xffffffff;
+	$x = (($x ^ $x >> 16) * 0x21f0aaad) & 0xffffffff;
+	$x = (($x ^ $x >> 15) * 0x735a2d97) & 0xffffffff;
+	return ($x ^ $x >> 15) % $n;
 }
 
 sub one_of { my ($self, @of) = @_; return $of[ $self->below(scalar @of) ]; }

@@ -39,7 +39,7 @@ binmode(STDOUT, ':raw');
 
 # Who runs statements, where; those who see least most often.
 my @turns = (
-	[qw(masked clerk)], [qw(masked marketer)], [qw(views clerk)], [qw(masked owner)], [qw(masked clerk)], [qw(masked postman)], [qw(masked marketer)], [qw(masked seeker)], [qw(views marketer)]);
+	[qw(masked clerk)], [qw(masked marketer)], [qw(views clerk)], [qw(masked owner)], [qw(masked clerk)], [qw(masked postman)], [qw(masked marketer)], [qw(masked seeker)], [qw(masked pool)], [qw(views marketer)]);
 
 my %ours = map { m{([^/]+)$} ? ($1 => 1) : () } glob('src/*.c');
 
@@ -179,6 +179,13 @@ sub smith_query
 sub wrapped
 {
 	my ($mix, $q) = @_;
+	# A pooled connection: planned and run by a reader, then run by a clerk.
+	if ($mix->{role} eq 'pool')
+	{
+		my $mode = $mix->one_of('auto', 'force_generic_plan', 'force_custom_plan');
+		return "SET LOCAL plan_cache_mode = $mode;\nSET LOCAL client_min_messages = error;\nSET LOCAL ROLE archivist;\nPREPARE p AS $q;\n"
+		  . "DO 'BEGIN EXECUTE ''EXECUTE p''; EXCEPTION WHEN OTHERS THEN NULL; END';\nSET LOCAL client_min_messages = notice;\nSET LOCAL ROLE clerk;\nEXECUTE p;\nDEALLOCATE p;";
+	}
 	my $way = $mix->below(24);
 	return "COPY ($q) TO STDOUT;" if $way == 0;
 	return "EXPLAIN (VERBOSE, ANALYZE, TIMING OFF, SUMMARY OFF) $q;" if $way == 1;
@@ -202,6 +209,7 @@ sub run_batch
 	foreach (1 .. BATCH)
 	{
 		my ($kind, $sql) = $smith ? ('query', smith_query($server, $role)) : $mix->next;
+		($kind, $sql) = ('query', $mix->query) if $role eq 'pool';
 		push @items, $kind eq 'query' && $sql =~ /^\s*(?:select|with|\()/i ? wrapped($mix, $sql) : $kind eq 'query' ? "$sql;" : $sql;
 	}
 	my @run = map { start($_, $server, $role, @items) } qw(a b);

@@ -14,6 +14,7 @@ CREATE ROLE postman LOGIN;		-- reads another category
 CREATE ROLE seeker LOGIN;		-- may search
 CREATE ROLE marketer LOGIN;		-- reads everything, of persons who consent and are not restricted
 CREATE ROLE archivist;			-- reads everything of everybody
+CREATE ROLE pool LOGIN NOINHERIT IN ROLE archivist, clerk;
 CREATE ROLE officer IN ROLE cipguard_officer;
 ALTER ROLE marketer SET cipguard.purpose = 'newsletter';
 \endif
