@@ -14,8 +14,9 @@
 #   a statement gives anything else in one than in the other, twice in a row:
 #     rows, errors, notices, plans, statistics.  No encoding hides a value from
 #     this, neither hashing nor a side channel of one bit
-#   a hidden value is found in an answer, in the log of the server or in the
-#     spool of the journal, as it is, reversed, in hexadecimal or base64
+#   a hidden value is found in an answer, as it is, reversed, in hexadecimal,
+#     base64 or octal, or in the log of the server, the journal, the audit log
+#     or statistics
 #   ciphertext is shown to whoever sees masks
 #   a server process dies, or there is an internal error
 #
@@ -72,8 +73,17 @@ for ((w = 1; w <= jobs; w++)); do
 	perl test/ci/sqlsmith/run.pl "$w" "$seed" "$seconds" "$PGHOST" "$masked" "$views" > "$work/logs/worker$w" 2>&1 &
 done
 wait
-stop_server masked || true
-stop_server views || true
+
+# What a superuser finds in the relations of the extension, the audit log among
+# them, and in statistics and activities.
+for server in masked views; do
+	for db in w1a w1b; do
+		psql -X -A -t -q -p "${!server}" -d "$db" -c "SELECT format('SELECT t::text FROM %s t;', oid::regclass) FROM pg_class
+			WHERE relkind IN ('r', 'v', 'm') AND relnamespace = 'cipguard'::regnamespace OR relname IN ('pg_stats', 'pg_statistic', 'pg_stats_ext', 'pg_stat_activity')" |
+			psql -X -A -t -q -p "${!server}" -d "$db" >> "$work/logs/$server.relations" 2>&1 || true
+	done
+	stop_server "$server" || true
+done
 
 statements=0 succeeded=0 undecided=0 findings=0
 for ((w = 1; w <= jobs; w++)); do
@@ -99,10 +109,11 @@ for server in masked views; do
 	else
 		ok "no process of the server ($server) died"
 	fi
-	if perl -Itest/ci/sqlsmith -MSecrets -e 'exit Secrets::in_files(@ARGV)' "$work/$server.log" $(find "$work/$server/cipguard" -type f 2> /dev/null); then
-		ok "no value in log and spool ($server)"
+	mapfile -t files < <(find "$work/$server.log" "$work/$server/cipguard" "$work/logs/$server.relations" -type f)
+	if perl -Itest/ci/sqlsmith -MSecrets -e 'exit Secrets::in_files(@ARGV)' "${files[@]}"; then
+		ok "no value in log, journal, audit log and statistics ($server)"
 	else
-		bad "values in log or spool ($server)"
+		bad "values in log, journal, audit log or statistics ($server)"
 	fi
 done
 echo "sqlsmith: seed $seed"
