@@ -30,7 +30,7 @@
 . "$(dirname "$0")/../tools/private_server.sh"
 stage "$@"
 
-seconds=${SQLSMITH_SECONDS:-120} jobs=${SQLSMITH_JOBS:-2} seed=${SQLSMITH_SEED:-$((RANDOM * 32768 + RANDOM))}
+seconds=${SQLSMITH_SECONDS:-120} jobs=${SQLSMITH_JOBS:-2} seed=${SQLSMITH_SEED:-$((RANDOM))}
 passed=0 failed=0
 ok() { passed=$((passed + 1)); echo "ok      $1"; }
 bad() { failed=$((failed + 1)); echo "FAILED  $1"; }

@@ -159,9 +159,9 @@ sub smith_query
 	my $queue = $smith{"$server $role"} //= [];
 	if (!@$queue)
 	{
-		my $n = $seed * 1000 + $worker * 100 + ++$smith{count};
+		my $n = ($seed * 1000 + $worker * 100 + ++$smith{count}) % 0x7fffffff;
 		my $target = "host=$host port=$port{$server} dbname=w${worker}a user=$role options='-c search_path=app,play'";
-		open(my $pipe, '-|', 'sqlsmith', "--target=$target", '--exclude-catalog', '--dry-run', "--seed=$n", '--max-queries=300') or die "sqlsmith: $!";
+		open(my $pipe, '-|', "exec sqlsmith --target=\"$target\" --exclude-catalog --dry-run --seed=$n --max-queries=300 2> $dir/sqlsmith.err") or die "sqlsmith: $!";
 		local $/ = ";\n";
 		while (my $q = <$pipe>)
 		{
@@ -172,7 +172,7 @@ sub smith_query
 			push @$queue, $q if $q =~ /\S/;
 		}
 		close($pipe);
-		die "sqlsmith gives nothing\n" unless @$queue;
+		die 'sqlsmith gives nothing: ' . slurp("$dir/sqlsmith.err") unless @$queue;
 	}
 	return shift @$queue;
 }
