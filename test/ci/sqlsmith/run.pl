@@ -12,7 +12,7 @@
 # values themselves, for ciphertext, and for internal errors.
 #
 # Prints each finding with its statement; the last line is
-# "statements=N succeeded=N undecided=N findings=N".
+# "statements=N succeeded=N undecided=N".
 
 use strict;
 use warnings FATAL => 'all';
@@ -280,4 +280,4 @@ while (time < $end && $findings < MAX_FINDINGS)
 	last unless run_batch();
 	$batch++;
 }
-print "statements=$statements succeeded=$succeeded undecided=$undecided findings=$findings\n";
+print "statements=$statements succeeded=$succeeded undecided=$undecided\n";
