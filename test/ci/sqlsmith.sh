@@ -42,7 +42,7 @@ mkdir -p "$work/logs"
 setup() { # SERVER transparent?
 	start_server "$1" 'autovacuum = off' 'max_connections = 60' 'max_worker_processes = 20' \
 		"shared_preload_libraries = 'auto_explain, cipguard'" "cipguard.transparent_masking = $2" \
-		'cipguard.default_budgets = off' 'auto_explain.log_min_duration = 0' 'auto_explain.log_analyze = on' \
+		'cipguard.default_budgets = off' 'cipguard.require_purpose = on' 'auto_explain.log_min_duration = 0' 'auto_explain.log_analyze = on' \
 		'auto_explain.log_verbose = on' 'auto_explain.log_timing = off' 'auto_explain.log_nested_statements = on' \
 		'auto_explain.sample_rate = 0.02' 'log_error_verbosity = verbose' 'log_min_error_statement = error' \
 		"cipguard.worker_interval = '2s'"

@@ -465,7 +465,7 @@ sub script
 		"SET LOCAL row_security = " . ($self->{role} eq 'owner' ? 'on' : 'off') . ";\n$q;",
 		"SET LOCAL cipguard.output = armor;\n$q;",
 		"SET LOCAL cipguard.on_refusal = error;\n$q;",
-		"SET LOCAL cipguard.purpose = 'other';\n$q;",
+		"SET LOCAL cipguard.purpose = 'other';\n$q;", "SET LOCAL cipguard.purpose = 'archive';\n$q;",
 		"SET LOCAL bytea_output = escape;\nSET LOCAL DateStyle = 'German';\n$q;",
 		"SET LOCAL enable_hashagg = off;\nSET LOCAL enable_hashjoin = off;\nSET LOCAL enable_nestloop = off;\n$q;",
 		"SET LOCAL enable_seqscan = off;\nSET LOCAL enable_sort = off;\n$q;",

@@ -48,7 +48,9 @@ INSERT INTO vault (id, client, n) VALUES (18, 8, 0);
 DROP TABLE person;
 \if :transparent
 REFRESH MATERIALIZED VIEW m_masked;
+SET cipguard.purpose = 'archive';
 REFRESH MATERIALIZED VIEW m_real;
+RESET cipguard.purpose;
 \endif
 SET ROLE officer;
 SELECT count(cipguard.record_consent(i::text, 'newsletter', 'give', separate => true)) AS given FROM unnest('{1,5,6,7,8}'::int[]) i \gset
