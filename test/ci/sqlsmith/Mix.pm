@@ -138,12 +138,10 @@ sub new
 sub below
 {
 	my ($self, $n) = @_;
-	my $x = $self->{state} || 0x9e3779b9;
-	$x ^= ($x << 13) & 0xffffffff;
-	$x ^= $x >> 17;
-	$x ^= ($x << 5) & 0xffffffff;
-	$self->{state} = $x & 0xffffffff;
-	return ($self->{state} >> 3) % $n;
+	my $x = $self->{state} = ($self->{state} + 0x9e3779b9) & 0xffffffff;
+	$x = (($x ^ $x >> 16) * 0x21f0aaad) & 0xffffffff;
+	$x = (($x ^ $x >> 15) * 0x735a2d97) & 0xffffffff;
+	return ($x ^ $x >> 15) % $n;
 }
 
 sub one_of { my ($self, @of) = @_; return $of[ $self->below(scalar @of) ]; }
@@ -345,7 +343,7 @@ sub query
 				q(SELECT tablename, attname, most_common_vals, most_common_freqs, histogram_bounds, correlation, avg_width, n_distinct, null_frac, most_common_elems, elem_count_histogram FROM pg_stats WHERE schemaname = 'app'),
 				q(SELECT * FROM pg_stats WHERE schemaname = 'app' AND attname = {word}), q(SELECT * FROM pg_stats_ext_exprs), q(SELECT * FROM pg_stats_ext WHERE schemaname = 'app'), q(SELECT starelid::regclass, s FROM pg_statistic s WHERE starelid = {relation}::regclass),
 				q(SELECT relname, relpages, reltuples FROM pg_class WHERE relnamespace = 'app'::regnamespace), q(SELECT pg_get_viewdef(oid) FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace = 'app'::regnamespace), q(SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'app'::regnamespace),
-				q(SELECT pg_get_indexdef(indexrelid) FROM pg_index), q(SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef), q(SELECT n_live_tup, n_tup_ins FROM pg_stat_user_tables WHERE schemaname = 'app'), q(SELECT usename, state, query FROM pg_stat_activity WHERE query ~ {word}),
+				q(SELECT pg_get_indexdef(indexrelid) FROM pg_index), q(SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef), q(SELECT usename, state, query FROM pg_stat_activity WHERE query ~ {word}),
 				q(SELECT table_to_xml({relation}::regclass, true, false, '')), q(SELECT query_to_xml('SELECT * FROM ' || {relation}, false, true, '')), q(SELECT cursor_to_xml('c', 1, true, true, '')), q(SELECT schema_to_xml('app', true, false, '')), q(SELECT database_to_xml(true, false, '')),
 				q(SELECT * FROM play.ask('SELECT * FROM ' || {relation})), q(SELECT * FROM play.ask('EXPLAIN (ANALYZE, VERBOSE, TIMING OFF, SUMMARY OFF) SELECT * FROM ' || {relation})), q(SELECT ctid, tableoid::regclass, * FROM app.client), q(SELECT ctid, cmin, t FROM app.lead t), q(SELECT pg_relation_size({relation}), pg_table_size({relation})),
 				q(SELECT has_column_privilege({relation}, 'tel', 'SELECT')), q(SELECT * FROM cipguard.protected_columns), q(SELECT cipguard.why({category}, {relation})), q(SELECT * FROM cipguard.category), q(SELECT * FROM pg_seclabels WHERE provider = 'cipguard'), q(SELECT * FROM cipguard.activities), q(SELECT cipguard.access_decision(current_user::regrole, {category}, {relation}, '{small}')),
@@ -467,7 +465,7 @@ sub script
 		"SET LOCAL row_security = " . ($self->{role} eq 'owner' ? 'on' : 'off') . ";\n$q;",
 		"SET LOCAL cipguard.output = armor;\n$q;",
 		"SET LOCAL cipguard.on_refusal = error;\n$q;",
-		"SET LOCAL cipguard.purpose = 'other';\n$q;",
+		"SET LOCAL cipguard.purpose = 'other';\n$q;", "SET LOCAL cipguard.purpose = 'archive';\n$q;",
 		"SET LOCAL bytea_output = escape;\nSET LOCAL DateStyle = 'German';\n$q;",
 		"SET LOCAL enable_hashagg = off;\nSET LOCAL enable_hashjoin = off;\nSET LOCAL enable_nestloop = off;\n$q;",
 		"SET LOCAL enable_seqscan = off;\nSET LOCAL enable_sort = off;\n$q;",

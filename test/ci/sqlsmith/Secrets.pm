@@ -40,10 +40,14 @@ my $pattern = join('|', map { quotemeta } map { encodings($_) } @secret)
   . '|138\d(?:735|482)\d|19[5-8]\d-0[2-5]-1[47]|1[47][./]0[2-5][./]19[5-8]|0[2-5]/1[47]/19[5-8]|10\.[12]\.[1-4]\.(?:73|48)\b';
 $pattern = qr/$pattern/;
 
+# In files of this size no parts.
+my $whole = join('|', map { quotemeta } @secret, map { unpack('H*', $_) } @secret);
+$whole = qr/$whole/;
+
 # The first line with a secret, or undef.
 sub in_text { my ($text) = @_; return $text =~ /(.*$pattern.*)/ ? $1 : undef; }
 
-# Prints lines of files that have any; returns how many, at most 10.
+# Prints lines of files with a whole secret; returns how many, at most 10.
 sub in_files
 {
 	my @files = @_;
@@ -53,7 +57,7 @@ sub in_files
 		open(my $fh, '<:raw', $f) or next;
 		while (my $line = <$fh>)
 		{
-			next unless $line =~ $pattern;
+			next unless $line =~ $whole;
 			print substr($line, 0, 300) =~ s/\n?\z/\n/r;
 			return $n if ++$n == 10;
 		}

@@ -48,10 +48,13 @@ INSERT INTO vault (id, client, n) VALUES (18, 8, 0);
 DROP TABLE person;
 \if :transparent
 REFRESH MATERIALIZED VIEW m_masked;
+SET cipguard.purpose = 'archive';
 REFRESH MATERIALIZED VIEW m_real;
+RESET cipguard.purpose;
 \endif
 SET ROLE officer;
 SELECT count(cipguard.record_consent(i::text, 'newsletter', 'give', separate => true)) AS given FROM unnest('{1,5,6,7,8}'::int[]) i \gset
 SELECT count(cipguard.restrict_subject(i::text, 'test')) AS restricted FROM unnest('{1,2}'::int[]) i \gset
 RESET ROLE;
-VACUUM ANALYZE;
+-- Not the catalogs, whose statistics are a matter of chance.
+SELECT format('VACUUM ANALYZE %s', oid::regclass) FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'p', 'm') ORDER BY oid \gexec

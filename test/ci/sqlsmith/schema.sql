@@ -14,8 +14,10 @@ CREATE ROLE postman LOGIN;		-- reads another category
 CREATE ROLE seeker LOGIN;		-- may search
 CREATE ROLE marketer LOGIN;		-- reads everything, of persons who consent and are not restricted
 CREATE ROLE archivist;			-- reads everything of everybody
+CREATE ROLE pool LOGIN NOINHERIT IN ROLE archivist, clerk;
 CREATE ROLE officer IN ROLE cipguard_officer;
 ALTER ROLE marketer SET cipguard.purpose = 'newsletter';
+ALTER ROLE postman SET cipguard.purpose = 'newsletter';
 \endif
 SELECT format('GRANT TEMP, CREATE ON DATABASE %I TO PUBLIC', current_database()) \gexec
 
@@ -26,6 +28,8 @@ SELECT count(cipguard.grant_access(r, c.name)) AS made
 	FROM cipguard.category c, unnest('{marketer,archivist}'::regrole[]) r WHERE c.name <> 'unclassified' \gset
 SELECT count(cipguard.grant_access('seeker', name, 'search')) AS made FROM cipguard.category WHERE mode = 'searchable' \gset
 SELECT cipguard.grant_access('postman', 'email') AS made \gset
+SELECT cipguard.add_activity('archive', 'keep what the law asks for', 'legal_obligation', array_agg(name), 'archive', roles => '{archivist}') AS made
+	FROM cipguard.category WHERE name <> 'unclassified' \gset
 SELECT cipguard.add_activity('newsletter', 'send the newsletter', 'consent', array_agg(name), 'marketing') AS made
 	FROM cipguard.category WHERE name <> 'unclassified' \gset
 
@@ -200,6 +204,7 @@ RESET ROLE;
 -- A reader's has labels.
 GRANT CREATE ON SCHEMA app TO archivist;
 SET ROLE archivist;
+SET cipguard.purpose = 'archive';
 CREATE MATERIALIZED VIEW app.m_real AS SELECT id, name, tel, pay, born, n FROM app.client;
 GRANT SELECT ON app.m_real TO PUBLIC;
 RESET ROLE;
