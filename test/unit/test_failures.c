@@ -237,12 +237,12 @@ suite_job(void)
 {
 	bool		searchable = cg_suite_by_id(suite)->searchable;
 	CgSealSpec	spec = {.type = CG_TYPE_TEXT,.category = 1,.dek_version = 1,.token_version = searchable,.pad = 16};
-	const uint8_t *canon = text_len == 20 ? text : text + 1;	/* the long one is a variant */
+	const uint8_t *canon = text_len == 20 ? text : text + 1;	/* if long, a variant */
 	CgCipher   *cipher = cg_cipher_new(suite, dek);
 	CgToken    *token = searchable ? cg_token_new(suite, token_key) : NULL;
 	CgOutcome	result = RIGHT;
 	uint8_t		prefix[CG_MAX_NONCE_LEN];
-	int			left = 4;		/* two values of a nonce prefix, two of another */
+	int			left = 4;		/* two values of each nonce prefix */
 
 	if (cipher == NULL || (searchable && token == NULL))
 		result = REFUSED;

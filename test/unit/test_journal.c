@@ -56,7 +56,11 @@ test_stream(void)
 	for (i = 0, good = true; i < sealed_len[1]; i++)
 		good = good && cg_stream_open(stream, sealed[1], i, back, &len) == CG_E_FORMAT;
 	ok(good, "no part of one is one");
-	/* 62 bytes and two of padding: other numbers in the last, and in the one before */
+
+	/*
+	 * 62 bytes and two of padding: other numbers in the last, and in the one
+	 * before
+	 */
 	for (i = 1, good = true; i < 256; i++)
 	{
 		sealed[2][sealed_len[2] - 1] ^= (uint8_t) i;
