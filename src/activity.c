@@ -431,6 +431,21 @@ cg_activity_stated(bool *needs_consent)
 	return activity == NULL ? 0 : activity->id;
 }
 
+int64
+cg_activity_with_consent(int32 category, int64 after)
+{
+	int64		result = 0;
+	int			i;
+
+	load();
+	for (i = 0; i < num_activities; i++)
+		if (activities[i].consent && activities[i].id > after &&
+			(result == 0 || activities[i].id < result) &&
+			uses_category(&activities[i], category))
+			result = activities[i].id;
+	return result;
+}
+
 bool
 cg_activity_opens_column(Oid relid, AttrNumber attnum)
 {

@@ -49,6 +49,7 @@
 #include "guc.h"
 #include "hold.h"
 #include "label.h"
+#include "row_gate.h"
 
 static void check_label(const ObjectAddress *object, const char *label);
 static void check_change(const ObjectAddress *object, const char *label);
@@ -163,8 +164,7 @@ check_change(const ObjectAddress *object, const char *label)
 		cg_has_privs_of(GetUserId(), get_role_oid(CG_ROLE_OFFICER, false)))
 		return;
 	c = cg_category_by_name(old, true);
-	if (c != NULL &&
-		cg_access_level(c->id, object->objectId) == CG_LEVEL_READ)
+	if (c != NULL && cg_reads_category_freely(c->id, object->objectId))
 		return;
 	cg_event_refused("change of a label", object->objectId);
 	ereport(ERROR,
@@ -172,7 +172,7 @@ check_change(const ObjectAddress *object, const char *label)
 			 errmsg("permission denied to change the label of column \"%s\"",
 					get_attname(object->objectId, object->objectSubId,
 								false)),
-			 errdetail("It protects values that you may not read."),
+			 errdetail("It protects values that you may not read, or not of everybody, or not as many as there are."),
 			 errhint("Ask a member of %s.", CG_ROLE_OFFICER)));
 }
 

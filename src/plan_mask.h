@@ -100,6 +100,19 @@ extern Node *cg_output_inside(Node *node, CgScope *scope, List *keys);
  */
 extern bool cg_reads_origins(Node *node, CgScope *scope);
 
+/* plan_compare.c: mark the relations of a query with what it compares. */
+extern void cg_plan_compared(Query *query);
+
+/* Charge a plan that is about to run for that. */
+extern void cg_charge_compared(PlannedStmt *stmt);
+
+/*
+ * The columns seen in clear that an expression uses: add of each its range
+ * table entry and number.
+ */
+extern void cg_find_origins(Node *node, CgScope *scope,
+							void (*add) (RangeTblEntry *rte, AttrNumber attnum));
+
 /* plan_sort.c: what readers sort by. */
 extern void cg_plan_sort(Query *query);
 

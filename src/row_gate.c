@@ -48,6 +48,7 @@ typedef struct CgRowVerdict
 static void judge(CgRowGate *g);
 static CgReason decide(const CgRowGate *g, int need, CgRowConditions conditions,
 					   const CgSubject *subject, int birthday);
+static bool asks_nothing(int32 category, Oid relation, Oid user);
 static bool is_about(const CgRowVerdict *v, const CgSubject *subject);
 
 static CgRowVerdict recent[NUM_RECENT];
@@ -397,4 +398,45 @@ cg_has_row_conditions(const CgProtection *p)
 		if (cg_column_row_conditions(p, i) != 0)
 			return true;
 	return false;
+}
+
+bool
+cg_reads_freely(const CgProtection *p, Oid user)
+{
+	Oid			current;
+	int			context;
+	bool		result;
+	int			i;
+	int			k;
+
+	GetUserIdAndSecContext(&current, &context);
+	SetUserIdAndSecContext(user, context);
+	result = cg_reads_all(p);
+	SetUserIdAndSecContext(current, context);
+	for (i = 1; result && i <= p->natts; i++)
+	{
+		const CgProtectedColumn *column = cg_protected_column(p, i);
+
+		for (k = 0; result && column != NULL && k < column->n_needs; k++)
+			result = asks_nothing(column->needs[k], p->relid, user);
+	}
+	return result;
+}
+
+bool
+cg_reads_category_freely(int32 category, Oid relation)
+{
+	return cg_access_open(category, relation) &&
+		asks_nothing(category, relation, GetUserId());
+}
+
+/* No conditions of a row, no budget, no row limit. */
+static bool
+asks_nothing(int32 category, Oid relation, Oid user)
+{
+	CgAccess	access;
+
+	cg_access_judge(user, category, relation, cg_access_now(), &access);
+	return access.rows == 0 && access.n_limits == 0 &&
+		cg_budget_is_unlimited(category, user);
 }
