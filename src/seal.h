@@ -98,7 +98,7 @@ extern void cg_tree_read(const CgBlock *block, CgTree *tree);
 extern void cg_tree_of(int64 number, int64 events, CgLeaf *leaves,
 					   int64 nleaves, CgTree *tree);
 
-extern CgStatus cg_tree_fetch(void *tree, unsigned level, uint64_t index,
+extern CgStatus cg_tree_fetch(void *arg, unsigned level, uint64_t index,
 							  uint8_t out[CG_MERKLE_LEN]);
 
 /*
