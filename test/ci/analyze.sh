@@ -63,7 +63,7 @@ gcc_analyzer() {
 clang_analyzer() {
 	have clang clang || return 1
 	printf '%s\n' "${files[@]}" |
-		each clang --analyze --analyzer-output text "${flags[@]}" -Wno-ignored-attributes -o /dev/null \
+		each clang --analyze --analyzer-output text "${flags[@]}" -Wno-ignored-attributes -Wno-unused-value -o /dev/null \
 			-Xclang -analyzer-checker=core,unix,deadcode,security,nullability,valist,alpha.unix.SimpleStream \
 			-include "$config/handles.h" '{}'
 }
