@@ -45,9 +45,12 @@ each() { # COMMAND...
 	local dir=$work/each
 	rm -rf "$dir"
 	mkdir "$dir"
-	# shellcheck disable=SC2016 # expanded by that shell
-	nl -nrz -s' ' | xargs -P "$(nproc)" -L 1 bash -c \
-		'out=$1/$2 f=$3; shift 3; "${@//\{\}/$f}" > "$out" 2>&1 || echo "$f: exit status $?" >> "$out"' each "$dir"
+	# shellcheck disable=SC2016 # expanded by that shell; xargs adds number and file
+	nl -nrz -s' ' | sed "s,^,$dir/," | xargs -P "$(nproc)" -L 1 bash -c '
+		file=${*: -1} out=${*: -2:1}
+		set -- "${@:1:$#-2}"
+		"${@//\{\}/$file}" > "$out" 2>&1 || echo "$file: exit status $?" >> "$out"' \
+		each "$@"
 	cat "$dir"/*
 }
 
