@@ -220,7 +220,10 @@ read_node(const char *path, char *node)
 		return false;
 	n = read(fd, text, sizeof(text) - 1);
 	if (n < 0 || fstat(fd, &st) != 0)
-		n = 0;
+	{
+		close(fd);
+		return false;
+	}
 	close(fd);
 	text[n] = '\0';
 	return sscanf(text, "%32[0-9a-f] %llu %llu", node, &dev, &ino) == 3 &&
