@@ -127,7 +127,7 @@ cg_access_epoch(void)
  * Tables of conditions count like those of grants: a change of one makes
  * another epoch, and plans are made anew.
  */
-extern void cg_watch_access(CgWatch *watch);
+extern void cg_watch_access(CgWatch *of);
 
 /*
  * Raise an error unless the current user has at least search on the category:

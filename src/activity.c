@@ -116,7 +116,7 @@ static bool still_is(const CgActivityColumn *column);
 static bool lists_any(const CgActivity *activity, Oid relid);
 static char *why_not(const CgActivity *activity, const CgAsk *ask);
 static bool check_write(CG_CHECK_PERMS_PARAMS);
-static void check_columns(Oid relid, const Bitmapset *columns);
+static void check_columns(Oid relid, const Bitmapset *written);
 static bool is_bound(const CgProtection *p, AttrNumber attnum);
 static bool restores(void);
 static void check_categories(Datum array);

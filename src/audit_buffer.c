@@ -87,7 +87,7 @@ static void xact_ended(XactEvent event, void *arg);
 static void subxact_changed(SubXactEvent event, SubTransactionId subid,
 							SubTransactionId parent, void *arg);
 static void forget_ahead(void);
-static void drop_from(int first);
+static void drop_from(int from);
 static void make_buffer(void);
 static void flush(void);
 static Relation open_partition(CgAuditObject branch, TimestampTz ts);

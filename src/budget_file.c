@@ -130,7 +130,7 @@ cg_budget_file_read(uint64 *closed_at, void (*entry) (const CgBudgetEntry *))
 	while ((len = read(fd, &sector, SECTOR)) == SECTOR)
 	{
 		/* Entries that were never written are a hole. */
-		if (memcmp(&sector, &zero, SECTOR) == 0)
+		if (memcmp(sector.bytes, zero.bytes, SECTOR) == 0)
 			continue;
 		if (sector.record.crc != crc_of(&sector.record,
 										offsetof(CgRecord, crc)) ||

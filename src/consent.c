@@ -120,7 +120,7 @@ typedef struct CgLedger
 	CgTextEntry *texts;
 } CgLedger;
 
-static uint64 answer_of(int64 activity, const CgSubject *subject);
+static uint64 answer_of(int64 activity, const CgSubject *given);
 static void begin_ledger(int64 activity, uint64 generation);
 static uint64 *entry_of_number(int64 number);
 static uint64 *entry_of_text(const char *text, Size len);

@@ -31,7 +31,7 @@ typedef struct CgPart
  * cg_hmac_free.  cg_hmac_new takes SHA-256.
  */
 extern CgHmac *cg_hmac_new(const uint8_t *key, size_t key_len);
-extern CgHmac *cg_hmac_new_of(CgHash hash, const uint8_t *key,
+extern CgHmac *cg_hmac_new_of(CgHash which, const uint8_t *key,
 							  size_t key_len);
 extern void cg_hmac_free(CgHmac *hmac);
 

@@ -81,7 +81,7 @@ static void look_at_cluster(Node *stmt);
 static void refuse_cluster(Oid relid, const char *name);
 static bool is_harmless(AlterTableCmd *cmd, const CgProtection *p);
 static bool orders_protected(const CgProtection *p, const char *name);
-static bool has_protected(const CgProtection *p, Oid index);
+static bool has_protected(const CgProtection *p, Oid oid);
 static bool is_plain_constraint(Constraint *constraint, const CgProtection *p);
 static void look_at_create(CreateStmt *stmt);
 static void look_at_trigger(CreateTrigStmt *stmt);

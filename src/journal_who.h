@@ -33,8 +33,8 @@ typedef struct CgWho
 extern const CgWho *cg_journal_who(void);
 
 /* Of a frame, all numbers and all texts that are in who. */
-extern void cg_journal_name_frame(CgFrame *frame, const CgWho *who);
-extern void cg_journal_name_texts(CgFrame *frame, const CgWho *who);
+extern void cg_journal_name_frame(CgFrame *frame, const CgWho *by);
+extern void cg_journal_name_texts(CgFrame *frame, const CgWho *by);
 
 /* Let parallel workers know the session that they will work for. */
 extern void cg_journal_share_session(void);

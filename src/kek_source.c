@@ -117,7 +117,7 @@ cg_read_secret_file(const char *path, const char *setting, char *text,
 				 errmsg("\"%s\" must be an absolute path", setting),
 				 errhint("Write a path that begins with \"/\".")));
 
-	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	fd = OpenTransientFile(path, O_RDONLY | PG_BINARY | O_NONBLOCK);
 	if (fd < 0)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_MISSING),

@@ -670,7 +670,7 @@ check_marks(QueryDesc *queryDesc, int eflags)
 				continue;
 			if ((*levels++ == '+') == row_security)
 			{
-				for (i = 0; is_level(levels[i]) && i < p->natts; i++)
+				for (i = 0; i < p->natts && is_level(levels[i]); i++)
 					if (!still_holds(levels[i], p, i + 1))
 						break;
 				if (i >= p->natts || !is_level(levels[i]))

@@ -131,7 +131,7 @@ extern Node *cg_shown_inside(Var *var, CgScope *scope);
 extern Node *cg_mask_call(Node *value, int32 category);
 
 /* CASE WHEN row IS NOT NULL THEN ROW(fields) END */
-extern Node *cg_make_row(Var *row, List *fields, List *names);
+extern Node *cg_make_row(Var *var, List *fields, List *names);
 
 /*
  * plan_subject.c: the subject of the row that a value is from, as a column

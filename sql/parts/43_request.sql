@@ -163,7 +163,7 @@ CREATE FUNCTION cipguard.guard_request() RETURNS trigger
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	login CONSTANT name := (SELECT r.rolname FROM pg_roles r WHERE r.oid = cipguard.login_role());
+	login CONSTANT text := (SELECT r.rolname::text FROM pg_roles r WHERE r.oid = cipguard.login_role());
 	decides CONSTANT text[] := ARRAY['state', 'decided_by', 'decided_at', 'decision'];
 	carries CONSTANT text[] := ARRAY['carried_out_at', 'result'];
 	reviews CONSTANT text[] := ARRAY['reviewed_at', 'reviewed_by', 'verdict', 'review_note'];
@@ -176,7 +176,7 @@ BEGIN
 		NEW.login_id := cipguard.login_role();
 		NEW.requested_by := login;
 		NEW.role_id := cipguard.acting_role();
-		NEW.requested_role := (SELECT r.rolname FROM pg_roles r WHERE r.oid = NEW.role_id);
+		NEW.requested_role := (SELECT r.rolname::text FROM pg_roles r WHERE r.oid = NEW.role_id);
 		NEW.requested_at := clock_timestamp();
 		NEW.reason := regexp_replace(NEW.reason, '[[:cntrl:]]', ' ', 'g');
 		NEW.state := CASE WHEN NEW.kind = 'break_glass' THEN 'approved' ELSE 'open' END;
@@ -326,7 +326,7 @@ BEGIN
 			'Members of cipguard_officer may, and for data of minors also those of cipguard_minor_approver.');
 	END IF;
 	NEW.approver_id := cipguard.login_role();
-	NEW.approver := (SELECT p.rolname FROM pg_roles p WHERE p.oid = NEW.approver_id);
+	NEW.approver := (SELECT p.rolname::text FROM pg_roles p WHERE p.oid = NEW.approver_id);
 	NEW.roles := array_remove(ARRAY[CASE WHEN officer THEN 'cipguard_officer' END, CASE WHEN of_minors THEN 'cipguard_minor_approver' END], NULL);
 	NEW.at := clock_timestamp();
 	IF r.state <> 'open' OR r.expires_at <= NEW.at THEN
@@ -488,7 +488,7 @@ CREATE FUNCTION cipguard.request_access(
 	SET check_function_bodies = on
 AS $$
 DECLARE
-	longest CONSTANT interval := '90 days';
+	longest CONSTANT interval := '90 days'::interval;
 BEGIN
 	RETURN cipguard.open_request('access',
 		cipguard.access_detail(category, purpose, duration, longest, relation, row_limit, minors, level),
@@ -632,7 +632,7 @@ CREATE FUNCTION cipguard.break_glass(
 	SET check_function_bodies = on
 AS $$
 DECLARE
-	longest CONSTANT interval := '4 hours';
+	longest CONSTANT interval := '4 hours'::interval;
 	made bigint;
 BEGIN
 	made := cipguard.open_request('break_glass',

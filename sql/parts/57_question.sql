@@ -432,7 +432,7 @@ DECLARE
 	wanted jsonb;
 	parts bytea[];
 	e record;
-	state jsonb := '{}';
+	state jsonb := '{}'::jsonb;
 	found_in oid;
 	subject text;
 	from_ts timestamptz := row_at.at;
