@@ -239,7 +239,7 @@ my @expected = (
 	# What a masked role tries.
 	[ qr/42501|22P02/, 'nobody' ],
 	# Keys in use, or already destroyed; what somebody did meanwhile.
-	[ qr/ZC017|42704/, 'ann|bob|eve|postgres' ]);
+	[ qr/ZC017|ZC019|42704/, 'ann|bob|eve|postgres' ]);
 my (%errors, %surprises);
 foreach (@errors)
 {

@@ -125,7 +125,7 @@ sub tell
 	$session->{told}++;
 	$session->{clean} = 0 if $answer->{lost} || @{ $answer->{errors} };
 	$self->note('E', $role, @$_, $sql) foreach @{ $answer->{errors} };
-	$self->unexpected($role, $answer->{text}, $sql);
+	$self->unexpected($role, $answer->{messages}, $sql);
 	return $answer;
 }
 
@@ -411,7 +411,7 @@ sub ask
 	my ($self, $role, $sql, $begin) = @_;
 	my $answer = $self->tell($role, $sql, $begin);
 	$self->seen($role, $answer);
-	$self->note('X', $role, $&) if $role eq 'nobody' && $answer->{text} =~ canary();
+	$self->note('X', $role, $&) if $role eq 'nobody' && "$answer->{text}$answer->{messages}" =~ canary();
 	$self->leave($role) if $answer->{lost};
 	return $answer->{lost} ? 0 : 1;
 }
