@@ -32,7 +32,7 @@ our @EXPORT = qw(launch values_of canary writer reader elder masses memory_of);
 # Connections are lost when processes are killed; psql says so without a SQLSTATE.
 my $gone = join('|', 'server closed the connection', 'connection to server was lost', 'could not (?:send|receive)', 'Connection refused',
 	'No such file', 'starting up', 'shutting down', 'in recovery mode', 'not yet accepting', 'terminating connection', 'Connection reset',
-	'Broken pipe', 'backend died', 'command send failed', 'connection for setup');
+	'Broken pipe', 'backend died', 'command send failed', 'could not create connection');
 $gone = qr/$gone/;
 
 # A process that runs a function until it is time.  Options: dir (of its notes),
@@ -470,7 +470,7 @@ sub reader
 		{
 			# Ways that are closed: the answer is an error, or a mask.
 			$self->ask($role, (
-				'SELECT id FROM client WHERE phone = $$13770000001$$;',
+				'SELECT id FROM client WHERE phone = $$13888888888$$;',
 				'SELECT name::int FROM client LIMIT 1;',
 				'EXPLAIN ANALYZE SELECT * FROM client WHERE name = $$x$$;',
 				'SELECT to_jsonb(client) FROM client LIMIT 5;',
