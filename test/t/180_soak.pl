@@ -136,7 +136,8 @@ sub plaintext_in
 	IPC::Run::run([ 'grep', '-rlaE', $pattern, @where ], '>', \$out, '2>', \$err);
 	return $out;
 }
-my $encrypted = 'QzAddr[0-9]|1377[0-9]{7}';
+# Tags of persons are long numbers.
+my $encrypted = 'QzAddr[0-9]|(^|[^0-9])1377[0-9]{7}([^0-9]|$)';
 my $any = "$encrypted|QzName[0-9]";
 my $plaintext = '';
 

@@ -78,7 +78,7 @@ sub values_of
 }
 
 # What a masked role must never receive.
-sub canary { return qr/Qz(?:Name|Addr)\d|1377\d{7}/; }
+sub canary { return qr/Qz(?:Name|Addr)\d|(?<!\d)1377\d{7}(?!\d)/; }
 
 # The session of a role; waits for the server while it is away.
 sub session
