@@ -157,14 +157,15 @@ cg_redact_others(ErrorData *edata)
 	{
 		size_t		n = edata->detail == NULL ? 0 : strlen(edata->detail);
 		const char *sql;
+		size_t		room;
 
 		if (n > 0 && strncmp(edata->detail, edata->detail_log, n) != 0)
 			n = 0;
 		sql = redacted_foreign(edata, edata->detail_log + n);
-		edata->detail_log = MemoryContextAlloc(edata->assoc_context,
-											   n + strlen(sql) + 2);
-		memcpy(edata->detail_log, edata->detail, n);
-		sprintf(edata->detail_log + n, "%s%s", n > 0 ? "\n" : "", sql);
+		room = n + strlen(sql) + 2;
+		edata->detail_log = MemoryContextAlloc(edata->assoc_context, room);
+		snprintf(edata->detail_log, room, "%s%s%s",
+				 n > 0 ? edata->detail : "", n > 0 ? "\n" : "", sql);
 	}
 	/* The postmaster tells of the end of a process what that was running. */
 	if (!IsUnderPostmaster && edata->detail != NULL &&
