@@ -323,6 +323,7 @@ redact(ErrorData *edata)
 		edata->internalquery = NULL;
 		edata->internalpos = 0;
 	}
+	cg_redact_others(edata);
 	if (!cg_redact_report(edata, prev_emit_log) && prev_emit_log)
 		prev_emit_log(edata);
 }

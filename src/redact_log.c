@@ -14,6 +14,9 @@
  * of STATEMENT lines, and of the field "query" of csvlog and jsonlog, is where
  * debug_query_string points, so that one is changed meanwhile.
  *
+ * Some reports quote statements of other processes, which may not have come to
+ * where they redact what they report: those in a deadlock, and one that died.
+ *
  * No catalog here, and strings live in the memory of the error; where there is
  * no memory, less is shown.
  */
@@ -26,6 +29,7 @@
 
 #include "compat.h"
 
+#include "guc.h"
 #include "redact_log.h"
 #include "redact_plan.h"
 #include "redact_state.h"
@@ -64,6 +68,7 @@ static char *room_for(const ErrorData *edata, size_t size);
 static char *redacted_sql(const ErrorData *edata, const char *text,
 						  bool standard_strings, bool strict);
 static char *redacted_statement(const ErrorData *edata);
+static const char *redacted_foreign(const ErrorData *edata, const char *text);
 static char *redacted_plan(const ErrorData *edata);
 static char *redacted_error(const ErrorData *edata);
 static bool stops_parser(const ErrorData *edata);
@@ -125,6 +130,48 @@ redacted_sql(const ErrorData *edata, const char *text, bool standard_strings,
 	else
 		cg_redact_sql(text, len, standard_strings, out, room);
 	return out;
+}
+
+/*
+ * Text with statements of other processes.  Whether backslashes escape there
+ * is not known; if it matters, nothing is shown.
+ */
+static const char *
+redacted_foreign(const ErrorData *edata, const char *text)
+{
+	char	   *standard = redacted_sql(edata, text, true, false);
+	char	   *old = redacted_sql(edata, text, false, false);
+
+	return standard != NULL && old != NULL && strcmp(standard, old) == 0 ?
+		standard : "?";
+}
+
+void
+cg_redact_others(ErrorData *edata)
+{
+	if (!cg_redact_log || edata->assoc_context == NULL)
+		return;
+	/* The client gets the detail, which is followed by statements here. */
+	if (edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED &&
+		edata->detail_log != NULL && cg_redacts())
+	{
+		size_t		n = edata->detail == NULL ? 0 : strlen(edata->detail);
+		const char *sql;
+		size_t		room;
+
+		if (n > 0 && strncmp(edata->detail, edata->detail_log, n) != 0)
+			n = 0;
+		sql = redacted_foreign(edata, edata->detail_log + n);
+		room = n + strlen(sql) + 2;
+		edata->detail_log = MemoryContextAlloc(edata->assoc_context, room);
+		snprintf(edata->detail_log, room, "%s%s%s",
+				 n > 0 ? edata->detail : "", n > 0 ? "\n" : "", sql);
+	}
+	/* The postmaster tells of the end of a process what that was running. */
+	if (!IsUnderPostmaster && edata->detail != NULL &&
+		edata->message_id != NULL &&
+		strncmp(edata->message_id, "%s (PID %d) ", 12) == 0)
+		edata->detail = (char *) redacted_foreign(edata, edata->detail);
 }
 
 /* A report that begins with words, perhaps a duration, and a colon. */

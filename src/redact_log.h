@@ -17,6 +17,9 @@ extern const char cg_redact_hidden[];
  */
 extern bool cg_redact_report(ErrorData *edata, emit_log_hook_type next);
 
+/* Redacts statements of other processes in a report, which only the log has. */
+extern void cg_redact_others(ErrorData *edata);
+
 /* What plan will be logged, if any is; may it be shown? */
 extern void cg_redact_plan_of(QueryDesc *queryDesc, bool spared);
 

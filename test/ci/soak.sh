@@ -17,8 +17,16 @@ export CIPGUARD_SOAK_SECONDS=$seconds SOAK_SEED=${SOAK_SEED:-$((1 + RANDOM * 327
 # Setting up and checking what was left take longer for longer runs.
 export CIPGUARD_TAP_TIMEOUT=$((300 + seconds * 3))
 echo "cipguard soak: $seconds seconds, SOAK_SEED=$SOAK_SEED"
-rc=0
+rc=0 log=$work/logs/tap.180_soak/output
 TESTS=180_soak UNIT=0 REGRESS=0 ISOLATION=0 TAP=1 bash test/tools/check.sh > "$work/soak.out" 2>&1 || rc=$?
-grep -E '^(ok|not ok|# )' "$work/logs/tap.180_soak/output" | grep -v '^#  *at ' || true
-cat "$work/soak.out"
+if [ ! -e "$log" ]; then
+	cat "$work/soak.out"
+	exit 1
+fi
+cat "$log"
+passed=$(grep -c '^ok ' "$log" || true) failed=$(grep -c '^not ok ' "$log" || true)
+# A script that died, or was ended, has not checked the rest.
+[ "$rc" = 0 ] || [ "$failed" != 0 ] || failed=1
+[ "$rc" = 0 ] || echo 'logs: tmp_check/logs'
+echo "$passed passed, $failed failed"
 exit "$rc"

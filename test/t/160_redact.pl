@@ -27,7 +27,7 @@ my $node = new_cluster('redact',
 	  . "log_parameter_max_length = -1\nlog_parameter_max_length_on_error = -1\n"
 	  . "auto_explain.log_min_duration = 0\nauto_explain.log_analyze = on\nauto_explain.log_verbose = on\n"
 	  . "auto_explain.log_nested_statements = on\npg_stat_statements.track = all\n"
-	  . "compute_query_id = on\nmax_parallel_workers_per_gather = 0\n");
+	  . "compute_query_id = on\nrestart_after_crash = on\nmax_parallel_workers_per_gather = 0\n");
 my $logs = $node->data_dir . '/log';
 my $pg16 = $node->pg_version >= 16;
 
@@ -53,7 +53,8 @@ as($node, undef, 'CREATE EXTENSION cipguard CASCADE; CREATE EXTENSION pg_stat_st
 as($node, undef, roles_sql());
 as($node, undef, $tables);
 as($node, undef, "SECURITY LABEL FOR cipguard ON COLUMN client.mobile IS 'mobile';"
-	  . "SECURITY LABEL FOR cipguard ON COLUMN client.name IS 'name'");
+	  . "SECURITY LABEL FOR cipguard ON COLUMN client.name IS 'name';"
+	  . "CREATE TABLE payer (mobile text, n int8); SECURITY LABEL FOR cipguard ON COLUMN payer.mobile IS 'mobile'");
 
 # What is on its way when the statement runs; the client must not see it.
 my $running = '(SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid())';
@@ -276,6 +277,40 @@ logs_flushed();
 	is(join(' ', find_bytes([ grep { /server/ } files_below($logs) ], '7155099551')), '', 'even when it is terminated');
 }
 
+# Statements of other processes, which wait for a lock while they are analyzed:
+# what they report is not redacted yet.  One is in a deadlock, one is killed.
+sub run_others
+{
+	my ($mode) = @_;
+	my @where = map { sprintf("= '%s' AND n = %s", text_of($mode, 900 + $_), number_of($mode, 900 + $_)) } 0 .. 3;
+	# Where a string ends depends on what a backslash means.
+	$where[2] =~ s/'/'\\' AND mobile <> '/;
+	my $waits = sub {
+		$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") or die;
+	};
+	my $first = $node->background_psql('postgres', on_error_stop => 0);
+	my $second = $node->background_psql('postgres', on_error_stop => 0);
+	foreach my $i (0, 2)
+	{
+		$first->query("BEGIN; SET LOCAL deadlock_timeout = '10s'; LOCK TABLE client");
+		$second->query("BEGIN; SET LOCAL deadlock_timeout = '100ms'; LOCK TABLE payer");
+		$first->query_until(qr/started/, "\\echo started\nSELECT * FROM payer WHERE mobile $where[$i];\n");
+		$waits->();
+		$second->query('SELECT * FROM client WHERE mobile ' . $where[ $i + 1 ]);
+		$_->query('ROLLBACK') foreach $first, $second;
+	}
+	$first->query('BEGIN; LOCK TABLE client');
+	my ($pid) = $second->query('SELECT pg_backend_pid()') =~ /(\d+)/;
+	$second->query_until(qr/started/, sprintf("\\echo started\nSELECT * FROM client WHERE mobile = '%s' AND n = %s;\n", text_of($mode, 904), number_of($mode, 904)));
+	$waits->();
+	kill('KILL', $pid) or die;
+	eval { $_->quit } foreach $first, $second;
+	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)") or die;
+	wait_up($node);
+	logs_flushed();
+	return 900 .. 904;
+}
+
 foreach my $mode ('on', 'off')
 {
 	$node->append_conf('postgresql.conf', "cipguard.redact_log = $mode\n");
@@ -283,6 +318,7 @@ foreach my $mode ('on', 'off')
 	$node->poll_query_until('postgres', "SELECT current_setting('cipguard.redact_log') = '$mode'") or die;
 	$node->safe_psql('postgres', 'SELECT pg_stat_statements_reset()');
 	my ($count, $idle, $statements) = run_cases($mode);
+	my @others = run_others($mode);
 	my @files = grep { /server/ } files_below($logs);
 	my $both = join('', map { slurp_file($_) } @files);
 	my (@shown, @hidden);
@@ -299,6 +335,11 @@ foreach my $mode ('on', 'off')
 		push @hidden, name_of($number)
 		  unless $withheld{ name_of($number) } || index($both, $s) >= 0 || index($both, $n) >= 0;
 	}
+	foreach my $number (@others)
+	{
+		push @shown, "of another process: $1" while $both =~ /(^.*(?:@{[ text_of($mode, $number) ]}|@{[ number_of($mode, $number) ]}).*$)/mg;
+		push @hidden, "of another process: $number" unless index($both, text_of($mode, $number)) >= 0;
+	}
 	if ($mode eq 'on')
 	{
 		is(join("\n", @shown), '', 'no value is shown');
@@ -310,6 +351,9 @@ foreach my $mode ('on', 'off')
 			[ 'and plans', qr/Filter: .*client\.mobile.* = \?/ ],
 			[ 'and what is done', qr/duration: \S+ ms  statement: SELECT \* FROM client WHERE mobile = \? AND n = \?;$/m ],
 			[ 'and what is prepared', qr/duration: \S+ ms  execute P\S+: SELECT \* FROM client WHERE mobile = \$1 AND n = \$2;$/m ],
+			[ 'and those of a deadlock', qr/Process \d+ waits for [^\n]*\n\tProcess \d+ waits for [^\n]*\n\tProcess \?: SELECT \* FROM client WHERE mobile = \? AND n = \? ; Process \?: SELECT/ ],
+			[ 'if they can be read', qr/Process \d+ waits for [^\n]*\n\tProcess \d+ waits for [^\n]*\n\t\?\n/ ],
+			[ 'and that of a process that died', qr/Failed process was running: SELECT \* FROM client WHERE mobile = \? AND n = \? ?;$/m ],
 			[ 'and that there are parameters', qr/DETAIL:  parameters: \$1 = \?, \$2 = \?$/mi ]);
 		like($idle, qr/^SELECT \* FROM client WHERE mobile = \? AND n = \?/m, 'and in pg_stat_activity');
 	}

@@ -136,7 +136,8 @@ sub plaintext_in
 	IPC::Run::run([ 'grep', '-rlaE', $pattern, @where ], '>', \$out, '2>', \$err);
 	return $out;
 }
-my $encrypted = 'QzAddr[0-9]|1377[0-9]{7}';
+# Tags of persons are long numbers.
+my $encrypted = 'QzAddr[0-9]|(^|[^0-9])1377[0-9]{7}([^0-9]|$)';
 my $any = "$encrypted|QzName[0-9]";
 my $plaintext = '';
 
@@ -239,7 +240,7 @@ my @expected = (
 	# What a masked role tries.
 	[ qr/42501|22P02/, 'nobody' ],
 	# Keys in use, or already destroyed; what somebody did meanwhile.
-	[ qr/ZC017|42704/, 'ann|bob|eve|postgres' ]);
+	[ qr/ZC017|ZC019|42704/, 'ann|bob|eve|postgres' ]);
 my (%errors, %surprises);
 foreach (@errors)
 {
@@ -280,7 +281,7 @@ foreach my $interval (@forbidden)
 	}
 }
 is(join("\n", @broken), '', 'what was forbidden was not given');
-cmp_ok($done{'values given to reader'} // 0, '>', $long ? 10000 : 300, 'readers have received values');
+cmp_ok($done{'values given to reader'} // 0, '>', $long ? 50 * $seconds : 50, 'readers have received values');
 cmp_ok($done{'phones given to agent'} // 0, '<=', $budget, 'an agent was given no more than his budget');
 
 # --- What the servers say
@@ -326,7 +327,7 @@ foreach my $tx (sort { my ($aw, $an, $bw, $bn) = map { split /-/ } $a, $b; $aw <
 }
 is("$lost $undead", '0 0', "what was committed is there, and nothing else: $committed transactions");
 $row{"client $_"} = { map { $_->[0] => $_->[1] } map { my @v = values_of(0, $_); ([ name => $v[0] ], [ phone => $v[1] ], [ address => $v[2] ]) } $_ } foreach 1 .. $rows;
-cmp_ok($committed, '>', $long ? 5 * $seconds : 20, 'enough of them');
+cmp_ok($committed, '>', $long ? $seconds : 4, 'enough of them');
 
 # As a reader sees them.  Of persons whose keys are destroyed nothing is left.
 my (%found, $differ, $example);
@@ -423,9 +424,16 @@ my $killed = ($done{'backends killed'} // 0) + ($done{'workers killed'} // 0) + 
 my $died = () = $logs =~ /was terminated by signal 9/g;
 cmp_ok($died, '<=', $killed, "as many processes died as were killed: $died");
 is(join("\n", $logs =~ /^.*(?:was terminated by signal (?!9)|PANIC|TRAP|double free|stack smashing|XX00\w [a-z ]+ (?:ERROR|FATAL):).*$/mg), '', 'and no other');
-my %states;
-$states{"$2 $1"} //= $3 while $logs =~ /^\S+ \S+ \S+ \[\d+\] (\w{5}) (.*?) (?:ERROR|FATAL):  (.*)$/mg;
-note("$_: $states{$_}") foreach grep { $_ =~ /cipguard/ } sort keys %states;
+# What other processes than those of clients complain of: servers that are away,
+# or have no keys.  A parallel worker may find its leader gone.
+my %complaints;
+while ($logs =~ /^\S+ \S+ \S+ \[\d+\] (\w{5}) (?!client backend|postmaster)([a-z ]+) ((?:ERROR|FATAL|PANIC|LOG|WARNING):  .*)$/mg)
+{
+	my ($state, $process, $text) = ($1, $2, $3);
+	$complaints{"$state $process"} //= $text
+	  unless $state =~ /^(?:00000|57P01|57P03|08006|08P01|40001|40P01|ZC001|ZC005)$/ || $text =~ /could not map dynamic shared memory segment/;
+}
+is(join("\n", map { "$_: $complaints{$_}" } sort keys %complaints), '', 'processes of the server have nothing else to complain of');
 
 # Memory.  A session may keep what it prepared, the keys of persons and a
 # ledger of consents; a worker its buffers.  In a minute there are some 1000

@@ -32,7 +32,7 @@ our @EXPORT = qw(launch values_of canary writer reader elder masses memory_of);
 # Connections are lost when processes are killed; psql says so without a SQLSTATE.
 my $gone = join('|', 'server closed the connection', 'connection to server was lost', 'could not (?:send|receive)', 'Connection refused',
 	'No such file', 'starting up', 'shutting down', 'in recovery mode', 'not yet accepting', 'terminating connection', 'Connection reset',
-	'Broken pipe', 'backend died', 'command send failed', 'connection for setup');
+	'Broken pipe', 'backend died', 'command send failed', 'could not create connection');
 $gone = qr/$gone/;
 
 # A process that runs a function until it is time.  Options: dir (of its notes),
@@ -78,7 +78,7 @@ sub values_of
 }
 
 # What a masked role must never receive.
-sub canary { return qr/Qz(?:Name|Addr)\d|1377\d{7}/; }
+sub canary { return qr/Qz(?:Name|Addr)\d|(?<!\d)1377\d{7}(?!\d)/; }
 
 # The session of a role; waits for the server while it is away.
 sub session
@@ -125,7 +125,7 @@ sub tell
 	$session->{told}++;
 	$session->{clean} = 0 if $answer->{lost} || @{ $answer->{errors} };
 	$self->note('E', $role, @$_, $sql) foreach @{ $answer->{errors} };
-	$self->unexpected($role, $answer->{text}, $sql);
+	$self->unexpected($role, $answer->{messages}, $sql);
 	return $answer;
 }
 
@@ -411,7 +411,7 @@ sub ask
 	my ($self, $role, $sql, $begin) = @_;
 	my $answer = $self->tell($role, $sql, $begin);
 	$self->seen($role, $answer);
-	$self->note('X', $role, $&) if $role eq 'nobody' && $answer->{text} =~ canary();
+	$self->note('X', $role, $&) if $role eq 'nobody' && "$answer->{text}$answer->{messages}" =~ canary();
 	$self->leave($role) if $answer->{lost};
 	return $answer->{lost} ? 0 : 1;
 }
@@ -470,7 +470,7 @@ sub reader
 		{
 			# Ways that are closed: the answer is an error, or a mask.
 			$self->ask($role, (
-				'SELECT id FROM client WHERE phone = $$13770000001$$;',
+				'SELECT id FROM client WHERE phone = $$13888888888$$;',
 				'SELECT name::int FROM client LIMIT 1;',
 				'EXPLAIN ANALYZE SELECT * FROM client WHERE name = $$x$$;',
 				'SELECT to_jsonb(client) FROM client LIMIT 5;',

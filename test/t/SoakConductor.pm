@@ -233,7 +233,7 @@ sub maintenance
 		'indexes built anew' => [ postgres => sub { 'REINDEX TABLE ' . (rand() < 0.5 ? 'CONCURRENTLY ' : '') . (rand() < 0.5 ? 'client' : 'tenant') . ';' } ],
 		'indexes made and dropped concurrently' => [ postgres => sub { 'DROP INDEX CONCURRENTLY IF EXISTS by_name; CREATE INDEX CONCURRENTLY by_name ON client (phone);' } ],
 		'partitions added' => [ postgres => sub { my $n = $next++; "CREATE TABLE IF NOT EXISTS visit_more_$n PARTITION OF visit FOR VALUES FROM (current_date + 1000 + $n) TO (current_date + 1001 + $n);" } ],
-		'columns added' => [ postgres => sub { 'ALTER TABLE extra ADD COLUMN IF NOT EXISTS more' . $next++ . ' int;' } ],
+		'columns added' => [ postgres => sub { 'ALTER TABLE ' . (rand() < 0.5 ? 'client' : 'tenant') . ' ADD COLUMN IF NOT EXISTS more' . $next++ . ' int;' } ],
 		'key-encryption keys rotated' => [ undef, \&rotate_kek ],
 		'keys sealed and unsealed' => [ undef, sub {
 			# Not when the key changes hands; a crash between unseals, too.
