@@ -151,6 +151,25 @@ foreach my $attempt (
 		shows => qr/42501: permission denied (?:for [^\n]* is protected|to (?:label|change the label))/);
 }
 
+as($node, undef, <<'SQL');
+CREATE TABLE app.parted (id int, mobile text) PARTITION BY RANGE (id);
+CREATE TABLE app.part PARTITION OF app.parted FOR VALUES FROM (0) TO (100);
+CREATE TABLE app.parent (id int, mobile text);
+CREATE TABLE app.child () INHERITS (app.parent);
+INSERT INTO app.part VALUES (1, '7731947000001'), (2, '7731947000002');
+INSERT INTO app.child TABLE app.part;
+SECURITY LABEL FOR cipguard ON COLUMN app.parted.id IS 'subject';
+SECURITY LABEL FOR cipguard ON COLUMN app.parted.mobile IS 'm7';
+SECURITY LABEL FOR cipguard ON COLUMN app.parent.id IS 'subject';
+SECURITY LABEL FOR cipguard ON COLUMN app.parent.mobile IS 'm7';
+ALTER TABLE app.parted OWNER TO owner;
+ALTER TABLE app.part OWNER TO owner;
+ALTER TABLE app.parent OWNER TO owner;
+ALTER TABLE app.child OWNER TO owner;
+SQL
+hidden('boss', "$_: what is taken out of a tree knows whom it is about", "BEGIN; $_; TABLE app.part; TABLE app.child; ROLLBACK", shows => qr/7731947000001/)
+  foreach 'ALTER TABLE app.parted DETACH PARTITION app.part', 'ALTER TABLE app.child NO INHERIT app.parent';
+
 foreach my $attempt (
 	[ 'INSERT ... SELECT', 'INSERT INTO pupil.mine SELECT 1, card FROM app.client WHERE id = 2; TABLE pupil.mine' ],
 	[ 'list of values', 'INSERT INTO pupil.lists SELECT 1, array_agg(card) FROM app.client WHERE id = 2; TABLE pupil.lists' ],
