@@ -167,6 +167,16 @@ ALTER TABLE app.part OWNER TO owner;
 ALTER TABLE app.parent OWNER TO owner;
 ALTER TABLE app.child OWNER TO owner;
 SQL
+as($node, undef, <<'SQL');
+CREATE TABLE app.coded (id cipguard.enc_text('other'), mobile text);
+INSERT INTO app.coded VALUES ('1', '7731947000001'), ('2', '7731947000002');
+SECURITY LABEL FOR cipguard ON COLUMN app.coded.id IS 'subject';
+SECURITY LABEL FOR cipguard ON COLUMN app.coded.mobile IS 'm7';
+GRANT ALL ON app.coded TO pupil;
+SQL
+hidden('pupil', 'an encrypted subject is known for who it is', 'TABLE app.coded', shows => qr/7731947000001/);
+hidden('pupil', "$_", "BEGIN; $_; TABLE app.coded; ROLLBACK", shows => qr/ZC030/)
+  foreach "UPDATE app.coded SET id = '99'", "UPDATE app.coded SET id = NULL";
 hidden('boss', "$_: what is taken out of a tree knows whom it is about", "BEGIN; $_; TABLE app.part; TABLE app.child; ROLLBACK", shows => qr/7731947000001/)
   foreach 'ALTER TABLE app.parted DETACH PARTITION app.part', 'ALTER TABLE app.child NO INHERIT app.parent';
 
