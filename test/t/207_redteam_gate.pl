@@ -300,6 +300,7 @@ foreach my $attempt (
 	[ 2, 'cursor of another reader', 'BEGIN; SELECT friend.cursor(); FETCH 2 fc; COMMIT' ],
 	[ 18, 'another category', q(BEGIN; CREATE TABLE pupil.o (m text); SECURITY LABEL FOR cipguard ON COLUMN pupil.o.m IS 'other'; INSERT INTO pupil.o SELECT mobile FROM app.client WHERE id <= 18; ROLLBACK) ],
 	[ 18, 'another category, by UPDATE', q(BEGIN; CREATE TABLE pupil.o (id int, m text); SECURITY LABEL FOR cipguard ON COLUMN pupil.o.m IS 'other'; INSERT INTO pupil.o (id) SELECT generate_series(1, 18); UPDATE pupil.o SET (m) = ROW (c.mobile) FROM app.client c WHERE c.id = o.id; ROLLBACK) ],
+	[ 18, 'a table without subject column', q(BEGIN; CREATE TABLE pupil.o (m text); SECURITY LABEL FOR cipguard ON COLUMN pupil.o.m IS 'm7'; INSERT INTO pupil.o SELECT mobile FROM app.client WHERE id <= 18; ROLLBACK) ],
 	[ 1, 'LIKE', q(SELECT count(*) FROM app.client WHERE mobile LIKE '77%') ],
 	[ 1, 'order', 'SELECT id FROM app.client ORDER BY mobile DESC LIMIT 1' ])
 {
