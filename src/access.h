@@ -141,6 +141,9 @@ extern void cg_require_search(int32 category);
  */
 extern bool cg_has_privs_of(Oid member, Oid role);
 
+/*
+ * At load: have what is kept of roles and grants forgotten when they change.
+ */
 extern void cg_access_init(void);
 
 #endif							/* CG_ACCESS_H */

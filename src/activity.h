@@ -9,6 +9,10 @@
 
 #include "decision.h"
 
+/*
+ * The condition that a purpose is stated which may use the category (see
+ * CgCondition).
+ */
 extern bool cg_purpose_applies(const CgAsk *ask);
 extern bool cg_purpose_met(const CgAsk *ask, CgAnswer *answer);
 
@@ -46,6 +50,10 @@ extern bool cg_activity_asks_consent(int64 activity);
 /* Was there ever such a version? */
 extern bool cg_activity_exists(int64 activity);
 
+/*
+ * At load: watch the tables of activities; when preloaded, hook into the
+ * check of permissions.
+ */
 extern void cg_activity_init(void);
 
 #endif							/* CG_ACTIVITY_H */

@@ -73,7 +73,14 @@ extern bool cg_image_receivable(Oid type);
 extern void cg_image_begin(StringInfo buf, int64 schema_id);
 extern void cg_image_add(StringInfo buf, const CgImageColumn *column,
 						 Datum value, bool isnull);
+
+/* The image in the buffer, whose memory it takes over. */
 extern bytea *cg_image_finish(StringInfo buf);
+
+/*
+ * An image that says something instead of a row.  In the current memory
+ * context.
+ */
 extern bytea *cg_image_note(const char *what, const char *detail);
 
 /* The schema id of a row image; false if it is a note or no image at all. */
@@ -99,6 +106,11 @@ typedef struct CgImageSettings
 } CgImageSettings;
 
 extern bool cg_image_foreign_encoding(void);
+
+/*
+ * Set the client encoding to the database's, and with output also what texts
+ * of values depend on; and set them back, which an error does not.
+ */
 extern void cg_image_settings_push(CgImageSettings *saved, bool output);
 extern void cg_image_settings_pop(const CgImageSettings *saved);
 

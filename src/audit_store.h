@@ -133,9 +133,13 @@ typedef struct CgOnce
 	struct CgOnce *next;
 } CgOnce;
 
+/* It is done: for good if this (sub)transaction commits. */
 extern void cg_once_mark(CgOnce *once);
+
+/* It is not done any more, however the transaction ends. */
 extern void cg_once_reset(CgOnce *once);
 
+/* At load: callbacks of the store and of its buffer. */
 extern void cg_audit_store_init(void);
 
 #endif							/* CG_AUDIT_STORE_H */

@@ -40,6 +40,7 @@ extern bool cg_budget_is_unlimited(int32 category, Oid user);
 extern void cg_budget_left(int32 category, Oid user, uint64 *hour_left,
 						   uint64 *day_left);
 
+/* At load: watch the table of budgets and set up their shared memory. */
 extern void cg_budget_init(void);
 
 #endif							/* CG_BUDGET_H */

@@ -7,6 +7,10 @@
 
 #include "decision.h"
 
+/*
+ * The condition that the person has consented to the activity stated, if it
+ * needs consent (see CgCondition).
+ */
 extern bool cg_consent_applies(const CgAsk *ask);
 extern bool cg_consent_met(const CgAsk *ask, CgAnswer *answer);
 
@@ -14,6 +18,7 @@ extern bool cg_consent_met(const CgAsk *ask, CgAnswer *answer);
 extern bool cg_consent_covers(int64 activity, const CgAsk *ask,
 							  CgAnswer *answer);
 
+/* At load: watch the ledger of consents. */
 extern void cg_consent_init(void);
 
 #endif							/* CG_CONSENT_H */

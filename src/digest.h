@@ -55,6 +55,7 @@ extern CgStatus cg_hmac_even(CgHmac *hmac, const void *a, size_t a_len,
 							 const void *b, size_t b_len, size_t b_max,
 							 uint8_t *mac);
 
+/* SHA-256 of the data: CG_SHA256_LEN bytes in md. */
 extern CgStatus cg_sha256(const void *data, size_t len, uint8_t *md);
 
 /* CG_E_CRYPTO if libcrypto has no SM3. */

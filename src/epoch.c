@@ -366,7 +366,7 @@ run_command(const char *operation, int32 epoch, const char *name, char *text,
 	if (raise)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_MISSING),
-				 errmsg("command in \"%s\" failed to %s the key of epoch %d",
+				 errmsg("command in \"%s\" could not %s the key of epoch %d",
 						"cipguard.epoch_command", operation, epoch),
 				 status > 0 ? errdetail_internal("%s", wait_result_to_str(status)) : 0,
 				 errhint("Run the command as the operating-system user of the server to see what it says.")));

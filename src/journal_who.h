@@ -39,6 +39,7 @@ extern void cg_journal_name_texts(CgFrame *frame, const CgWho *who);
 /* Let parallel workers know the session that they will work for. */
 extern void cg_journal_share_session(void);
 
+/* At load: when preloaded, request and attach the shared memory. */
 extern void cg_journal_who_init(void);
 
 #endif							/* CG_JOURNAL_WHO_H */

@@ -46,6 +46,7 @@ extern int32 cg_expr_category(Node *expr);
 /* The same of anything in it: elements, fields, base types. */
 extern bool cg_holds_encrypted(Oid typid);
 
+/* At load: register the provider of security labels. */
 extern void cg_label_init(void);
 
 #endif							/* CG_LABEL_H */

@@ -55,6 +55,7 @@ extern bool cg_search_forbids_join(List *range_table);
  */
 extern void cg_mark_query(Query *query);
 
+/* At load: hooks into planning, and if tables are masked into execution. */
 extern void cg_plan_init(void);
 
 #endif							/* CG_PLAN_H */

@@ -58,6 +58,7 @@ extern bool cg_shows_by_itself(Oid func);
 /* Look them up; false while the extension is being created. */
 extern bool cg_load_functions(void);
 
+/* At load: have the functions forgotten when a schema changes. */
 extern void cg_plan_functions_init(void);
 
 #endif							/* CG_PLAN_FUNCTIONS_H */

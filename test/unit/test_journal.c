@@ -63,12 +63,10 @@ test_stream(void)
 	cg_stream_free(NULL);
 }
 
-int
-main(void)
+static void
+test_frames(void)
 {
 	static uint8_t out[4096];
-	static const int64_t values[] = {INT64_MIN, -300, -1, 0, 1, 127, 128, 1000000, INT64_MAX};
-	const size_t n = sizeof(values) / sizeof(values[0]);
 	uint8_t		columns[64];
 	uint8_t		node[CG_FRAME_NODE_LEN];
 	uint8_t		previous[CG_SHA256_LEN];
@@ -78,9 +76,6 @@ main(void)
 	CgFrame		frame;
 	CgFrame		back;
 	CgFrameText name;
-	CgSubjects	list;
-	CgListedSubject subject;
-	CgStatus	status;
 	size_t		begun;
 	size_t		len;
 	size_t		cursor = 0;
@@ -169,6 +164,20 @@ main(void)
 	memcpy(out, CG_FRAME_MAGIC, 4);
 	cg_put_u32(out + 4, CG_FRAME_MAX + 1);
 	ok(cg_frame_length(out) == 0, "nor one that is too long");
+}
+
+static void
+test_lists(void)
+{
+	static uint8_t out[4096];
+	static const int64_t values[] = {INT64_MIN, -300, -1, 0, 1, 127, 128, 1000000, INT64_MAX};
+	const size_t n = sizeof(values) / sizeof(values[0]);
+	CgSubjects	list;
+	CgListedSubject subject;
+	CgStatus	status;
+	size_t		len;
+	size_t		i;
+	bool		same = true;
 
 	len = cg_put_integers(out, values, n);
 	len += cg_put_varint(out + len, 2);
@@ -177,7 +186,7 @@ main(void)
 	memcpy(out + len, "abc", 3);
 	len += 3;
 	cg_subjects_begin(&list, out, len);
-	for (i = 0, same = true; i < n; i++)
+	for (i = 0; i < n; i++)
 		same = same && cg_subjects_next(&list, &subject, &status) && subject.text == NULL && subject.value == values[i];
 	ok(same, "integers of all sizes");
 	ok(cg_subjects_next(&list, &subject, &status) && subject.text !=NULL && subject.len == 0, "an empty text");
@@ -195,7 +204,13 @@ main(void)
 	ok(!cg_subjects_next(&list, &subject, &status) && status == CG_E_FORMAT, "nor what has more behind it");
 	cg_subjects_begin(&list, (const uint8_t *) "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10);
 	ok(!cg_subjects_next(&list, &subject, &status) && status == CG_E_FORMAT, "a number of more than 64 bits");
+}
 
+int
+main(void)
+{
+	test_frames();
+	test_lists();
 	test_stream();
 	return tap_done();
 }
