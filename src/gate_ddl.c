@@ -713,25 +713,31 @@ has_check(List *constraints)
 static void
 keep_labels(Oid child, const char *column)
 {
+	AttrNumber	subject;
 	Relation	rel;
 	int			i;
 
 	if (!OidIsValid(child))
 		return;
 	rel = relation_open(child, AccessShareLock);
+	subject = cg_subject_column(child);
 	for (i = 0; i < rel->rd_att->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(rel->rd_att, i);
 		const CgCategory *c;
+		const char *label;
 		ObjectAddress object;
 
-		if (att->attisdropped || cg_holds_encrypted(att->atttypid) ||
+		if (att->attisdropped ||
 			(column != NULL && strcmp(NameStr(att->attname), column) != 0))
 			continue;
-		c = cg_column_category(child, att->attnum);
+		c = cg_holds_encrypted(att->atttypid) ? NULL :
+			cg_column_category(child, att->attnum);
+		label = att->attnum == subject ? cg_subject_label(child) :
+			c != NULL ? NameStr(c->name) : NULL;
 		ObjectAddressSubSet(object, RelationRelationId, child, att->attnum);
-		if (c != NULL && GetSecurityLabel(&object, CG_SCHEMA) == NULL)
-			SetSecurityLabel(&object, CG_SCHEMA, NameStr(c->name));
+		if (label != NULL && GetSecurityLabel(&object, CG_SCHEMA) == NULL)
+			SetSecurityLabel(&object, CG_SCHEMA, label);
 	}
 	relation_close(rel, AccessShareLock);
 	CommandCounterIncrement();

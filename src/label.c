@@ -417,6 +417,25 @@ own_category(Oid relid, AttrNumber attnum)
 											 false);
 }
 
+const char *
+cg_subject_label(Oid relid)
+{
+	List	   *relids = lcons_oid(relid, cg_ancestors(relid));
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		AttrNumber	attnum = own_subject_column(lfirst_oid(lc));
+		ObjectAddress object;
+
+		ObjectAddressSubSet(object, RelationRelationId, lfirst_oid(lc),
+							attnum);
+		if (attnum != InvalidAttrNumber)
+			return GetSecurityLabel(&object, CG_SCHEMA);
+	}
+	return NULL;
+}
+
 AttrNumber
 cg_subject_column(Oid relid)
 {

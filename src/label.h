@@ -31,6 +31,9 @@ extern List *cg_ancestors(Oid relid);
 /* Attribute number of the subject column, or InvalidAttrNumber. */
 extern AttrNumber cg_subject_column(Oid relid);
 
+/* The label of that column, whichever relation it is on; NULL if none is. */
+extern const char *cg_subject_label(Oid relid);
+
 /* True if typid is an encrypted type or a domain over one; false if invalid. */
 extern bool cg_is_encrypted_type(Oid typid);
 

@@ -27,6 +27,8 @@
 #include "plan_mask.h"
 
 static void note_query(Query *query, CgScope *parent);
+static void note_outputs(Query *query, CgScope *parent);
+static bool compares_rows(Node *node, void *context);
 static void note_targets(List *targets, CgScope *scope);
 static bool note_compared(Node *node, void *context);
 static void mark_column(RangeTblEntry *rte, AttrNumber attnum);
@@ -50,6 +52,8 @@ note_query(Query *query, CgScope *parent)
 	check_stack_depth();
 	if (query->commandType == CMD_UTILITY)
 		return;
+	if (compares_rows(query->setOperations, NULL))
+		note_outputs(query, parent);
 	note_targets(query->targetList, &scope);
 	note_targets(query->returningList, &scope);
 	(void) note_compared((Node *) query->jointree, &scope);
@@ -96,6 +100,38 @@ note_query(Query *query, CgScope *parent)
 	}
 }
 
+/* What a query gives to whoever compares it. */
+static void
+note_outputs(Query *query, CgScope *parent)
+{
+	CgScope		scope = {query, parent, false, false};
+	ListCell   *lc;
+
+	if (query->setOperations != NULL)
+	{
+		foreach(lc, query->rtable)
+			if (lfirst_node(RangeTblEntry, lc)->rtekind == RTE_SUBQUERY)
+			note_outputs(lfirst_node(RangeTblEntry, lc)->subquery, &scope);
+		return;
+	}
+	foreach(lc, query->targetList)
+		if (!lfirst_node(TargetEntry, lc)->resjunk)
+		cg_find_origins((Node *) lfirst_node(TargetEntry, lc)->expr, &scope,
+						mark_column);
+}
+
+/* INTERSECT, EXCEPT and UNION compare whole rows. */
+static bool
+compares_rows(Node *node, void *context)
+{
+	if (node == NULL || !IsA(node, SetOperationStmt))
+		return false;
+	if (((SetOperationStmt *) node)->op != SETOP_UNION ||
+		!((SetOperationStmt *) node)->all)
+		return true;
+	return expression_tree_walker(node, compares_rows, context);
+}
+
 /* A column by itself is compared if rows are sorted or grouped by it. */
 static void
 note_targets(List *targets, CgScope *scope)
@@ -107,8 +143,10 @@ note_targets(List *targets, CgScope *scope)
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
 		Node	   *node = (Node *) tle->expr;
 
-		while (node != NULL && IsA(node, RelabelType))
-			node = (Node *) ((RelabelType *) node)->arg;
+		while (node != NULL && (IsA(node, RelabelType) || cg_is_gate(node)))
+			node = IsA(node, RelabelType) ?
+				(Node *) ((RelabelType *) node)->arg :
+				linitial(((FuncExpr *) node)->args);
 		if (node != NULL && (!IsA(node, Var) || tle->ressortgroupref != 0))
 			(void) note_compared(node, scope);
 	}
@@ -129,6 +167,15 @@ note_compared(Node *node, void *context)
 		case T_Query:
 			note_query((Query *) node, scope);
 			return false;
+		case T_SubLink:
+			{
+				SubLink    *link = (SubLink *) node;
+
+				if (link->subLinkType != EXISTS_SUBLINK &&
+					link->subLinkType != MULTIEXPR_SUBLINK)
+					note_outputs((Query *) link->subselect, scope);
+				break;
+			}
 		case T_NullTest:
 			if (IsA(((NullTest *) node)->arg, Var))
 				return false;
@@ -140,6 +187,9 @@ note_compared(Node *node, void *context)
 				((FuncExpr *) node)->funcid ==
 				cg_plan_functions->disclose_row)
 				return false;
+			if (cg_is_gate(node))
+				return note_compared(linitial(((FuncExpr *) node)->args),
+									 context);
 			break;
 		default:
 			break;

@@ -23,8 +23,9 @@
  * An expression that rows are grouped by is wrapped as a whole.
  * Aggregates are wrapped from outside for the same reason.
  *
- * What is written into a column without protection, or of another category,
- * leaves, too: whoever reads there is not asked, or asked something else.
+ * What is written into a column without protection, of another category, or
+ * of a table without a subject column leaves, too: whoever reads there is not
+ * asked, or asked something else.
  */
 #include "postgres.h"
 
@@ -81,8 +82,8 @@ static void output_query(CgScope *scope, List **categories);
 static void output_list(List **targets, CgScope *scope, List **categories);
 static void output_stored(CgScope *scope);
 static void output_assigned(List *targets, CgScope *scope);
-static bool changes_category(TargetEntry *tle, List *targets,
-							 const CgProtectedColumn *column, CgScope *scope);
+static bool loses_rules(TargetEntry *tle, List *targets,
+						const CgProtection *p, CgScope *scope);
 static bool is_multiexpr(TargetEntry *tle, Bitmapset *wanted);
 static bool has_ref(List *clauses, Index ref);
 static void change_ref(List *clauses, Index from, Index to);
@@ -316,8 +317,7 @@ output_assigned(List *targets, CgScope *scope)
 
 		if (tle->resjunk ||
 			(p != NULL && cg_protected_column(p, tle->resno) != NULL &&
-			 !changes_category(tle, targets, cg_protected_column(p, tle->resno),
-							   scope)))
+			 !loses_rules(tle, targets, p, scope)))
 			continue;
 		if (IsA(tle->expr, Param) &&
 			((Param *) tle->expr)->paramkind == PARAM_MULTIEXPR)
@@ -336,13 +336,15 @@ output_assigned(List *targets, CgScope *scope)
 }
 
 /*
- * Does a labelled value go into a column of another category?  There other
- * rules hold.  An encrypted one is charged by the functions of its type.
+ * Does a labelled value go into a column of another category, or to where
+ * nobody knows whom it is about?  There other rules hold.  An encrypted one is
+ * charged by the functions of its type.
  */
 static bool
-changes_category(TargetEntry *tle, List *targets,
-				 const CgProtectedColumn *column, CgScope *scope)
+loses_rules(TargetEntry *tle, List *targets, const CgProtection *p,
+			CgScope *scope)
 {
+	const CgProtectedColumn *column = cg_protected_column(p, tle->resno);
 	CgOriginSearch search = {scope, NIL, true};
 	Param	   *param = (Param *) tle->expr;
 	ListCell   *lc;
@@ -361,11 +363,14 @@ changes_category(TargetEntry *tle, List *targets,
 	foreach(lc, search.origins)
 	{
 		CgOrigin   *origin = lfirst(lc);
-		const CgProtectedColumn *source =
-		cg_protected_column(cg_protection(origin->relid), origin->attnum);
+		const CgProtection *from = cg_protection(origin->relid);
+		const CgProtectedColumn *source = cg_protected_column(from,
+															  origin->attnum);
 
 		if (source != NULL && !source->encrypted &&
-			origin->category != column->category)
+			(origin->category != column->category ||
+			 (from->subject != InvalidAttrNumber &&
+			  p->subject == InvalidAttrNumber)))
 			return true;
 	}
 	return false;

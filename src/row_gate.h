@@ -39,6 +39,7 @@ typedef struct CgRowGate
 	CgRowConditions all;		/* of any */
 	Oid			subject_type;	/* base type, or InvalidOid */
 	FmgrInfo	subject_out;
+	bool		subject_encrypted;
 	Oid			birthday_type;	/* InvalidOid: none */
 	int32		birthday_category;
 	Oid			user;			/* conditions are of this user, */

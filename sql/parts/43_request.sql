@@ -56,6 +56,7 @@ SELECT pg_catalog.pg_extension_config_dump('cipguard.request_id_seq', '');
 -- Who has broken the glass answers for it before he can do so again.
 CREATE UNIQUE INDEX request_unreviewed ON cipguard.request (login_id)
 	WHERE kind OPERATOR(pg_catalog.=) 'break_glass' AND reviewed_at IS NULL;
+CREATE INDEX request_made ON cipguard.request (login_id, requested_at);
 CREATE INDEX request_open ON cipguard.request (expires_at) WHERE state OPERATOR(pg_catalog.=) 'open';
 -- What was approved is given once.
 CREATE UNIQUE INDEX access_grant_request ON cipguard.access_grant (request) WHERE request IS NOT NULL;
@@ -221,6 +222,11 @@ BEGIN
 		IF NEW.needed < 1 OR NEW.needed IS NULL THEN
 			RAISE EXCEPTION 'a request needs at least one approval'
 				USING ERRCODE = 'invalid_parameter_value', HINT = 'Say how many logins must approve it.';
+		END IF;
+		-- Everybody may ask, and requests stay for good.
+		IF (SELECT count(*) FROM cipguard.request r WHERE r.login_id = NEW.login_id AND r.requested_at > NEW.requested_at - interval '1 day') >= 100 THEN
+			RAISE EXCEPTION 'role "%" has made 100 requests in 24 hours', NEW.requested_by
+				USING ERRCODE = 'program_limit_exceeded', HINT = 'Ask again later.';
 		END IF;
 		NEW.expires_at := coalesce(NEW.expires_at, NEW.requested_at + interval '7 days');
 		IF NEW.expires_at <= NEW.requested_at OR NEW.expires_at > NEW.requested_at + interval '30 days 1 minute' THEN
