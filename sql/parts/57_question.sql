@@ -516,7 +516,7 @@ BEGIN
 	END LOOP;
 	IF off_at IS NOT NULL THEN
 		RAISE WARNING 'the table was not audited all the time since then'
-			USING ERRCODE = 'warning', DETAIL = format('Auditing ended at %s.', off_at), HINT = 'What changed then is not known.';
+			USING ERRCODE = '01000', DETAIL = format('Auditing ended at %s.', off_at), HINT = 'What changed then is not known.';
 	END IF;
 
 	-- As it is now.
