@@ -72,14 +72,11 @@ cg_watch_open(CgWatch *watch)
 	{
 		Oid			nspoid = cg_schema_oid();
 
-		if (OidIsValid(nspoid))
-			watch->relid = get_relname_relid(watch->relname, nspoid);
-		if (!OidIsValid(watch->relid))
-		{
-			/* Nothing tells when it comes, so the next call looks again. */
-			watch->generation++;
+		if (!OidIsValid(nspoid))
 			return NULL;
-		}
+		watch->relid = get_relname_relid(watch->relname, nspoid);
+		if (!OidIsValid(watch->relid))
+			return NULL;
 	}
 	rel = table_open(watch->relid, AccessShareLock);
 	if (RelationGetNumberOfAttributes(rel) != watch->natts)

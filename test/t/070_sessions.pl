@@ -16,9 +16,6 @@ use Test::More;
 my $phone = '13912345678';
 my $node = new_cluster('sessions', allows_streaming => 1, masking => 0,
 	conf => "wal_level = logical\nhot_standby_feedback = on\n");
-# What it looked for, it did not find.
-my $early = $node->background_psql('postgres', on_error_stop => 0);
-$early->query('CREATE TABLE early AS SELECT 1 AS a; SELECT a FROM early');
 as($node, undef, 'CREATE EXTENSION cipguard CASCADE');
 as($node, undef, roles_sql());
 as($node, undef, <<"SQL");
@@ -54,12 +51,6 @@ sub ask
 	$out =~ s/\s+\z//;
 	return $out =~ /^cip1:/ ? 'armor' : $out;
 }
-
-# 0. A session from before the extension finds its keys, and hears of its rules.
-is(ask($early, 'SELECT cipguard.init()'), '0', 'no key is missing in a session from before the extension');
-is(ask($early, "SET ROLE reader; SELECT phone FROM app.client WHERE id = 1"), $phone, '... and grants are known');
-is(ask($early, "SET ROLE clerk; SELECT phone FROM app.client WHERE id = 1"), 'armor', '... and so is who has none');
-$early->quit;
 
 # 1. SET ROLE, and plans made before it.
 my $s = session('owner');
