@@ -74,7 +74,7 @@ call() { # FUNCTION...: in a server of the work directory
 		# The connection is lost where the checker ends the process.
 		psql -X -q -c "CREATE FUNCTION $f() RETURNS integer LANGUAGE c AS '$work/memory_probe'" \
 			-c "SELECT $f()" > "$work/$f.out" 2>&1 || true
-		until pg_isready -q; do sleep 0.5; done
+		timeout 120 bash -c 'until pg_isready -q; do sleep 0.5; done' || return
 	done
 	stop_server probe
 }

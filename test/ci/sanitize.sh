@@ -8,8 +8,9 @@
 # chunk, but within the block of its memory context, is not seen: that is for
 # `make valgrind`.
 #
-# The variables of check.sh choose tests: REGRESS=0, ISOLATION=0, TAP=0, TESTS='a b'.
-# The unit programs are left out, as check.sh has them sanitized itself.
+# The variables of check.sh choose tests: REGRESS=0, ISOLATION=0, TAP=0, TESTS='a b',
+# SERVERS='a b'.  Only the unit programs are left out, as check.sh has them
+# sanitized itself.
 #
 # Last line: "N passed, N failed".
 . "$(dirname "$0")/../tools/private_server.sh"
