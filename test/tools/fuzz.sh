@@ -55,7 +55,7 @@ fuzz() { # NAME: build and run it; the log says what happened
 	mkdir -p "$dir/found/$name"
 	"$program" -max_total_time="$seconds" -timeout=20 -print_final_stats=1 -artifact_prefix="$dir/$name-" "${options[@]}" \
 		"$dir/found/$name" "$(seeds_of "$name")" >> "$log" 2>&1 || return
-	[ -z "${FUZZ_KEEP:-}" ] || "$program" -merge=1 "$(seeds_of "$name")" "$dir/found/$name" >> "$log.merge" 2>&1
+	[ -z "${FUZZ_KEEP:-}" ] || "$program" -merge=1 -use_counters=0 "$(seeds_of "$name")" "$dir/found/$name" >> "$log.merge" 2>&1
 }
 
 figures() { # LOG: how much was run and reached
