@@ -123,7 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	REQUIRE(cg_ed25519_public(seed, key) == CG_OK);
 	try_text(text, size);
-	try_written((FuzzInput) {data, size});
+	try_written(fuzz_input(data, size));
 	REQUIRE((cg_note_verifier(text, size, key, line) > 0) ==
 			cg_origin_valid(text, size));
 	free(line);
