@@ -19,7 +19,8 @@ seconds=${FUZZ_SECONDS:-60}
 jobs=$(nproc)
 dir=tmp_check/fuzz
 read -ra libs < <(pkg-config --libs libcrypto 2> /dev/null || echo -lcrypto)
-flags=(-D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all -Isrc -Itest/fuzz -Itest/unit)
+flags=(-D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing -fno-sanitize-recover=all -Isrc -Itest/fuzz -Itest/unit
+	-I"$("${PG_CONFIG:-pg_config}" --includedir-server)")
 if [ "$seconds" = 0 ]; then
 	compiler=gcc kind=replay
 	flags+=(-std=gnu99 '-fsanitize=address,undefined')
