@@ -256,6 +256,7 @@ walk(const CgLeafCoder *coder, HeapTuple tuple, CgSink *sink)
 	int			i;
 
 	if (tuple->t_len < header->t_hoff || natts > coder->ncolumns ||
+		header->t_hoff != MAXALIGN(header->t_hoff) ||
 		(HeapTupleHasNulls(tuple) &&
 		 header->t_hoff < SizeofHeapTupleHeader + BITMAPLEN(natts)))
 		return false;
@@ -301,7 +302,8 @@ walk(const CgLeafCoder *coder, HeapTuple tuple, CgSink *sink)
 			size = VARSIZE_1B(value);
 		else
 		{
-			if (off + VARHDRSZ > len)
+			/* The server has these aligned, and so some machines need them. */
+			if (off + VARHDRSZ > len || off != INTALIGN(off))
 				return false;
 			size = VARSIZE_4B(value);
 			if (size < (VARATT_IS_4B_C(value) ? VARHDRSZ_COMPRESSED :
@@ -471,7 +473,8 @@ check_array(const CgLeafColumn *column, const char *data, Size size, int n,
 		if (off < size && data[off] == 0)
 			off = INTALIGN(off);
 		if (off >= size || VARATT_IS_1B_E(data + off) ||
-			(!VARATT_IS_1B(data + off) && off + VARHDRSZ > size) ||
+			(!VARATT_IS_1B(data + off) &&
+			 (off + VARHDRSZ > size || off != INTALIGN(off))) ||
 			VARATT_IS_4B_C(data + off) ||
 			VARSIZE_ANY(data + off) > size - off ||
 			(!VARATT_IS_1B(data + off) &&

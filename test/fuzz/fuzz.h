@@ -67,6 +67,14 @@ fuzz_same(const void *a, const void *b, size_t size)
 	return size == 0 || memcmp(a, b, size) == 0;
 }
 
+static inline FuzzInput
+fuzz_input(const uint8_t *data, size_t size)
+{
+	FuzzInput	in = {data, size};
+
+	return in;
+}
+
 static inline uint64_t
 fuzz_number(FuzzInput *in, int bytes)
 {

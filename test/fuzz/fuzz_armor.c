@@ -22,7 +22,7 @@ try_base64_text(CgBase64 form, const char *text, size_t size)
 	if (status == CG_OK)
 	{
 		size_t		back_len = form == CG_BASE64_STD ? CG_BASE64_LEN(len) :
-			CG_BASE64_URL_LEN(len);
+		CG_BASE64_URL_LEN(len);
 		char	   *back = fuzz_buffer(back_len);
 		uint8_t    *exact = fuzz_buffer(len);
 

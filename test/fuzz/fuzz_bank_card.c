@@ -31,6 +31,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	try_text(CG_VALID_BANK_CARD, CG_NORM_CODE, bank_card_verdict, data, size,
 			 TODAY);
-	try_made((FuzzInput) {data, size});
+	try_made(fuzz_input(data, size));
 	return 0;
 }

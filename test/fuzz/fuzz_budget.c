@@ -76,7 +76,7 @@ try_spends(FuzzInput in)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	try_outside((FuzzInput) {data, size});
-	try_spends((FuzzInput) {data, size});
+	try_outside(fuzz_input(data, size));
+	try_spends(fuzz_input(data, size));
 	return 0;
 }

@@ -74,7 +74,7 @@ try_written(FuzzInput in)
 	uint64_t	leaves = fuzz_number(&in, 8) >> 1;
 	char		more[MORE_MAX];
 	size_t		more_len;
-	size_t		bit = fuzz_number(&in, 2);
+	size_t		place = fuzz_number(&in, 2);
 	const uint8_t *bytes;
 	uint8_t		sig[CG_ED25519_SIG_LEN];
 	char	   *line = fuzz_buffer(CG_NOTE_LINE_MAX);
@@ -106,9 +106,13 @@ try_written(FuzzInput in)
 	REQUIRE(c.more_len == more_len && fuzz_same(c.more, more, more_len));
 	REQUIRE(holds(note, len, origin));
 	REQUIRE(!holds(note, len, "log.example/2"));
-	REQUIRE(!holds(note, bit % len, origin));
-	fuzz_flip((uint8_t *) note, bit % (len * 8));
-	REQUIRE(!holds(note, len, origin));
+	REQUIRE(!holds(note, place % len, origin));
+	for (i = 0; i < 8; i++)
+	{
+		fuzz_flip((uint8_t *) note, place % len * 8 + i);
+		REQUIRE(!holds(note, len, origin));
+		fuzz_flip((uint8_t *) note, place % len * 8 + i);
+	}
 }
 
 int
@@ -119,7 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	REQUIRE(cg_ed25519_public(seed, key) == CG_OK);
 	try_text(text, size);
-	try_written((FuzzInput) {data, size});
+	try_written(fuzz_input(data, size));
 	REQUIRE((cg_note_verifier(text, size, key, line) > 0) ==
 			cg_origin_valid(text, size));
 	free(line);

@@ -15,7 +15,7 @@ try_made(FuzzInput in)
 	int			day = 1 + (int) fuzz_choice(&in, 32);
 	char		text[40];
 	CgVerdict	verdict = is_calendar_date(year, month, day) ? CG_V_OK :
-		CG_V_DATE;
+	CG_V_DATE;
 
 	snprintf(text, sizeof(text), "%04d%02d%02d", year, month, day);
 	require_verdict(CG_VALID_DATE, CG_NORM_NONE, text, 8, TODAY, verdict);
@@ -27,6 +27,6 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	try_text(CG_VALID_DATE, CG_NORM_NONE, date_verdict, data, size, TODAY);
-	try_made((FuzzInput) {data, size});
+	try_made(fuzz_input(data, size));
 	return 0;
 }

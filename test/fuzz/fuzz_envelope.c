@@ -135,7 +135,7 @@ try_seal(FuzzInput in)
 	uint8_t		nonce[CG_MAX_NONCE_LEN];
 	uint8_t		choices = (uint8_t) fuzz_number(&in, 1);
 	int			suite = choices & 1 ? CG_SUITE_AES_RANDOM :
-		CG_SUITE_AES_SEARCHABLE;
+	CG_SUITE_AES_SEARCHABLE;
 	size_t		change;
 	size_t		canon_len;
 	const uint8_t *text;
@@ -186,6 +186,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0 && data[0] == 0)
 		try_datum(data + 1, size - 1);
 	else if (size > 0)
-		try_seal((FuzzInput) {data + 1, size - 1});
+		try_seal(fuzz_input(data + 1, size - 1));
 	return 0;
 }

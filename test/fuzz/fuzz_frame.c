@@ -207,7 +207,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t    *copy = fuzz_copy(data, size);
 
 	try_frame(copy, size);
-	try_made((FuzzInput) {data, size});
+	try_made(fuzz_input(data, size));
 	free(copy);
 	return 0;
 }

@@ -74,6 +74,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	try_entries(image, size);
 	free(image);
-	try_made((FuzzInput) {data, size});
+	try_made(fuzz_input(data, size));
 	return 0;
 }

@@ -83,7 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t		made[CG_WRAPPED_LEN(32)] = {0};
 
-	try_key((FuzzInput) {data, size});
+	try_key(fuzz_input(data, size));
 	if (size > 0)
 		memcpy(made, data, size < sizeof(made) ? size : sizeof(made));
 	require_refused(kek, made, sizeof(made));

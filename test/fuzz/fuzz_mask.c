@@ -36,14 +36,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char	   *text = fuzz_copy(data, size);
 	FuzzText	line = fuzz_read(FUZZ_LINE, data, size);
+	FuzzMask	nothing = {{0}, 0};
 	int			masker;
 	int			style;
 
 	try_names(text, size);
 	require_mask(CG_MASK_STARS, CG_STYLE_STANDARD, text, size, hidden(&line));
-	require_mask(CG_MASK_SUPPRESS, CG_STYLE_STANDARD, text, size, (FuzzMask) {
-				 {0}, 0
-				 });
+	require_mask(CG_MASK_SUPPRESS, CG_STYLE_STANDARD, text, size, nothing);
 	for (masker = 0; masker < CG_MASKERS; masker++)
 	{
 		require_styles((CgMasker) masker, text, size);

@@ -64,8 +64,8 @@ is_region(const char *shown, size_t len)
 		if (province->municipality)
 		{
 			size_t		first = len >= full &&
-				memcmp(shown, province->name, full) == 0 ? full :
-				province->short_len;
+			memcmp(shown, province->name, full) == 0 ? full :
+			province->short_len;
 
 			if (len >= first + full &&
 				memcmp(shown + first, province->name, full) == 0)

@@ -130,9 +130,8 @@ year_mask(const FuzzText *text)
 
 	for (i = 0; i < text->n && i + 1 < sizeof(kinds); i++)
 		kinds[i] = text->c[i] == 0x5E74 ? 'y' : text->c[i] == 0x6708 ? 'm' :
-			text->c[i] == 0x65E5 ? 'd' : MATCHES("[0-9./-]", ((char[]) {
-			text->ascii[i], 0
-		})) ? text->ascii[i] : '?';
+			text->c[i] == 0x65E5 ? 'd' : strchr("0123456789./-", text->ascii[i]) != NULL ?
+			text->ascii[i] : '?';
 	if (i < text->n)
 		return hidden(text);
 	if (MATCHES("[0-9]{8}", kinds))

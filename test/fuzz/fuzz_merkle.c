@@ -16,20 +16,20 @@
 
 #define LEAVES_MAX	70
 
-typedef uint8_t Hash[CG_MERKLE_LEN];
+typedef uint8_t FuzzHash[CG_MERKLE_LEN];
 
-static Hash leaves[LEAVES_MAX];
+static FuzzHash leaves[LEAVES_MAX];
 
 /* The definition, over leaves from..from + n. */
 static void
-tree_hash(size_t from, size_t n, Hash out)
+tree_hash(size_t from, size_t n, FuzzHash out)
 {
 	uint8_t		node[1 + 2 * CG_MERKLE_LEN] = {1};
 	size_t		k = 1;
 
 	if (n == 1)
 	{
-		memcpy(out, leaves[from], sizeof(Hash));
+		memcpy(out, leaves[from], sizeof(FuzzHash));
 		return;
 	}
 	if (n == 0)
@@ -52,11 +52,11 @@ plant(size_t n)
 	for (i = 0; i < n; i++)
 	{
 		uint8_t		data[2] = {0, (uint8_t) i};
-		Hash		expected;
+		FuzzHash	expected;
 
 		REQUIRE(cg_merkle_leaf(data + 1, 1, leaves[i]) == CG_OK);
 		REQUIRE(cg_sha256(data, 2, expected) == CG_OK);
-		REQUIRE(memcmp(leaves[i], expected, sizeof(Hash)) == 0);
+		REQUIRE(memcmp(leaves[i], expected, sizeof(FuzzHash)) == 0);
 	}
 }
 
@@ -64,8 +64,8 @@ static void
 try_roots(size_t n)
 {
 	CgMerkle	tree;
-	Hash		expected;
-	Hash		root;
+	FuzzHash	expected;
+	FuzzHash	root;
 	size_t		i;
 
 	cg_merkle_init(&tree);
@@ -74,10 +74,10 @@ try_roots(size_t n)
 	REQUIRE(tree.size == n);
 	tree_hash(0, n, expected);
 	REQUIRE(cg_merkle_root(&tree, root) == CG_OK);
-	REQUIRE(memcmp(root, expected, sizeof(Hash)) == 0);
+	REQUIRE(memcmp(root, expected, sizeof(FuzzHash)) == 0);
 	REQUIRE(cg_merkle_fetch_root(cg_merkle_fetch_array, leaves, n, root) ==
 			CG_OK);
-	REQUIRE(memcmp(root, expected, sizeof(Hash)) == 0);
+	REQUIRE(memcmp(root, expected, sizeof(FuzzHash)) == 0);
 }
 
 static void
@@ -85,54 +85,54 @@ try_inclusion(FuzzInput *in, size_t n)
 {
 	size_t		index = fuzz_choice(in, n);
 	size_t		other = fuzz_choice(in, n);
-	Hash		made[CG_MERKLE_MAX_PATH];
-	Hash		root;
-	Hash	   *path;
+	FuzzHash	made[CG_MERKLE_MAX_PATH];
+	FuzzHash	root;
+	FuzzHash   *path;
 	size_t		len;
 	size_t		bit;
 
 	tree_hash(0, n, root);
 	REQUIRE(cg_merkle_inclusion(cg_merkle_fetch_array, leaves, index, n, made,
 								&len) == CG_OK && len < CG_MERKLE_MAX_PATH);
-	path = fuzz_copy(made, len * sizeof(Hash));
+	path = fuzz_copy(made, len * sizeof(FuzzHash));
 	REQUIRE(cg_merkle_check_inclusion(leaves[index], index, n,
-									  (const Hash *) path, len, root) ==
+									  (const FuzzHash *) path, len, root) ==
 			CG_OK);
 	if (other != index)
 	{
 		REQUIRE(cg_merkle_check_inclusion(leaves[other], index, n,
-										  (const Hash *) path, len, root) !=
+										  (const FuzzHash *) path, len, root) !=
 				CG_OK);
 		REQUIRE(cg_merkle_check_inclusion(leaves[index], other, n,
-										  (const Hash *) path, len, root) !=
+										  (const FuzzHash *) path, len, root) !=
 				CG_OK);
 	}
 	REQUIRE(cg_merkle_check_inclusion(leaves[index], index + n, n,
-									  (const Hash *) path, len, root) ==
+									  (const FuzzHash *) path, len, root) ==
 			CG_E_FORMAT);
 	if (len > 0)
 	{
 		REQUIRE(cg_merkle_check_inclusion(leaves[index], index, n,
-										  (const Hash *) path, len - 1,
+										  (const FuzzHash *) path, len - 1,
 										  root) != CG_OK);
-		bit = fuzz_choice(in, len * sizeof(Hash) * 8);
+		bit = fuzz_choice(in, len * sizeof(FuzzHash) * 8);
 		fuzz_flip(path[0], bit);
 		REQUIRE(cg_merkle_check_inclusion(leaves[index], index, n,
-										  (const Hash *) path, len, root) ==
+										  (const FuzzHash *) path, len, root) ==
 				CG_E_AUTH);
 		fuzz_flip(path[0], bit);
 	}
-	fuzz_flip(root, fuzz_choice(in, sizeof(Hash) * 8));
+	fuzz_flip(root, fuzz_choice(in, sizeof(FuzzHash) * 8));
 	REQUIRE(cg_merkle_check_inclusion(leaves[index], index, n,
-									  (const Hash *) path, len, root) ==
+									  (const FuzzHash *) path, len, root) ==
 			CG_E_AUTH);
 	free(path);
 
 	tree_hash(0, n, root);
-	memcpy(made[len], leaves[other], sizeof(Hash));
-	path = fuzz_copy(made, (len + 1) * sizeof(Hash));
+	memcpy(made[len], leaves[other], sizeof(FuzzHash));
+	path = fuzz_copy(made, (len + 1) * sizeof(FuzzHash));
 	REQUIRE(cg_merkle_check_inclusion(leaves[index], index, n,
-									  (const Hash *) path, len + 1, root) !=
+									  (const FuzzHash *) path, len + 1, root) !=
 			CG_OK);
 	free(path);
 }
@@ -141,10 +141,10 @@ static void
 try_consistency(FuzzInput *in, size_t n)
 {
 	size_t		first = fuzz_choice(in, n + 1);
-	Hash		made[CG_MERKLE_MAX_PATH];
-	Hash		old_root;
-	Hash		root;
-	Hash	   *path;
+	FuzzHash	made[CG_MERKLE_MAX_PATH];
+	FuzzHash	old_root;
+	FuzzHash	root;
+	FuzzHash   *path;
 	size_t		len;
 	size_t		bit;
 
@@ -153,20 +153,20 @@ try_consistency(FuzzInput *in, size_t n)
 	REQUIRE(cg_merkle_consistency(cg_merkle_fetch_array, leaves, first, n,
 								  made, &len) == CG_OK &&
 			len < CG_MERKLE_MAX_PATH);
-	path = fuzz_copy(made, len * sizeof(Hash));
+	path = fuzz_copy(made, len * sizeof(FuzzHash));
 	REQUIRE(cg_merkle_check_consistency(first, old_root, n, root,
-										(const Hash *) path, len) == CG_OK);
+										(const FuzzHash *) path, len) == CG_OK);
 	REQUIRE(cg_merkle_check_consistency(n + 1, old_root, n, root,
-										(const Hash *) path, len) != CG_OK);
+										(const FuzzHash *) path, len) != CG_OK);
 	if (len > 0)
 	{
 		REQUIRE(cg_merkle_check_consistency(first, old_root, n, root,
-											(const Hash *) path, len - 1) !=
+											(const FuzzHash *) path, len - 1) !=
 				CG_OK);
-		bit = fuzz_choice(in, len * sizeof(Hash) * 8);
+		bit = fuzz_choice(in, len * sizeof(FuzzHash) * 8);
 		fuzz_flip(path[0], bit);
 		REQUIRE(cg_merkle_check_consistency(first, old_root, n, root,
-											(const Hash *) path, len) ==
+											(const FuzzHash *) path, len) ==
 				CG_E_AUTH);
 		fuzz_flip(path[0], bit);
 	}
@@ -174,16 +174,16 @@ try_consistency(FuzzInput *in, size_t n)
 	/* From the empty tree one gets to any. */
 	if (first > 0)
 	{
-		bit = fuzz_choice(in, sizeof(Hash) * 8);
+		bit = fuzz_choice(in, sizeof(FuzzHash) * 8);
 		fuzz_flip(root, bit);
 		REQUIRE(cg_merkle_check_consistency(first, old_root, n, root,
-											(const Hash *) path, len) ==
+											(const FuzzHash *) path, len) ==
 				CG_E_AUTH);
 		fuzz_flip(root, bit);
 	}
-	fuzz_flip(old_root, fuzz_choice(in, sizeof(Hash) * 8));
+	fuzz_flip(old_root, fuzz_choice(in, sizeof(FuzzHash) * 8));
 	REQUIRE(cg_merkle_check_consistency(first, old_root, n, root,
-										(const Hash *) path, len) ==
+										(const FuzzHash *) path, len) ==
 			CG_E_AUTH);
 	free(path);
 }
@@ -194,34 +194,34 @@ try_outside(FuzzInput *in)
 {
 	uint64_t	a = fuzz_number(in, 8);
 	uint64_t	b = fuzz_number(in, 8);
-	Hash		leaf;
-	Hash		root;
+	FuzzHash	leaf;
+	FuzzHash	root;
 	const uint8_t *bytes;
-	Hash	   *path;
+	FuzzHash   *path;
 	size_t		len;
 	CgStatus	status;
 
 	fuzz_fill(in, leaf, sizeof(leaf));
 	fuzz_fill(in, root, sizeof(root));
 	bytes = fuzz_bytes(in, in->left, &len);
-	len /= sizeof(Hash);
-	path = fuzz_copy(bytes, len * sizeof(Hash));
+	len /= sizeof(FuzzHash);
+	path = fuzz_copy(bytes, len * sizeof(FuzzHash));
 
 	/* Whatever leads to this root leads to no other. */
-	status = cg_merkle_check_inclusion(leaf, a, b, (const Hash *) path, len,
+	status = cg_merkle_check_inclusion(leaf, a, b, (const FuzzHash *) path, len,
 									   root);
 	REQUIRE(status == CG_OK || status == CG_E_FORMAT || status == CG_E_AUTH);
 	fuzz_flip(root, 0);
 	REQUIRE(status != CG_OK ||
-			cg_merkle_check_inclusion(leaf, a, b, (const Hash *) path, len,
+			cg_merkle_check_inclusion(leaf, a, b, (const FuzzHash *) path, len,
 									  root) == CG_E_AUTH);
 	status = cg_merkle_check_consistency(a, leaf, b, root,
-										 (const Hash *) path, len);
+										 (const FuzzHash *) path, len);
 	REQUIRE(status == CG_OK || status == CG_E_FORMAT || status == CG_E_AUTH);
 	fuzz_flip(leaf, 0);
 	REQUIRE(status != CG_OK ||
 			cg_merkle_check_consistency(a, leaf, b, root,
-										(const Hash *) path, len) ==
+										(const FuzzHash *) path, len) ==
 			CG_E_AUTH);
 	free(path);
 }

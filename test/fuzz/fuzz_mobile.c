@@ -43,6 +43,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	try_text(CG_VALID_MOBILE, CG_NORM_PHONE, mobile_verdict, data, size,
 			 TODAY);
-	try_made((FuzzInput) {data, size});
+	try_made(fuzz_input(data, size));
 	return 0;
 }

@@ -13,11 +13,11 @@
 #include "fuzz.h"
 #include "order_key.h"
 
-typedef struct Value
+typedef struct FuzzValue
 {
 	char	   *bytes;
 	size_t		len;
-} Value;
+} FuzzValue;
 
 static int
 sign(int order)
@@ -26,7 +26,7 @@ sign(int order)
 }
 
 static int
-compare(CgOrderForm form, const Value *a, const Value *b)
+compare(CgOrderForm form, const FuzzValue *a, const FuzzValue *b)
 {
 	int			order = sign(cg_order_compare(form, a->bytes, a->len, b->bytes,
 											  b->len));
@@ -40,7 +40,7 @@ compare(CgOrderForm form, const Value *a, const Value *b)
 }
 
 static void
-try_order(CgOrderForm form, const Value v[3])
+try_order(CgOrderForm form, const FuzzValue v[3])
 {
 	int			ab = compare(form, &v[0], &v[1]);
 	int			bc = compare(form, &v[1], &v[2]);
@@ -89,7 +89,7 @@ try_numbers(FuzzInput in)
 {
 	uint8_t		bytes[2][CG_NUMERIC_HEAD + 6];
 	uint8_t		canon[2][CG_NUMERIC_HEAD + 6];
-	Value		v[2];
+	FuzzValue	v[2];
 	double		is[2];
 	int			i;
 
@@ -113,7 +113,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	FuzzInput	in = {data, size};
-	Value		v[3];
+	FuzzValue	v[3];
 	int			i;
 
 	try_numbers(in);

@@ -85,6 +85,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	redact(message, size % len, "x", 64);
 	free(message);
 	try_query(data, size);
-	try_lines((FuzzInput) {data, size});
+	try_lines(fuzz_input(data, size));
 	return 0;
 }

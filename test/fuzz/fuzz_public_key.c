@@ -103,7 +103,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char	   *text = fuzz_copy(data, size);
 
 	try_text(text, size);
-	try_signature((FuzzInput) {data, size});
+	try_signature(fuzz_input(data, size));
 	free(text);
 	return 0;
 }

@@ -17,8 +17,8 @@ static size_t
 redact(const char *sql, size_t len, unsigned flags, char *out, size_t cap)
 {
 	size_t		n = (flags & 2) ?
-		cg_redact_sql_strictly(sql, len, flags & 1, out, cap) :
-		cg_redact_sql(sql, len, flags & 1, out, cap);
+	cg_redact_sql_strictly(sql, len, flags & 1, out, cap) :
+	cg_redact_sql(sql, len, flags & 1, out, cap);
 
 	REQUIRE(n < cap && out[n] == '\0');
 	return n;

@@ -11,6 +11,7 @@
 static void
 try_made(FuzzInput in)
 {
+	static const size_t places[] = {3, 4, 5, 14, 15, 16, 17};
 	char		id[19];
 	int			birth = make_resident_id(&in, id);
 	size_t		at;
@@ -21,7 +22,7 @@ try_made(FuzzInput in)
 	require_verdict(CG_VALID_RESIDENT_ID, CG_NORM_CODE, id, 18, birth - 1,
 					CG_V_DATE_RANGE);
 
-	at = (size_t[]) {3, 4, 5, 14, 15, 16, 17} [fuzz_choice(&in, 7)];
+	at = places[fuzz_choice(&in, 7)];
 	was = id[at];
 	id[at] = (char) ('0' + fuzz_choice(&in, 10));
 	if (id[at] != was)
@@ -36,6 +37,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			 size, TODAY);
 	try_text(CG_VALID_RESIDENT_ID, CG_NORM_CODE, resident_id_verdict, data,
 			 size, 99991231);
-	try_made((FuzzInput) {data, size});
+	try_made(fuzz_input(data, size));
 	return 0;
 }

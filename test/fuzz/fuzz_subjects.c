@@ -162,7 +162,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	(void) read_list(copy, size, &status);
 	try_sealed(copy, size);
-	try_made((FuzzInput) {data, size});
+	try_made(fuzz_input(data, size));
 	free(copy);
 	return 0;
 }

@@ -38,6 +38,6 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	try_text(CG_VALID_USCC, CG_NORM_CODE, uscc_verdict, data, size, TODAY);
-	try_made((FuzzInput) {data, size});
+	try_made(fuzz_input(data, size));
 	return 0;
 }

@@ -42,7 +42,7 @@ is_calendar_date(int year, int month, int day)
 {
 	bool		leap = year % 400 == 0 || (year % 4 == 0 && year % 100 != 0);
 	int			days = month == 2 ? (leap ? 29 : 28) :
-		month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+	month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
 
 	return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= days;
 }
@@ -122,7 +122,7 @@ make_resident_id(FuzzInput *in, char id[19])
 	static const char *const provinces[] = {"11", "31", "44", "65", "83", "935"};
 	const char *province = provinces[fuzz_choice(in, 6)];
 	int			date = (1850 + (int) fuzz_choice(in, 250)) * 10000 +
-		(1 + (int) fuzz_choice(in, 12)) * 100 + 1 + (int) fuzz_choice(in, 28);
+	(1 + (int) fuzz_choice(in, 12)) * 100 + 1 + (int) fuzz_choice(in, 28);
 
 	make_digits(in, id, 17);
 	memcpy(id, province, strlen(province));
@@ -269,9 +269,7 @@ plate_verdict(const FuzzText *text, int today)
 			kinds[i] = is_among(c, "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂"
 								"琼渝川贵云藏陕甘青宁新") ? 'p' :
 				is_among(c, "挂学警港澳领使") ? 'u' : 'h';
-		else if (c < 0x80 && MATCHES("[0-9A-HJ-NP-Z]", ((char[]) {
-			(char) c, 0
-		})))
+		else if (strchr("0123456789ABCDEFGHJKLMNPQRSTUVWXYZ", text->ascii[i]) != NULL)
 			kinds[i] = (char) c;
 		else
 			return CG_V_CHARSET;
@@ -293,9 +291,7 @@ date_verdict(const FuzzText *text, int today)
 	for (i = 0; i < text->n; i++)
 	{
 		plain[i] = fuzz_is_hyphen(text->c[i]) ? '-' : text->ascii[i];
-		if (!MATCHES("[0-9-]", ((char[]) {
-			plain[i], 0
-		})))
+		if (strchr("0123456789-", plain[i]) == NULL)
 			return CG_V_CHARSET;
 	}
 	if (!MATCHES("[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}", plain))
@@ -326,7 +322,7 @@ is_email(const FuzzText *text)
 {
 	char	   *letters = fuzz_copy(text->ascii, text->n + 1);
 	bool		good = text->n <= CG_IDENT_MAX &&
-		size_of(text->c, text->n) <= 254;
+	size_of(text->c, text->n) <= 254;
 	size_t		at = strcspn(text->ascii, "@");
 	size_t		start;
 	size_t		i;

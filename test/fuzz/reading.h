@@ -37,7 +37,7 @@ fuzz_decode(const uint8_t *p, size_t left, size_t *len)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t		n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 :
-		p[0] >> 3 == 30 ? 4 : 0;
+	p[0] >> 3 == 30 ? 4 : 0;
 	uint32_t	c = n < 2 ? p[0] : p[0] & (0x7Fu >> n);
 	size_t		i;
 

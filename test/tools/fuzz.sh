@@ -18,14 +18,15 @@ cd "$(dirname "$0")/../.."
 seconds=${FUZZ_SECONDS:-60}
 jobs=$(nproc)
 dir=tmp_check/fuzz
-libs=$(pkg-config --libs libcrypto 2> /dev/null || echo -lcrypto)
-flags=(-D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all -Isrc -Itest/fuzz -Itest/unit)
+read -ra libs < <(pkg-config --libs libcrypto 2> /dev/null || echo -lcrypto)
+flags=(-D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing -fno-sanitize-recover=all -Isrc -Itest/fuzz -Itest/unit
+	-I"$("${PG_CONFIG:-pg_config}" --includedir-server)")
 if [ "$seconds" = 0 ]; then
 	compiler=gcc kind=replay
-	flags+=(-std=gnu99 -fsanitize=address,undefined)
+	flags+=(-std=gnu99 '-fsanitize=address,undefined')
 else
 	compiler=clang kind=fuzz
-	flags+=(-fsanitize=fuzzer-no-link,address,undefined)
+	flags+=('-fsanitize=fuzzer-no-link,address,undefined')
 fi
 command -v "$compiler" > /dev/null || { echo "fuzz: $compiler is missing" >&2; exit 1; }
 [ "$seconds" = 0 ] && engine=(test/fuzz/replay.c) || engine=(-fsanitize=fuzzer)
@@ -35,6 +36,7 @@ mkdir -p "$build" "$dir/found"
 
 # What fails is told by the linker, for each target that needs it.
 compile() { # FILE...: in parallel
+	# shellcheck disable=SC2016 # for the shells of xargs
 	printf '%s\n' "$@" | xargs -P "$jobs" -I{} bash -c '
 		file=$1 build=$2 && shift 2
 		"$@" -c "$file" -o "$build/$(basename "$file" .c).o" 2> "$build/$(basename "$file" .c).err"
@@ -46,7 +48,7 @@ seeds_of() { echo "test/fuzz/corpus/$1"; }
 fuzz() { # NAME: build and run it; the log says what happened
 	local name=$1 program=$build/fuzz_$1 log=$build/$1.log options=()
 	rm -f "$dir/$name"-*
-	"$compiler" "${flags[@]}" "$build/fuzz_$name.o" "${engine[@]}" "$build/pure.a" $libs -lm -o "$program" > "$log" 2>&1 || return
+	"$compiler" "${flags[@]}" "$build/fuzz_$name.o" "${engine[@]}" "$build/pure.a" "${libs[@]}" -lm -o "$program" > "$log" 2>&1 || return
 	if [ "$seconds" = 0 ]; then
 		"$program" "$(seeds_of "$name")"/* >> "$log" 2>&1
 		return
@@ -55,7 +57,7 @@ fuzz() { # NAME: build and run it; the log says what happened
 	mkdir -p "$dir/found/$name"
 	"$program" -max_total_time="$seconds" -timeout=20 -print_final_stats=1 -artifact_prefix="$dir/$name-" "${options[@]}" \
 		"$dir/found/$name" "$(seeds_of "$name")" >> "$log" 2>&1 || return
-	[ -z "${FUZZ_KEEP:-}" ] || "$program" -merge=1 "$(seeds_of "$name")" "$dir/found/$name" >> "$log.merge" 2>&1
+	[ -z "${FUZZ_KEEP:-}" ] || "$program" -merge=1 -use_counters=0 "$(seeds_of "$name")" "$dir/found/$name" >> "$log.merge" 2>&1
 }
 
 figures() { # LOG: how much was run and reached

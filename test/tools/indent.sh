@@ -20,7 +20,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/cipguard-indent.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 server=$("${PG_CONFIG:-pg_config}" --includedir-server)
 {
-	grep -hoE '\bCg[A-Z][A-Za-z0-9]*\b' "${files[@]}" || true
+	grep -hoE '\b(Cg|Fuzz)[A-Z][A-Za-z0-9]*\b' "${files[@]}" || true
 	grep -rhoE '^(typedef .*[ *]|} ?)[A-Za-z_][A-Za-z0-9_]*;' "$server" | sed 's/;$//; s/.*[ *}]//'
 	grep -rhoE '^typedef .*\(\*[A-Za-z_0-9]+\)' "$server" | sed 's/.*\*//; s/)$//'
 	printf '%s\n' bool FILE size_t ssize_t time_t off_t mode_t pid_t uid_t gid_t va_list \
