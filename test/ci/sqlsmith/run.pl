@@ -100,6 +100,8 @@ sub normal
 	$text =~ s/PID \d+/PID/g;
 	$text =~ s/pg_(toast_)?temp_\d+/pg_temp/g;
 	$text =~ s/cip1:[\w-]+/armor/g;
+	# The server log has every fiftieth plan, and so has who asks for its level.
+	$text =~ s/LOG:  00000: duration: .*?\nLOCATION:  explain_ExecutorEnd.*\n//sg;
 	return $text;
 }
 
