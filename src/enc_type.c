@@ -41,6 +41,7 @@
 static void forget_types(Datum arg, int cacheid, uint32 hashvalue);
 static void load_types(void);
 static Datum receive(uint8 tag, const char *stored, Size len);
+static const CgEncType *known_type(uint8 tag);
 pg_noreturn static void damaged(void);
 static char *iso_date(DateADT date);
 static char *iso_timestamptz(TimestampTz timestamp);
@@ -334,7 +335,7 @@ cg_plain_receive(uint8 tag, StringInfo buf)
 		return cg_plain_parse(tag, pq_getmsgtext(buf, buf->len - buf->cursor,
 												 &len), -1, NULL);
 	}
-	return DirectFunctionCall3(cg_enc_type(tag)->receive, PointerGetDatum(buf),
+	return DirectFunctionCall3(known_type(tag)->receive, PointerGetDatum(buf),
 							   ObjectIdGetDatum(InvalidOid),
 							   Int32GetDatum(-1));
 }
@@ -342,7 +343,17 @@ cg_plain_receive(uint8 tag, StringInfo buf)
 Datum
 cg_plain_send(uint8 tag, Datum plain)
 {
-	return DirectFunctionCall1(cg_enc_type(tag)->send, plain);
+	return DirectFunctionCall1(known_type(tag)->send, plain);
+}
+
+static const CgEncType *
+known_type(uint8 tag)
+{
+	const CgEncType *type = cg_enc_type(tag);
+
+	if (type == NULL)
+		damaged();
+	return type;
 }
 
 static void
@@ -361,7 +372,7 @@ damaged(void)
 Datum
 cg_plain_parse(uint8 tag, const char *text, int32 typmod, Node *escontext)
 {
-	const CgEncType *type = cg_enc_type(tag);
+	const CgEncType *type = known_type(tag);
 	Datum		result = (Datum) 0;
 	int			code = cg_try_input(type->input, text, typmod, &result);
 
@@ -383,7 +394,7 @@ cg_plain_parse(uint8 tag, const char *text, int32 typmod, Node *escontext)
 char *
 cg_plain_print(uint8 tag, Datum plain)
 {
-	return DatumGetCString(DirectFunctionCall1(cg_enc_type(tag)->output,
+	return DatumGetCString(DirectFunctionCall1(known_type(tag)->output,
 											   plain));
 }
 

@@ -138,6 +138,8 @@ cg_mask_datum_prepare(Oid type, int32 typmod, const CgCategory *c,
 	CgDatumMask *m = palloc0(sizeof(CgDatumMask));
 	Oid			element;
 
+	check_stack_depth();		/* domains over arrays of domains ... */
+
 	/* Those that PostgreSQL numbers by hand are no domains. */
 	if (type >= FirstGenbkiObjectId)
 		type = getBaseTypeAndTypmod(type, &typmod);
@@ -788,6 +790,7 @@ mask_array(CgDatumMask *m, Datum value, bool *isnull)
 	int			n;
 	int			i;
 
+	check_stack_depth();
 	if (VARSIZE(array) > MAX_COMPOUND)
 	{
 		*isnull = true;

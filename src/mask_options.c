@@ -59,7 +59,10 @@ cg_mask_options_parse(const Jsonb *source, CgMaskOptions *options)
 		if (token == WJB_KEY)
 			key = string_of(&value);
 		else if (token == WJB_VALUE)
+		{
+			Assert(key != NULL);
 			wrong = read_option(key, &value, options);
+		}
 	}
 	return wrong;
 }
@@ -134,6 +137,7 @@ read_paths(const JsonbValue *value, CgMaskOptions *options)
 			path = string_of(&part);
 		if (token != WJB_VALUE)
 			continue;
+		Assert(path != NULL);
 		if (options->npaths == allocated)
 		{
 			allocated *= 2;

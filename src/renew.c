@@ -90,6 +90,7 @@ cg_holder(Oid typid, MemoryContext context)
 	bool		any = false;
 	int			i;
 
+	check_stack_depth();		/* types are nested as deep as users like */
 	typid = getBaseType(typid);
 	if (!OidIsValid(typid))		/* of a dropped column */
 		return NULL;
@@ -192,6 +193,7 @@ cg_holder_visit(const CgHolder *holder, Datum value, CgVisitor visitor,
 	CgHead		head;
 	int			i;
 
+	check_stack_depth();
 	switch (holder->kind)
 	{
 		case VALUE:
@@ -351,6 +353,7 @@ cg_holder_renew_tokens(const CgHolder *holder, Datum value, int32 domain)
 static Datum
 renew(const CgHolder *holder, Datum value, int32 domain)
 {
+	check_stack_depth();
 	if (count_stale(holder, value, domain) == 0)
 		return value;
 	switch (holder->kind)

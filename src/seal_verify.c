@@ -531,6 +531,7 @@ name_events(CgCheck *check, CgCheckBlock *block)
 		const CgLeaf *leaf = i < block->n ? &block->leaves[i] : NULL;
 		const CgPrint *print = k < block->expected ? &prints[k] : NULL;
 
+		Assert(leaf != NULL || print != NULL);
 		if (print == NULL || (leaf != NULL && leaf->seq < print->seq))
 		{
 			cg_check_error(check, block->number, leaf->seq, "event inserted",

@@ -11,6 +11,8 @@
 stage "$@"
 
 read -r -a files <<< "${FILES:-$(echo src/*.c)}"
+mapfile -t server < <(grep -l '"postgres\.h"' "${files[@]}")
+mapfile -t pure < <(grep -L '"postgres\.h"' "${files[@]}")
 others=()
 [ -n "${FILES:-}" ] || others=(test/unit/test_*.c test/fuzz/fuzz_*.c)
 config=test/ci/analyze
@@ -39,24 +41,24 @@ check() { # NAME COMMAND...: passes if the command succeeds and prints nothing
 
 have() { command -v "$1" > /dev/null || { echo "$1 is missing, Debian package $2"; return 1; }; }
 
-# Run a command for each file that stdin names, in place of its argument {}, as
+# Run a command for each file that stdin names (empty lines do not), in place of its argument {}, as
 # many at a time as there are processors; what they say comes in that order.
 each() { # COMMAND...
 	local dir=$work/each
 	rm -rf "$dir"
 	mkdir "$dir"
 	# shellcheck disable=SC2016 # expanded by that shell; xargs adds number and file
-	nl -nrz -s' ' | sed "s,^,$dir/," | xargs -P "$(nproc)" -L 1 bash -c '
+	sed '/^$/d' | nl -nrz -s' ' | sed "s,^,$dir/," | xargs -r -P "$(nproc)" -L 1 bash -c '
 		file=${*: -1} out=${*: -2:1}
 		set -- "${@:1:$#-2}"
 		"${@//\{\}/$file}" > "$out" 2>&1 || echo "$file: exit status $?" >> "$out"' \
 		each "$@"
-	cat "$dir"/*
+	find "$dir" -type f | sort | xargs -r cat
 }
 
 # At -O0, as what the optimizer does before the analyser looks hides faults and
-# makes up others.  The limit (5) of states at a statement is for the impatient:
-# with it a third of the files are left half way.
+# makes up others.  With the default limit (5) of states per
+# statement it leaves larger files half way.
 gcc_analyzer() {
 	printf '%s\n' "${files[@]}" "${others[@]}" |
 		each gcc "${flags[@]}" -O0 -fanalyzer --param analyzer-bb-explosion-factor=20 -c -o /dev/null '{}'
@@ -65,15 +67,18 @@ gcc_analyzer() {
 # What scan-build runs.  handles.h makes what the server opens and closes known.
 clang_analyzer() {
 	have clang clang || return 1
-	printf '%s\n' "${files[@]}" |
-		each clang --analyze --analyzer-output text "${flags[@]}" -Wno-ignored-attributes -Wno-unused-value -o /dev/null \
-			-Xclang -analyzer-checker=core,unix,deadcode,security,nullability,valist,alpha.unix.SimpleStream \
-			-include "$config/handles.h" '{}'
+	# shellcheck disable=SC2054 # commas of the option
+	local analyze=(clang --analyze --analyzer-output text "${flags[@]}" -Wno-ignored-attributes -Wno-unused-value -o /dev/null
+		-Xclang -analyzer-checker=core,unix,deadcode,security,nullability,valist,alpha.unix.SimpleStream
+		-include "$config/handles.h" '{}')
+	printf '%s\n' "${server[@]}" | each "${analyze[@]}" -DCG_ANALYZE_SERVER
+	printf '%s\n' "${pure[@]}" | each "${analyze[@]}"
 }
 
+# Only what is of the server has any.
 locks() {
 	have clang clang || return 1
-	printf '%s\n' "${files[@]}" |
+	printf '%s\n' "${server[@]}" |
 		each clang -fsyntax-only "${flags[@]}" -Wno-ignored-attributes -Wthread-safety -Wno-thread-safety-attributes \
 			-include "$config/locks.h" '{}'
 }

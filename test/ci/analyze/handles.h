@@ -13,21 +13,14 @@
 #ifndef CG_ANALYZE_HANDLES_H
 #define CG_ANALYZE_HANDLES_H
 
+#ifdef CG_ANALYZE_SERVER
 #include "postgres.h"
+#else
+#include <stdio.h>
+#include <stdlib.h>
+#endif
 
 #include <openssl/evp.h>
-
-#include "access/genam.h"
-#include "access/relation.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "executor/executor.h"
-#include "executor/tuptable.h"
-#include "storage/fd.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
-#include "utils/syscache.h"
-#include "utils/typcache.h"
 
 /* Arguments are used, though for nothing. */
 #define OPENED_OR_NULL(type, ...) ((void) (__VA_ARGS__), (type) fopen("", ""))
@@ -59,6 +52,20 @@
 #define EVP_PKEY_new_raw_private_key(...) OPENED_OR_NULL(EVP_PKEY *, __VA_ARGS__)
 #define EVP_PKEY_new_raw_public_key(...) OPENED_OR_NULL(EVP_PKEY *, __VA_ARGS__)
 #define EVP_PKEY_free(key) CLOSED_OR_NULL(key)
+
+#ifdef CG_ANALYZE_SERVER
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "executor/executor.h"
+#include "executor/tuptable.h"
+#include "storage/fd.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #define table_open(relid, mode) OPENED(Relation, relid, mode)
 #define table_openrv(relation, mode) OPENED(Relation, relation, mode)
@@ -105,5 +112,7 @@
 #define FreeDir(dir) CLOSED(dir)
 #define AllocateFile(path, mode) OPENED_OR_NULL(FILE *, path, mode)
 #define FreeFile(file) CLOSED(file)
+
+#endif							/* CG_ANALYZE_SERVER */
 
 #endif							/* CG_ANALYZE_HANDLES_H */

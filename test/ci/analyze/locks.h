@@ -18,6 +18,7 @@
 #include "storage/spin.h"
 
 #include "acting.h"
+#include "budget_slot.h"
 
 #define ACQUIRES(...)	__attribute__((acquire_capability(__VA_ARGS__)))
 #define RELEASES(...)	__attribute__((release_capability(__VA_ARGS__)))
@@ -46,6 +47,10 @@ extern int	SPI_finish(void) RELEASES(spi_connection);
 /* These connect; an act may be inside another. */
 extern void cg_act_begin(CgActing *acting, Oid as) ACQUIRES(acting) NOT_ANALYZED;
 extern void cg_act_end(const CgActing *acting) RELEASES(acting) NOT_ANALYZED;
+
+/* It holds the locks of all of its accounts at once, in two loops. */
+extern CgSpent cg_budget_charge(CgAccount **accounts, int n_accounts, uint32 n,
+								CgAccount **which, bool *first) NOT_ANALYZED;
 
 extern bool analyzed_enter(AnalyzedBlock *block) ACQUIRES(block);
 extern void analyzed_leave(AnalyzedBlock *block) RELEASES(block);

@@ -21,17 +21,17 @@ CREATE TEMP TABLE exception (function text, message text, reason text);
 INSERT INTO exception VALUES
 	('encrypt_column\_%', 'unused parameter %',
 		'the steps of a conversion are called by one statement, so they have the same parameters'),
-	('%', 'routine is marked as VOLATILE, should be STABLE',
+	('%', 'routine is marked as VOLATILE, should be STABLE; attention: cannot %',
 		'they run dynamic SQL, of which plpgsql_check says that it cannot tell'),
-	('encrypt_column_check', 'text type variable is not sanitized', 'the expression is made by format() of %I'),
-	('encrypt_column_index', 'text type variable is not sanitized', 'the definition is made by format() and pg_get_indexdef()'),
-	('index_closed_months', 'text type variable is not sanitized', 'the columns are literals of the function'),
-	('present_row', 'text type variable is not sanitized', 'both texts are made by format() of %I and %L');
+	('encrypt_column_check', 'text type variable is not sanitized;%', 'the expression is made by format() of %I'),
+	('encrypt_column_index', 'text type variable is not sanitized;%', 'the definition is made by format() of %I and of what the server checked'),
+	('index_closed_months', 'text type variable is not sanitized;%', 'the columns are literals of the function'),
+	('present_row', 'text type variable is not sanitized;%', 'both texts are made by format() of %I and %L');
 
 SELECT format('%s line %s: %s: %s', f.oid::regprocedure, c.lineno, c.level,
 		concat_ws('; ', c.message, nullif(c.detail, ''), nullif(c.hint, ''), nullif(c.context, ''))) AS finding
 	FROM function_to_check f,
 		plpgsql_check_function_tb(f.oid, f.relation, fatal_errors => false, all_warnings => true) c
-	WHERE NOT EXISTS (SELECT FROM exception e WHERE f.proname LIKE e.function AND c.message LIKE e.message)
+	WHERE NOT EXISTS (SELECT FROM exception e WHERE f.proname LIKE e.function AND concat_ws('; ', c.message, c.detail) LIKE e.message)
 	ORDER BY f.oid::regprocedure::text, c.lineno, c.message;
 SELECT 'there is no function to check' WHERE NOT EXISTS (SELECT FROM function_to_check);
