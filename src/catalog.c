@@ -123,7 +123,7 @@ cg_require_our_trigger(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	char	   *schema = CALLED_AS_TRIGGER(fcinfo) ?
-		get_namespace_name(RelationGetNamespace(trigdata->tg_relation)) : NULL;
+	get_namespace_name(RelationGetNamespace(trigdata->tg_relation)) : NULL;
 
 	if (schema == NULL || strcmp(schema, CG_SCHEMA) != 0)
 		ereport(ERROR,
