@@ -249,7 +249,7 @@ BEGIN
 END
 $do$;
 SQL
-foreach my $try ([ 'triggers', 'clerk', $triggers ], [ 'triggers', undef, $triggers ], [ 'estimators', 'clerk', $estimators ])
+foreach my $try ([ 'triggers', 'clerk', $triggers ], [ 'triggers', undef, $triggers ], [ 'estimators', undef, $estimators ])
 {
 	my ($what, $role, $sql) = @$try;
 	my $err = error_of($node, $role, "SET client_min_messages = warning; $sql");
