@@ -236,7 +236,7 @@ BEGIN
 	LOOP
 		EXECUTE format('CREATE FUNCTION mine.compare(%s, %s) RETURNS boolean LANGUAGE plpgsql AS ''BEGIN RETURN true; END''', operator.l, operator.r);
 		EXECUTE format('CREATE OPERATOR mine.@@@ (LEFTARG = %s, RIGHTARG = %s, FUNCTION = mine.compare, RESTRICT = %s, JOIN = %s)', operator.l, operator.r, operator.restrict, operator.joins);
-		EXECUTE format('CREATE TABLE mine.operand (a %s, b %s)', operator.l, operator.r);
+		EXECUTE replace(format('CREATE TABLE mine.operand (a %s, b %s)', operator.l, operator.r), 'enc_text', 'enc_text(''mobile'')');
 		INSERT INTO mine.operand SELECT FROM generate_series(1, 10);
 		ANALYZE mine.operand;
 		FOREACH condition IN ARRAY ARRAY['a OPERATOR(mine.@@@) b', 'a OPERATOR(mine.@@@) NULL', 'NULL OPERATOR(mine.@@@) b', 'a OPERATOR(mine.@@@) (SELECT b)', 'NOT a OPERATOR(mine.@@@) b',
