@@ -594,11 +594,11 @@ restores(void)
 static void
 require_row_trigger(FunctionCallInfo fcinfo)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		!TRIGGER_FIRED_FOR_ROW(((TriggerData *) fcinfo->context)->tg_event))
+	cg_require_our_trigger(fcinfo);
+	if (!TRIGGER_FIRED_FOR_ROW(((TriggerData *) fcinfo->context)->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called as a trigger")));
+				 errmsg("function must be called as a row trigger")));
 }
 
 static void

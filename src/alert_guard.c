@@ -190,10 +190,7 @@ cipguard_guard_alert(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called as a trigger")));
+	cg_require_our_trigger(fcinfo);
 	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
 		!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 		refuse(trigdata, "Acknowledge an alert with cipguard.acknowledge_alert().");
@@ -207,10 +204,7 @@ cipguard_guard_suspension(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called as a trigger")));
+	cg_require_our_trigger(fcinfo);
 	if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
 		TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && is_restored())
 		return PointerGetDatum(trigdata->tg_trigtuple);
@@ -257,10 +251,7 @@ cipguard_guard_alert_rule(PG_FUNCTION_ARGS)
 	bool		no_null = false;
 	char	   *name;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called as a trigger")));
+	cg_require_our_trigger(fcinfo);
 	desc = RelationGetDescr(trigdata->tg_relation);
 	kind = column(desc, "kind");
 	if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&

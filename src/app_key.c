@@ -16,6 +16,7 @@
 #include "compat.h"
 
 #include "audit_store.h"
+#include "catalog.h"
 #include "ed25519.h"
 
 /* app_public_key(text) RETURNS bytea */
@@ -50,8 +51,8 @@ cipguard_note_app_key(PG_FUNCTION_ARGS)
 	char	   *name;
 	char	   *key;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+	cg_require_our_trigger(fcinfo);
+	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
 		!TRIGGER_FIRED_AFTER(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),

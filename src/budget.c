@@ -651,10 +651,7 @@ cipguard_guard_budget(PG_FUNCTION_ARGS)
 	bool		nulls[2] = {false, false};
 	int			i;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called as a trigger")));
+	cg_require_our_trigger(fcinfo);
 	desc = RelationGetDescr(trigdata->tg_relation);
 	tuples[0] = trigdata->tg_trigtuple;
 	tuples[1] = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?

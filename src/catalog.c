@@ -118,6 +118,20 @@ cg_catalog_init(void)
 	cg_on_relcache(relation_changed);
 }
 
+void
+cg_require_our_trigger(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	char	   *schema = CALLED_AS_TRIGGER(fcinfo) ?
+	get_namespace_name(RelationGetNamespace(trigdata->tg_relation)) : NULL;
+
+	if (schema == NULL || strcmp(schema, CG_SCHEMA) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function must be called by a trigger of a table in schema \"%s\"",
+						CG_SCHEMA)));
+}
+
 /* invalidate_cache() RETURNS trigger */
 PG_FUNCTION_INFO_V1(cipguard_invalidate_cache);
 Datum

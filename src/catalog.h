@@ -5,6 +5,7 @@
 #ifndef CG_CATALOG_H
 #define CG_CATALOG_H
 
+#include "fmgr.h"
 #include "utils/relcache.h"
 
 /*
@@ -40,6 +41,12 @@ extern Relation cg_watch_open(CgWatch *watch);
  * would be trusted.
  */
 extern Oid	cg_schema_oid(void);
+
+/*
+ * An error unless the function was called by a trigger of one of our tables,
+ * whose columns it may rely on.
+ */
+extern void cg_require_our_trigger(FunctionCallInfo fcinfo);
 
 /* At load: have the OIDs found so far forgotten when a relation changes. */
 extern void cg_catalog_init(void);

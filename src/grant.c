@@ -201,10 +201,7 @@ cipguard_guard_grant(PG_FUNCTION_ARGS)
 	bool		is_suspended;
 	Oid			grantee;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called as a trigger")));
+	cg_require_our_trigger(fcinfo);
 	desc = RelationGetDescr(trigdata->tg_relation);
 	tuple = trigdata->tg_trigtuple;
 	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))

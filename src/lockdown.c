@@ -515,10 +515,7 @@ cipguard_guard_lockdown(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	bool		nulls[] = {false, false};
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called as a trigger")));
+	cg_require_our_trigger(fcinfo);
 	/* Restoring a dump repeats what was done elsewhere. */
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && superuser() &&
 		!check_function_bodies)

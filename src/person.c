@@ -28,6 +28,7 @@
 
 #include "access.h"
 #include "alert.h"
+#include "catalog.h"
 #include "cipguard.h"
 #include "event.h"
 #include "hold.h"
@@ -143,10 +144,7 @@ cipguard_guard_listed(PG_FUNCTION_ARGS)
 	bool		nulls[2] = {false, false};
 	int			i;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called as a trigger")));
+	cg_require_our_trigger(fcinfo);
 	insert = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event);
 	if (!insert && !TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 	{

@@ -60,10 +60,7 @@ cipguard_guard_rule(PG_FUNCTION_ARGS)
 	CgRuleRow	old;
 	bool		removed;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called as a trigger")));
+	cg_require_our_trigger(fcinfo);
 	desc = RelationGetDescr(trigdata->tg_relation);
 	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
 	{

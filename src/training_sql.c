@@ -51,10 +51,7 @@ cipguard_guard_training(PG_FUNCTION_ARGS)
 	HeapTuple	tuple;
 	const char *name;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function must be called as a trigger")));
+	cg_require_our_trigger(fcinfo);
 	desc = RelationGetDescr(trigdata->tg_relation);
 	name = RelationGetRelationName(trigdata->tg_relation);
 	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))

@@ -52,6 +52,13 @@ sub update
 	return;
 }
 
+# Months of the audit log are made when something happens.
+sub objects
+{
+	my ($db) = @_;
+	return join("\n", grep { !/\baudit_\w+_\d{6}/ } split(/\n/, catalog_picture($node, db => $db)));
+}
+
 # What a user has, and what it tells him.
 my $use = roles_sql() . <<'SQL';
 SELECT cipguard.add_category('note', 'searchable', mask => 'name', description => 'added by the user');
@@ -74,14 +81,14 @@ my %questions = (
 	reader => "SELECT * FROM app.client WHERE phone = '13912341007'; SELECT count(*) FROM app.client WHERE note = 'changed'; SELECT label FROM app.client WHERE id = 8",
 	clerk => 'SELECT label FROM app.client ORDER BY id LIMIT 3; SELECT cipguard.can_access(\'note\')',
 	officer => "SELECT grantee, category, level FROM cipguard.access_grant ORDER BY id; SELECT name, mask FROM cipguard.category WHERE name IN ('note', 'plate') ORDER BY 1;"
-	  . 'SELECT key, version, state FROM cipguard.key_status ORDER BY 1, 2; SELECT name, categories FROM cipguard.activities');
+	  . 'SELECT kind, of, version, state FROM cipguard.key_status ORDER BY 1, 2, 3; SELECT name, categories FROM cipguard.activities');
 
 sub answers
 {
 	my ($db) = @_;
 	return join("\n", (map { as($node, $_, $questions{$_}, db => $db) } sort keys %questions),
 		as($node, undef, "SELECT md5(string_agg(encode(cipguard.enc_text_send(phone), 'hex'), '' ORDER BY id)) FROM app.client;"
-			  . 'SELECT count(*), max(seq) FROM cipguard.audit_event; SELECT key FROM cipguard.regulation WHERE NOT builtin;'
+			  . "SELECT count(*) FROM cipguard.audit_event WHERE relid = 'app.client'::regclass;" . 'SELECT key FROM cipguard.regulation WHERE NOT builtin;'
 			  . 'SELECT objoid::regclass, objsubid, label FROM pg_seclabel', db => $db));
 }
 
@@ -108,7 +115,7 @@ foreach my $script (sort glob("$FindBin::RealBin/../../sql/cipguard--*--*.sql"))
 	my ($from, $to) = basename($script) =~ /^cipguard--(.*)--(.*)\.sql$/;
 	my ($old, $new) = (database($from), database($to));
 	update($old, $to);
-	same_picture(catalog_picture($node, db => $old), catalog_picture($node, db => $new), "$from to $to: the objects are those of $to");
+	same_picture(objects($old), objects($new), "$from to $to: the objects are those of $to");
 	data_survive($from, $to);
 }
 
@@ -145,14 +152,14 @@ addition('column', 'ALTER TABLE cipguard.regulation ADD COLUMN next text;', qr/c
 addition('comment on a column', "COMMENT ON COLUMN cipguard.regulation.valid_from IS 'next';", qr/column \| cipguard\.regulation \| valid_from/);
 addition('index', 'CREATE INDEX next_index ON cipguard.next_list (name);', qr/relation \| cipguard\.next_index/);
 addition('dump', "SELECT pg_catalog.pg_extension_config_dump('cipguard.next_list', '');", qr/dumped \| cipguard\.next_list/);
-addition('revocation', 'REVOKE SELECT ON TABLE cipguard.activities FROM PUBLIC;', qr/rights on relation \| cipguard\.activities/);
+addition('revocation', 'REVOKE SELECT ON TABLE cipguard.policy_version FROM PUBLIC;', qr/rights on relation \| cipguard\.policy_version/);
 addition('grant', 'GRANT SELECT ON TABLE cipguard.next_list TO cipguard_officer;', qr/rights on relation \| cipguard\.next_list/);
 addition('trigger', 'CREATE TRIGGER next_trigger BEFORE INSERT ON cipguard.next_list FOR EACH ROW EXECUTE FUNCTION cipguard.hold_row();', qr/trigger \| cipguard\.next_list/);
 addition('operator', 'CREATE OPERATOR cipguard.@@@ (LEFTARG = integer, RIGHTARG = integer, FUNCTION = pg_catalog.int4eq);', qr/operator \| cipguard\.@@@/);
 addition('type', "CREATE TYPE cipguard.next_kind AS ENUM ('a', 'b');", qr/type \| cipguard\.next_kind/);
 addition('cast', 'CREATE CAST (cipguard.enc_bool AS cipguard.enc_date) WITH INOUT;', qr/cast \| cipguard\.enc_bool \| cipguard\.enc_date/);
 addition('event trigger', 'ALTER EVENT TRIGGER cipguard_audit_new_tables DISABLE;', qr/event trigger \| cipguard_audit_new_tables/);
-addition('row', "INSERT INTO cipguard.regulation (key, jurisdiction, law, article, topic, rule, builtin) VALUES ('next.1', 'here', 'next', '1', 'topic', 'rule', true);", qr/rows \| regulation/);
+addition('row', "ALTER TABLE cipguard.regulation DISABLE TRIGGER guard_regulation; INSERT INTO cipguard.regulation (key, jurisdiction, law, article, topic, rule, builtin) VALUES ('next.1', 'here', 'next', '1', 'topic', 'rule', true); ALTER TABLE cipguard.regulation ENABLE TRIGGER guard_regulation;", qr/rows \| regulation/);
 addition('default rights', 'ALTER DEFAULT PRIVILEGES IN SCHEMA cipguard GRANT SELECT ON TABLES TO cipguard_auditor;', qr/default rights/);
 
 my $guard = qq(\\echo Use "ALTER EXTENSION cipguard UPDATE" to load this file. \\quit\n);
@@ -169,10 +176,10 @@ END { unlink "$sharedir/cipguard--next.sql", "$sharedir/cipguard--$now--next.sql
 write_file("$sharedir/cipguard--next.sql", $script, 0644);
 write_update(map { $_->{sql} } @parts);
 my $old = database($now);
-my $new = catalog_picture($node, db => database('next'));
+my $new = objects(database('next'));
 my $db = database(undef, $old);
 update($db, 'next');
-same_picture(catalog_picture($node, db => $db), $new, "$now to next: the objects are those of the next version");
+same_picture(objects($db), $new, "$now to next: the objects are those of the next version");
 data_survive($now, 'next');
 
 # Every omission is seen.
@@ -182,7 +189,7 @@ sub seen
 	write_update(@sql);
 	my $copy = database(undef, $old);
 	update($copy, 'next');
-	my $differences = join("\n", picture_differences(catalog_picture($node, db => $copy), $new));
+	my $differences = join("\n", picture_differences(objects($copy), $new));
 	like($differences, $seen, "seen: $name");
 	as($node, undef, "DROP DATABASE $copy");
 	return;

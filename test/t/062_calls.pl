@@ -82,7 +82,7 @@ FROM (VALUES
 	('cipguard.readers[]', ARRAY['{}', '{NULL}']),
 	('cipguard.activity', ARRAY['(1,a,1,,,,,,,,,,,,)', '(,,,,,,,,,,,,,,)'])) samples (t, list), unnest(list) v;
 INSERT INTO mine.sample (type, value) VALUES
-	('internal', 'NULL'), ('cipguard.enc_text', '(SELECT phone FROM mine.person)'), ('cipguard.enc_int8', '(SELECT n FROM mine.person)'),
+	('cipguard.enc_text', '(SELECT phone FROM mine.person)'), ('cipguard.enc_int8', '(SELECT n FROM mine.person)'),
 	('anyelement', '1'), ('anyelement', '''x''::text'), ('anyelement', 'NULL::text'), ('anyelement', '''x'''), ('anyelement', '(SELECT p FROM mine.person p)'),
 	('anyelement', 'ROW(1, NULL)'), ('anyelement', 'ARRAY[ARRAY[1]]'), ('anyelement', '(SELECT phone FROM mine.person)'), ('anyelement', '(SELECT d FROM mine.none d)');
 INSERT INTO mine.sample (type, value) SELECT '"any"'::regtype, value FROM mine.sample WHERE type = 'anyelement'::regtype;
@@ -167,11 +167,11 @@ is( as($node, undef, q{SELECT DISTINCT ON (function, state) state, message, left
 	AND function <> 'cipguard.identity_of(regclass, oid, integer)'::regprocedure}),
 	'', 'no call meets an internal error');
 
-# That the calls are such as PostgreSQL takes.
-is( as($node, undef, q{SELECT function::regprocedure, min(message), min(sql) FROM mine.call WHERE sql !~ '^CALL' GROUP BY 1 HAVING every(state IN ('42601', '42804', '42846', '42883'))}),
+# That the calls are such as PostgreSQL takes; it makes none with its own
+# pointers, so those that want some are only looked at (060_catalog.pl).
+is( as($node, undef, q{SELECT function::regprocedure, min(message), min(sql) FROM mine.call JOIN pg_proc p ON p.oid = function
+	WHERE prokind = 'f' AND NOT 'internal'::regtype = ANY (proargtypes::oid[]) GROUP BY 1 HAVING every(state IN ('42601', '42804', '42846', '42883'))}),
 	'', 'every function was reached');
-is( as($node, undef, q{SELECT min(sql) FROM mine.call JOIN pg_proc p ON p.oid = function WHERE 'internal'::regtype = ANY (p.proargtypes::oid[]) AND state NOT IN ('ZZ999', '42883') GROUP BY function}),
-	'', 'those that take pointers of the server do nothing with NULL');
 
 # Procedures end transactions, so they cannot be called in a block.
 my $procedures = as($node, undef, "SELECT string_agg(sql, E';\n' ORDER BY number) FROM mine.call WHERE sql ~ '^CALL' AND role = 'clerk'");
@@ -236,7 +236,7 @@ BEGIN
 	LOOP
 		EXECUTE format('CREATE FUNCTION mine.compare(%s, %s) RETURNS boolean LANGUAGE plpgsql AS ''BEGIN RETURN true; END''', operator.l, operator.r);
 		EXECUTE format('CREATE OPERATOR mine.@@@ (LEFTARG = %s, RIGHTARG = %s, FUNCTION = mine.compare, RESTRICT = %s, JOIN = %s)', operator.l, operator.r, operator.restrict, operator.joins);
-		EXECUTE format('CREATE TABLE mine.operand (a %s, b %s)', operator.l, operator.r);
+		EXECUTE replace(format('CREATE TABLE mine.operand (a %s, b %s)', operator.l, operator.r), 'enc_text', 'enc_text(''mobile'')');
 		INSERT INTO mine.operand SELECT FROM generate_series(1, 10);
 		ANALYZE mine.operand;
 		FOREACH condition IN ARRAY ARRAY['a OPERATOR(mine.@@@) b', 'a OPERATOR(mine.@@@) NULL', 'NULL OPERATOR(mine.@@@) b', 'a OPERATOR(mine.@@@) (SELECT b)', 'NOT a OPERATOR(mine.@@@) b',
@@ -249,7 +249,7 @@ BEGIN
 END
 $do$;
 SQL
-foreach my $try ([ 'triggers', 'clerk', $triggers ], [ 'triggers', undef, $triggers ], [ 'estimators', 'clerk', $estimators ])
+foreach my $try ([ 'triggers', 'clerk', $triggers ], [ 'triggers', undef, $triggers ], [ 'estimators', undef, $estimators ])
 {
 	my ($what, $role, $sql) = @$try;
 	my $err = error_of($node, $role, "SET client_min_messages = warning; $sql");
