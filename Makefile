@@ -31,11 +31,13 @@
 PG_CONFIG ?= pg_config
 TOOLS = demo check bench fuzz lint
 CI = matrix sanitize valgrind sqlsmith coverage analyze soak faults check-all
-SCRIPTED = deps deps-lint deps-ci check-clients $(TOOLS) $(CI)
+TOOLS = demo check check-clients bench fuzz lint
+CI = matrix sanitize valgrind sqlsmith coverage analyze soak faults check-all
+SCRIPTED = deps $(TOOLS) $(CI)
 
 # Lines that the tests have to run, in percent: of all C, and of the files that use no server interface.
-export COVERAGE_FLOOR = 90
-export COVERAGE_FLOOR_PURE = 100
+export COVERAGE_FLOOR ?= 90
+export COVERAGE_FLOOR_PURE ?= 100
 
 ifneq ($(filter $(SCRIPTED),$(MAKECMDGOALS)),)
 
@@ -45,17 +47,11 @@ export PG_CONFIG
 
 deps:
 	@test/tools/deps.sh
-deps-lint:
-	@test/tools/deps.sh --lint
-deps-ci:
-	@test/tools/deps.sh --ci
-$(filter-out lint,$(TOOLS)): deps
 $(TOOLS):
-	@test/tools/$@.sh
-check-clients: deps
-	@test/tools/deps.sh --clients
-	@test/tools/clients.sh
-$(CI): deps-ci
+	@test/tools/deps.sh $@
+	@test/tools/$(subst -,_,$@).sh
+$(CI):
+	@test/tools/deps.sh $@
 	@test/ci/$(subst -,_,$@).sh
 
 # Any other target on the same command line, as in `make clean check`.

@@ -127,7 +127,7 @@ cg_access_epoch(void)
  * Tables of conditions count like those of grants: a change of one makes
  * another epoch, and plans are made anew.
  */
-extern void cg_watch_access(CgWatch *watch);
+extern void cg_watch_access(CgWatch *of);
 
 /*
  * Raise an error unless the current user has at least search on the category:
@@ -141,6 +141,9 @@ extern void cg_require_search(int32 category);
  */
 extern bool cg_has_privs_of(Oid member, Oid role);
 
+/*
+ * At load: have what is kept of roles and grants forgotten when they change.
+ */
 extern void cg_access_init(void);
 
 #endif							/* CG_ACCESS_H */

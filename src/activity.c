@@ -116,7 +116,7 @@ static bool still_is(const CgActivityColumn *column);
 static bool lists_any(const CgActivity *activity, Oid relid);
 static char *why_not(const CgActivity *activity, const CgAsk *ask);
 static bool check_write(CG_CHECK_PERMS_PARAMS);
-static void check_columns(Oid relid, const Bitmapset *columns);
+static void check_columns(Oid relid, const Bitmapset *written);
 static bool is_bound(const CgProtection *p, AttrNumber attnum);
 static bool restores(void);
 static void check_categories(Datum array);
@@ -429,6 +429,21 @@ cg_activity_stated(bool *needs_consent)
 
 	*needs_consent = activity != NULL && activity->consent;
 	return activity == NULL ? 0 : activity->id;
+}
+
+int64
+cg_activity_with_consent(int32 category, int64 after)
+{
+	int64		result = 0;
+	int			i;
+
+	load();
+	for (i = 0; i < num_activities; i++)
+		if (activities[i].consent && activities[i].id > after &&
+			(result == 0 || activities[i].id < result) &&
+			uses_category(&activities[i], category))
+			result = activities[i].id;
+	return result;
 }
 
 bool

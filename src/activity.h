@@ -9,6 +9,10 @@
 
 #include "decision.h"
 
+/*
+ * The condition that a purpose is stated which may use the category (see
+ * CgCondition).
+ */
 extern bool cg_purpose_applies(const CgAsk *ask);
 extern bool cg_purpose_met(const CgAsk *ask, CgAnswer *answer);
 
@@ -34,12 +38,22 @@ extern int64 cg_activity_stated(bool *needs_consent);
 extern bool cg_activity_opens_column(Oid relid, AttrNumber attnum);
 extern bool cg_activity_opens_category(int32 category, Oid relid);
 
+/*
+ * The next live activity after that number that may use a category and stands
+ * on consent; 0: no more.
+ */
+extern int64 cg_activity_with_consent(int32 category, int64 after);
+
 /* Is consent to that version of an activity of any use?  It is live then. */
 extern bool cg_activity_asks_consent(int64 activity);
 
 /* Was there ever such a version? */
 extern bool cg_activity_exists(int64 activity);
 
+/*
+ * At load: watch the tables of activities; when preloaded, hook into the
+ * check of permissions.
+ */
 extern void cg_activity_init(void);
 
 #endif							/* CG_ACTIVITY_H */

@@ -27,6 +27,7 @@ extern void cg_alert(const char *kind, Oid relid, int32 category,
 /* Raise 42501 unless the current user may LISTEN to that channel. */
 extern void cg_alert_guard_listen(const char *channel);
 
+/* At load: watch the suspensions. */
 extern void cg_alert_init(void);
 
 #endif							/* CG_ALERT_H */

@@ -13,6 +13,7 @@
  */
 typedef struct CgAddresses CgAddresses;
 
+/* Nothing seen yet.  Lives in the current memory context. */
 extern CgAddresses *cg_addresses_begin(void);
 
 /*
@@ -22,6 +23,7 @@ extern CgAddresses *cg_addresses_begin(void);
 extern bool cg_address_is_new(CgAddresses *addresses, const CgAlertRule *rule,
 							  Oid login, const char *address, TimestampTz at);
 
+/* Store what was added, for later commands of the transaction to see. */
 extern void cg_addresses_write(CgAddresses *addresses);
 
 #endif							/* CG_ALERT_ADDRESS_H */

@@ -34,8 +34,16 @@ typedef struct CgAlert
  */
 typedef struct CgAlertRows CgAlertRows;
 
+/* No alerts yet.  Lives in the current memory context. */
 extern CgAlertRows *cg_alert_rows_begin(void);
+
+/*
+ * Add an alert, which is copied; the same one shortly before or after is
+ * counted only.
+ */
 extern void cg_alert_rows_add(CgAlertRows *rows, const CgAlert *alert);
+
+/* Store what was added, notify, and suspend whom an alert says. */
 extern void cg_alert_rows_write(CgAlertRows *rows);
 
 #endif							/* CG_ALERT_ROW_H */

@@ -30,7 +30,10 @@ typedef struct CgAlertRule
  */
 typedef struct CgAlertRules CgAlertRules;
 
+/* Read all rules.  The result is in the current memory context. */
 extern CgAlertRules *cg_alert_rules_load(void);
+
+/* The rule of a kind, which belongs to rules; a default if there is none. */
 extern const CgAlertRule *cg_alert_rule(const CgAlertRules *rules,
 										const char *kind);
 

@@ -13,6 +13,7 @@
  */
 typedef struct CgTallies CgTallies;
 
+/* Nothing counted yet.  Lives in the current memory context. */
 extern CgTallies *cg_tallies_begin(void);
 
 /*
@@ -22,6 +23,7 @@ extern CgTallies *cg_tallies_begin(void);
 extern bool cg_tally_add(CgTallies *tallies, const CgAlertRule *rule,
 						 Oid login, TimestampTz at, uint64 n);
 
+/* Store what has changed; what counts nothing any more is deleted. */
 extern void cg_tallies_write(CgTallies *tallies);
 
 #endif							/* CG_ALERT_TALLY_H */

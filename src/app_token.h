@@ -20,6 +20,7 @@ extern const char *cg_app_identity(bool *verified);
  */
 extern void cg_app_token_require(void);
 
+/* At load: have verified tokens forgotten when keys of applications change. */
 extern void cg_app_token_init(void);
 
 #endif							/* CG_APP_TOKEN_H */

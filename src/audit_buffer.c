@@ -40,6 +40,7 @@
 #include "tcop/utility.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 
@@ -86,7 +87,7 @@ static void xact_ended(XactEvent event, void *arg);
 static void subxact_changed(SubXactEvent event, SubTransactionId subid,
 							SubTransactionId parent, void *arg);
 static void forget_ahead(void);
-static void drop_from(int first);
+static void drop_from(int from);
 static void make_buffer(void);
 static void flush(void);
 static Relation open_partition(CgAuditObject branch, TimestampTz ts);
@@ -330,17 +331,21 @@ flush(void)
 {
 	MemoryContext old;
 	int			done = first;
+	bool		pushed;
 
 	/* Making a partition runs statements, which end here, too. */
 	if (flushing != InvalidSubTransactionId)
 		return;
 	flushing = GetCurrentSubTransactionId();
 	old = MemoryContextSwitchTo(work);
+	pushed = cg_audit_snapshot();
 	while (done < count)
 	{
 		done += write_run(done);
 		MemoryContextReset(work);
 	}
+	if (pushed)
+		PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
 	flushing = InvalidSubTransactionId;
 	drop_from(first);

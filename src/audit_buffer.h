@@ -47,6 +47,10 @@ extern void cg_buffer_prepare(CgAuditObject branch, TimestampTz ts);
 extern void cg_buffer_add(CgAuditObject branch, const Datum *values,
 						  const bool *nulls);
 
+/*
+ * At load: hooks and callbacks by which the buffer is written at the end of
+ * statements and discarded with transactions.
+ */
 extern void cg_buffer_init(void);
 
 #endif							/* CG_AUDIT_BUFFER_H */

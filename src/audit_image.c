@@ -43,11 +43,6 @@
 #include "crypt.h"
 #include "label.h"
 
-#define LONG_LENGTH		0xFE
-#define NULL_LENGTH		0xFF
-#define MODE_SHIFT		12
-#define ATTNUM_MASK		0x0FFF
-
 static bool is_verbatim(Oid type);
 static void add_entry(StringInfo buf, const CgImageColumn *column,
 					  const void *data, Size len);
@@ -171,21 +166,10 @@ add_entry(StringInfo buf, const CgImageColumn *column,
 				 errdetail("The images of one change must not exceed %zu bytes.",
 						   CG_IMAGE_MAX),
 				 errhint("Change less at once, or move large values into a table that is not audited.")));
-	if (buf->len + (int) len + 7 >= buf->maxlen)
-		enlargeStringInfo(buf, (int) len + 7);
+	if (buf->len + (int) len + CG_ENTRY_HEAD_MAX >= buf->maxlen)
+		enlargeStringInfo(buf, (int) len + CG_ENTRY_HEAD_MAX);
 	p = (uint8 *) buf->data + buf->len;
-	cg_put_u16(p, (uint16) (column->mode << MODE_SHIFT | column->attnum));
-	p += 2;
-	if (data == NULL)
-		*p++ = NULL_LENGTH;
-	else if (len < LONG_LENGTH)
-		*p++ = (uint8) len;
-	else
-	{
-		*p++ = LONG_LENGTH;
-		cg_put_u32(p, (uint32) len);
-		p += 4;
-	}
+	p += cg_entry_head(column->mode, column->attnum, data == NULL, len, p);
 	if (data != NULL)
 		memcpy(p, data, len);
 	buf->len = (int) (p - (uint8 *) buf->data + len);
@@ -311,39 +295,13 @@ bool
 cg_image_next(const bytea *image, const char **cursor, CgImageEntry *entry)
 {
 	const char *end = VARDATA_ANY(image) + VARSIZE_ANY_EXHDR(image);
-	const uint8 *p = (const uint8 *) *cursor;
-	uint16		word;
-	uint32		len;
+	CgStatus	status;
 
-	if (*cursor == end)
-		return false;
-	if (end - *cursor < 3)
-		malformed();
-	word = cg_get_u16(p);
-	len = p[2];
-	*cursor += 3;
-	entry->attnum = (AttrNumber) (word & ATTNUM_MASK);
-	entry->mode = (CgImageMode) (word >> MODE_SHIFT);
-	entry->isnull = (len == NULL_LENGTH);
-	entry->data = *cursor;
-	entry->len = 0;
-	if (entry->mode > CG_MODE_SEALED || entry->attnum == 0)
-		malformed();
-	if (entry->isnull)
+	if (cg_entry_next(cursor, end, entry, &status))
 		return true;
-	if (len == LONG_LENGTH)
-	{
-		if (end - *cursor < 4)
-			malformed();
-		len = cg_get_u32(p + 3);
-		*cursor += 4;
-		entry->data = *cursor;
-	}
-	if (len > (Size) (end - *cursor))
+	if (status != CG_OK)
 		malformed();
-	entry->len = len;
-	*cursor += len;
-	return true;
+	return false;
 }
 
 /* Would send and receive functions convert text? */

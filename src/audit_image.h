@@ -20,20 +20,14 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 
+#include "image_entry.h"
+
 #define CG_IMAGE_ROW	1
 #define CG_IMAGE_NOTE	2
 #define CG_IMAGE_HEADER_LEN	9
 
 /* Largest sum of the images of one event; a row of the log must hold them. */
 #define CG_IMAGE_MAX	((Size) 1000 * 1024 * 1024)
-
-typedef enum CgImageMode
-{
-	CG_MODE_SEND,				/* bytes of the type's send function */
-	CG_MODE_TEXT,				/* text, in the encoding of the database */
-	CG_MODE_DATUM,				/* value of an encrypted type, as stored */
-	CG_MODE_SEALED				/* text of a labelled column, encrypted */
-} CgImageMode;
 
 /* How to write one column. */
 typedef struct CgImageColumn
@@ -50,16 +44,6 @@ typedef struct CgImageColumn
 	FmgrInfo	convert;		/* send or output function */
 } CgImageColumn;
 
-/* One entry of an image that is being read. */
-typedef struct CgImageEntry
-{
-	AttrNumber	attnum;
-	CgImageMode mode;
-	bool		isnull;
-	const char *data;
-	Size		len;
-} CgImageEntry;
-
 /*
  * Choose mode and functions for a column whose type and category are known.
  * Memory of the functions is kept in context.
@@ -73,7 +57,14 @@ extern bool cg_image_receivable(Oid type);
 extern void cg_image_begin(StringInfo buf, int64 schema_id);
 extern void cg_image_add(StringInfo buf, const CgImageColumn *column,
 						 Datum value, bool isnull);
+
+/* The image in the buffer, whose memory it takes over. */
 extern bytea *cg_image_finish(StringInfo buf);
+
+/*
+ * An image that says something instead of a row.  In the current memory
+ * context.
+ */
 extern bytea *cg_image_note(const char *what, const char *detail);
 
 /* The schema id of a row image; false if it is a note or no image at all. */
@@ -99,6 +90,11 @@ typedef struct CgImageSettings
 } CgImageSettings;
 
 extern bool cg_image_foreign_encoding(void);
+
+/*
+ * Set the client encoding to the database's, and with output also what texts
+ * of values depend on; and set them back, which an error does not.
+ */
 extern void cg_image_settings_push(CgImageSettings *saved, bool output);
 extern void cg_image_settings_pop(const CgImageSettings *saved);
 

@@ -14,6 +14,7 @@
  */
 extern void cg_audit_index(Relation heap, TupleTableSlot **rows, int n);
 
+/* At load: have what is kept of indexes forgotten when a relation changes. */
 extern void cg_audit_index_init(void);
 
 #endif							/* CG_AUDIT_INDEX_H */

@@ -79,6 +79,10 @@ typedef struct CgLeaf
 	uint8		hash[CG_SHA256_LEN];
 } CgLeaf;
 
+/*
+ * Set up a coder for the rows of a table of the log.  Its memory is from the
+ * current context; an error if the table has lost a column.
+ */
 extern void cg_leaf_begin(CgLeafCoder *coder, Relation rel, CgLeafTag tag,
 						  const pg_uuid_t *log_id);
 

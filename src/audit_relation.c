@@ -38,17 +38,20 @@
 
 #include "audit_relation.h"
 #include "bytes.h"
+#include "category.h"
 #include "cipguard.h"
 #include "crypt.h"
 #include "inval.h"
 #include "keyring.h"
 #include "label.h"
+#include "protect.h"
 #include "subject_key.h"
 
 static void relation_changed(Datum arg, Oid relid);
 static void syscache_changed(Datum arg, SysCacheIdentifier cacheid,
 							 uint32 hash);
 static void build(CgAuditRelation *table, Relation rel);
+static bool sealing_category(Relation rel, AttrNumber attnum, int32 *category);
 static int64 schema_digest(CgAuditRelation *table, Relation rel);
 static bool schema_recorded(int64 id, Oid relid);
 
@@ -156,7 +159,8 @@ build(CgAuditRelation *table, Relation rel)
 		{
 			Form_pg_attribute att = TupleDescAttr(desc, i);
 			CgImageColumn *column = &table->columns[table->ncolumns];
-			const CgCategory *c;
+			int32		category;
+			bool		sealed;
 
 			if (att->attisdropped ||
 				(att->attgenerated != '\0' &&
@@ -166,9 +170,9 @@ build(CgAuditRelation *table, Relation rel)
 			column->key = table->no_key ||
 				bms_is_member(att->attnum - FirstLowInvalidHeapAttributeNumber,
 							  key);
-			c = cg_column_category(RelationGetRelid(rel), att->attnum);
-			cg_image_describe(column, att->atttypid, c ? &c->id : NULL,
-							  context);
+			sealed = sealing_category(rel, att->attnum, &category);
+			cg_image_describe(column, att->atttypid,
+							  sealed ? &category : NULL, context);
 			table->delicate |= column->delicate;
 			table->ncolumns++;
 		}
@@ -191,6 +195,29 @@ build(CgAuditRelation *table, Relation rel)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+}
+
+/*
+ * The category under which values of a column are encrypted in images; false
+ * if they are not.  What is generated of protected columns and has no label is
+ * of no category that anybody may read.
+ */
+static bool
+sealing_category(Relation rel, AttrNumber attnum, int32 *category)
+{
+	Oid			relid = RelationGetRelid(rel);
+	const CgCategory *c = cg_column_category(relid, attnum);
+	const CgProtection *p = cg_protection(relid);
+	const CgProtectedColumn *column = p == NULL ? NULL :
+	cg_protected_column(p, attnum);
+
+	if (c != NULL)
+		*category = c->id;
+	else if (column != NULL && column->derived)
+		*category = cg_category_unclassified();
+	else
+		return false;
+	return true;
 }
 
 /* ---------- what attribute numbers mean ---------- */

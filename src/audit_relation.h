@@ -47,6 +47,10 @@ extern bool cg_subject_tag_known(void);
 extern bool cg_audit_subject(CgAuditRelation *table, Datum value, bool isnull,
 							 int64 *tag);
 
+/*
+ * At load: have descriptions of relations forgotten when they, their types or
+ * schemas change.
+ */
 extern void cg_audit_relation_init(void);
 
 /* Columns of cipguard.audit_schema, in the order of sql/parts/50_audit.sql. */

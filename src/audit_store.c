@@ -33,6 +33,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
@@ -190,6 +191,16 @@ cg_audit_next_seq(void)
 	return next++;
 }
 
+/* That of the catalogs, as SET TRANSACTION can still come. */
+bool
+cg_audit_snapshot(void)
+{
+	if (ActiveSnapshotSet())
+		return false;
+	PushActiveSnapshot(GetCatalogSnapshot(InvalidOid));
+	return true;
+}
+
 /* Such a table grows at its end only, as partitions do: see audit_buffer.c. */
 void
 cg_audit_append(CgAuditObject object, Datum *values, bool *nulls)
@@ -207,6 +218,7 @@ cg_audit_append_to(Relation rel, Datum *values, bool *nulls)
 	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	List	   *indexes = RelationGetIndexList(rel);
 	ListCell   *lc;
+	bool		pushed = cg_audit_snapshot();
 
 	RelationSetTargetBlock(rel, InvalidBlockNumber);
 	heap_insert(rel, tuple, GetCurrentCommandId(true), HEAP_INSERT_SKIP_FSM,
@@ -238,6 +250,8 @@ cg_audit_append_to(Relation rel, Datum *values, bool *nulls)
 						 false, info);
 		index_close(index, NoLock);
 	}
+	if (pushed)
+		PopActiveSnapshot();
 	heap_freetuple(tuple);
 }
 

@@ -116,6 +116,13 @@ extern Oid	cg_audit_owner(void);
 /* Next number of the log's sequence. */
 extern int64 cg_audit_next_seq(void);
 
+/*
+ * For writing a row: makes a snapshot active unless one is, and says whether
+ * it did; the caller pops it.  A value that goes out of line takes one, and
+ * commands like SET, and the end of a transaction, have none.
+ */
+extern bool cg_audit_snapshot(void);
+
 /* Append a row to a side table (session, schema), past all privileges. */
 extern void cg_audit_append(CgAuditObject object, Datum *values, bool *nulls);
 extern void cg_audit_append_to(Relation rel, Datum *values, bool *nulls);
@@ -133,9 +140,13 @@ typedef struct CgOnce
 	struct CgOnce *next;
 } CgOnce;
 
+/* It is done: for good if this (sub)transaction commits. */
 extern void cg_once_mark(CgOnce *once);
+
+/* It is not done any more, however the transaction ends. */
 extern void cg_once_reset(CgOnce *once);
 
+/* At load: callbacks of the store and of its buffer. */
 extern void cg_audit_store_init(void);
 
 #endif							/* CG_AUDIT_STORE_H */

@@ -98,6 +98,14 @@ typedef struct CgCharge
 	int			max_grants;
 } CgCharge;
 
+/* A value that was paid for before it is given. */
+typedef struct CgPrepaid
+{
+	Oid			user;			/* InvalidOid: none */
+	int32		category;
+	TimestampTz statement;
+} CgPrepaid;
+
 static void load_rows(void);
 static uint64 limit_of(Datum value, bool isnull);
 static CgLimits limits_of(Oid role, int32 category);
@@ -109,9 +117,10 @@ static inline CgCharge *charge_of(int32 category, Oid relation);
 static void prepare(CgCharge *charge, int32 category, Oid relation);
 static void add_role(CgCharge *charge, Oid role);
 static void add_grants(CgCharge *charge);
-static bool spend(CgCharge *charge, uint32 n);
+static bool spend(CgCharge *charge, uint32 n, const char *doing);
 static void refuse(const CgCharge *charge, CgSpent why,
-				   const CgAccount *which, bool first, int error);
+				   const CgAccount *which, bool first, int error,
+				   const char *doing);
 static bool make_room(void);
 static List *grants_over(void);
 static bool holds(List *numbers, int64 number);
@@ -126,6 +135,7 @@ static uint64 loaded = 0;		/* generation of rows[] */
 static CgBudgetRow *rows = NULL;
 static int	num_rows = 0;
 static CgCharge charges[NUM_CHARGES];
+static CgPrepaid prepaid[NUM_CHARGES];
 
 void
 cg_budget_init(void)
@@ -277,13 +287,34 @@ bool
 cg_budget_spend(int32 category, Oid relation, uint32 n)
 {
 	CgCharge   *charge;
+	CgPrepaid  *paid;
 
 	if (!cg_budget_counts())
 		return true;
 	charge = charge_of(category, relation);
 	if (charge->n_roles == 0 && charge->n_grants == 0)
 		return true;
-	return spend(charge, n);
+	paid = &prepaid[(uint32) category % NUM_CHARGES];
+	if (paid->user == GetUserId() && paid->category == category &&
+		paid->statement == cg_access_now())
+	{
+		paid->user = InvalidOid;
+		n--;
+	}
+	return n == 0 || spend(charge, n, NULL);
+}
+
+void
+cg_budget_compare(int32 category, Oid relation)
+{
+	CgPrepaid  *paid = &prepaid[(uint32) category % NUM_CHARGES];
+
+	if (cg_budget_is_free(category, relation))
+		return;
+	(void) spend(charge_of(category, relation), 1, "comparing");
+	paid->category = category;
+	paid->user = GetUserId();
+	paid->statement = cg_access_now();
 }
 
 bool
@@ -295,6 +326,16 @@ cg_budget_is_free(int32 category, Oid relation)
 		return true;
 	charge = charge_of(category, relation);
 	return charge->n_roles == 0 && charge->n_grants == 0;
+}
+
+bool
+cg_budget_is_unlimited(int32 category, Oid user)
+{
+	uint64		hour;
+	uint64		day;
+
+	cg_budget_left(category, user, &hour, &day);
+	return hour == PG_UINT64_MAX && day == PG_UINT64_MAX;
 }
 
 static inline CgCharge *
@@ -377,8 +418,9 @@ add_grants(CgCharge *charge)
 	charge->n_grants = n;
 }
 
+/* doing: what it is an error not to have budget for; NULL: there are masks. */
 static bool
-spend(CgCharge *charge, uint32 n)
+spend(CgCharge *charge, uint32 n, const char *doing)
 {
 	CgAccount  *accounts[3];
 	CgAccount  *which = NULL;
@@ -407,13 +449,13 @@ spend(CgCharge *charge, uint32 n)
 		else if (result != CG_SPEND_FULL || !make_room())
 			break;
 	}
-	refuse(charge, result, which, first, error);
+	refuse(charge, result, which, first, error, doing);
 	return false;
 }
 
 static void
 refuse(const CgCharge *charge, CgSpent why, const CgAccount *which,
-	   bool first, int error)
+	   bool first, int error, const char *doing)
 {
 	const char *whose = which->key.role == charge->user ? "role" :
 	"role that logged in";
@@ -459,6 +501,9 @@ refuse(const CgCharge *charge, CgSpent why, const CgAccount *which,
 		}
 	if (detail != NULL)
 		cg_alert("budget", charge->relation, charge->category, detail);
+	if (doing != NULL)
+		cg_raise_refusal(charge->category, charge->relation, CG_BUDGET_SPENT,
+						 doing);
 	cg_report_refusal(charge->category, charge->relation, CG_BUDGET_SPENT);
 }
 

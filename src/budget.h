@@ -17,10 +17,21 @@
 extern bool cg_budget_spend(int32 category, Oid relation, uint32 n);
 
 /*
+ * A statement of the current user compares values of a category, as it
+ * begins.  Without seeing any it could ask about all of them, so it costs one;
+ * the first value that it is given is not charged again.  An error if the
+ * budget is spent.
+ */
+extern void cg_budget_compare(int32 category, Oid relation);
+
+/*
  * Is that without limits, so that nothing is counted?  True holds until
  * cg_access_now() or cg_access_epoch() is another.
  */
 extern bool cg_budget_is_free(int32 category, Oid relation);
+
+/* Has a user, who may be another one, no budget?  Row limits do not count. */
+extern bool cg_budget_is_unlimited(int32 category, Oid user);
 
 /*
  * How many values a user can still be shown in the current hour and day (and
@@ -29,6 +40,7 @@ extern bool cg_budget_is_free(int32 category, Oid relation);
 extern void cg_budget_left(int32 category, Oid user, uint64 *hour_left,
 						   uint64 *day_left);
 
+/* At load: watch the table of budgets and set up their shared memory. */
 extern void cg_budget_init(void);
 
 #endif							/* CG_BUDGET_H */

@@ -34,6 +34,27 @@ typedef struct CgBudgetCount
 	uint64_t	all;			/* of a grant, which has no windows */
 } CgBudgetCount;
 
+/*
+ * Could counting have made this?  What comes from outside must pass before the
+ * functions below see it: they take the numbers of cells for places.
+ */
+static inline bool
+cg_budget_sound(const CgBudgetCount *count)
+{
+	uint64_t	hour = 0;
+	uint64_t	day = 0;
+	int			i;
+
+	for (i = 0; i < CG_HOUR_CELLS; i++)
+		hour += count->hour_cells[i];
+	for (i = 0; i < CG_DAY_CELLS; i++)
+		day += count->day_cells[i];
+	return count->hour_cell >= 0 &&
+		count->hour_cell <= INT64_MAX / CG_HOUR_CELL &&
+		count->day_cell >= 0 && count->day_cell <= INT64_MAX / CG_DAY_CELL &&
+		count->hour == hour && count->day == day;
+}
+
 /* Let cells pass until that of a time, in seconds; false if none had to. */
 static inline bool
 cg_budget_advance(CgBudgetCount *count, int64_t seconds)

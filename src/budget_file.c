@@ -130,10 +130,11 @@ cg_budget_file_read(uint64 *closed_at, void (*entry) (const CgBudgetEntry *))
 	while ((len = read(fd, &sector, SECTOR)) == SECTOR)
 	{
 		/* Entries that were never written are a hole. */
-		if (memcmp(&sector, &zero, SECTOR) == 0)
+		if (memcmp(sector.bytes, zero.bytes, SECTOR) == 0)
 			continue;
 		if (sector.record.crc != crc_of(&sector.record,
-										offsetof(CgRecord, crc)))
+										offsetof(CgRecord, crc)) ||
+			!cg_budget_sound(&sector.record.entry.count))
 			found = CG_BUDGET_DAMAGED;
 		else if (OidIsValid(sector.record.entry.key.database))
 			entry(&sector.record.entry);

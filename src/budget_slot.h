@@ -58,6 +58,7 @@ extern bool cg_budget_forget(Oid database);
 /* Was the library preloaded, so that there are counts? */
 extern bool cg_budget_counts(void);
 
+/* At load: when preloaded, request and attach the shared memory. */
 extern void cg_budget_slot_init(void);
 
 #endif							/* CG_BUDGET_SLOT_H */

@@ -41,6 +41,7 @@ extern Relation cg_watch_open(CgWatch *watch);
  */
 extern Oid	cg_schema_oid(void);
 
+/* At load: have the OIDs found so far forgotten when a relation changes. */
 extern void cg_catalog_init(void);
 
 #endif							/* CG_CATALOG_H */

@@ -74,6 +74,7 @@ extern void cg_suite_unavailable(int suite);
 /* Grows whenever cipguard.category may have changed; never 0. */
 extern uint64 cg_category_generation(void);
 
+/* At load: watch the table of categories. */
 extern void cg_category_init(void);
 
 #endif							/* CG_CATEGORY_H */

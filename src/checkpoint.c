@@ -195,9 +195,10 @@ cg_checkpoint_verify(const char *text, const CgCheckpoint *checkpoint,
 	const char *line;
 	size_t		line_len;
 	uint8_t		id[CG_NOTE_ID_LEN];
+	CgStatus	status = note_id(name, name_len, key, id);
 
-	if (note_id(name, name_len, key, id) != CG_OK)
-		return CG_E_CRYPTO;
+	if (status != CG_OK)
+		return status;
 	while (next_line(&p, end, &line, &line_len))
 	{
 		uint8_t		bytes[SIG_BYTES];
@@ -222,10 +223,8 @@ next_line(const char **p, const char *end, const char **line, size_t *len)
 {
 	const char *stop;
 
-	if (*p >= end)
-		return false;
-	stop = memchr(*p, '\n', (size_t) (end - *p));
-	if (stop == NULL)
+	if (*p >= end ||
+		(stop = memchr(*p, '\n', (size_t) (end - *p))) == NULL)
 		return false;
 	*line = *p;
 	*len = (size_t) (stop - *p);

@@ -47,6 +47,9 @@ void		_PG_init(void);
 
 bool		cg_preloaded = false;
 
+/*
+ * At load, by the postmaster or by a session: settings, hooks, callbacks.
+ */
 void
 _PG_init(void)
 {
@@ -64,7 +67,6 @@ _PG_init(void)
 	cg_training_init();
 	cg_person_init();
 	cg_consent_init();
-	cg_minor_init();
 	cg_budget_init();
 	cg_alert_init();
 	cg_app_token_init();

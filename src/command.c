@@ -114,7 +114,7 @@ start(CgProcess *p, const CgCommand *c)
 		errno = save_errno;
 		return false;
 	}
-	fflush(NULL);
+	(void) fflush(NULL);
 	p->pid = fork();
 	save_errno = errno;
 	if (p->pid == 0)
@@ -153,7 +153,7 @@ become(const CgCommand *c, int in, int out)
 	int			fd;
 
 	(void) setpgid(0, 0);
-	signal(SIGPIPE, SIG_DFL);
+	(void) signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	(void) sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)

@@ -120,7 +120,7 @@ typedef struct CgLedger
 	CgTextEntry *texts;
 } CgLedger;
 
-static uint64 answer_of(int64 activity, const CgSubject *subject);
+static uint64 answer_of(int64 activity, const CgSubject *given);
 static void begin_ledger(int64 activity, uint64 generation);
 static uint64 *entry_of_number(int64 number);
 static uint64 *entry_of_text(const char *text, Size len);
@@ -162,11 +162,16 @@ cg_consent_met(const CgAsk *ask, CgAnswer *answer)
 {
 	bool		needs_consent;
 	int64		activity = cg_activity_stated(&needs_consent);
+
+	return !needs_consent || cg_consent_covers(activity, ask, answer);
+}
+
+bool
+cg_consent_covers(int64 activity, const CgAsk *ask, CgAnswer *answer)
+{
 	uint64		state;
 	const char *lacks = NULL;
 
-	if (!needs_consent)
-		return true;
 	state = ask->subject == NULL ? 0 : answer_of(activity, ask->subject);
 	if ((state & GIVEN) == 0)
 		lacks = "The person has not consented to the activity, or not to this version, or does no longer.";

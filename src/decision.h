@@ -71,6 +71,7 @@ typedef struct CgCondition
 	const char *remedy;			/* what to do */
 } CgCondition;
 
+/* What is known of the condition whose lack the reason tells. */
 extern const CgCondition *cg_condition(CgReason reason);
 
 /* Is it met, or not even in force?  Only of conditions that can be asked. */

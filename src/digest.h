@@ -31,7 +31,7 @@ typedef struct CgPart
  * cg_hmac_free.  cg_hmac_new takes SHA-256.
  */
 extern CgHmac *cg_hmac_new(const uint8_t *key, size_t key_len);
-extern CgHmac *cg_hmac_new_of(CgHash hash, const uint8_t *key,
+extern CgHmac *cg_hmac_new_of(CgHash which, const uint8_t *key,
 							  size_t key_len);
 extern void cg_hmac_free(CgHmac *hmac);
 
@@ -55,6 +55,7 @@ extern CgStatus cg_hmac_even(CgHmac *hmac, const void *a, size_t a_len,
 							 const void *b, size_t b_len, size_t b_max,
 							 uint8_t *mac);
 
+/* SHA-256 of the data: CG_SHA256_LEN bytes in md. */
 extern CgStatus cg_sha256(const void *data, size_t len, uint8_t *md);
 
 /* CG_E_CRYPTO if libcrypto has no SM3. */

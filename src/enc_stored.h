@@ -26,6 +26,7 @@
 
 #define CG_NUMERIC_HEAD		8	/* digits, weight, sign, scale: 2 bytes each */
 
+/* Numbers as bytes that sort as the numbers do. */
 extern void cg_stored_put_i32(uint8_t out[4], int32_t v);
 extern int32_t cg_stored_get_i32(const uint8_t in[4]);
 extern void cg_stored_put_i64(uint8_t out[8], int64_t v);

@@ -41,7 +41,7 @@
 static void forget_types(Datum arg, int cacheid, uint32 hashvalue);
 static void load_types(void);
 static Datum receive(uint8 tag, const char *stored, Size len);
-static void damaged(void);
+pg_noreturn static void damaged(void);
 static char *iso_date(DateADT date);
 static char *iso_timestamptz(TimestampTz timestamp);
 

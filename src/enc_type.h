@@ -83,6 +83,10 @@ extern Datum cg_plain_send(uint8 tag, Datum plain);
 /* Text output whatever DateStyle and bytea_output say: what is judged, masked. */
 extern char *cg_plain_iso(uint8 tag, Datum plain);
 
+/*
+ * At load: have what is known of the types forgotten when types or schemas
+ * change.
+ */
 extern void cg_enc_type_init(void);
 
 #endif							/* CG_ENC_TYPE_H */

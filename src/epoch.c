@@ -51,7 +51,7 @@ static int	run_command(const char *operation, int32 epoch, const char *name,
 static bool parse_key(const char *text, int len, uint8 *key);
 static CgEpochStatus read_file(int32 epoch, const char *name, uint8 *key,
 							   bool raise);
-static void unusable(const char *what);
+pg_noreturn static void unusable(const char *what);
 
 static bool
 by_command(void)
@@ -350,7 +350,7 @@ run_command(const char *operation, int32 epoch, const char *name, char *text,
 	}
 
 	text[0] = '\0';
-	fflush(NULL);
+	(void) fflush(NULL);
 	pipe = OpenPipeStream(command.data, "r");
 	if (pipe == NULL)
 		status = -1;
@@ -366,7 +366,7 @@ run_command(const char *operation, int32 epoch, const char *name, char *text,
 	if (raise)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_MISSING),
-				 errmsg("command in \"%s\" failed to %s the key of epoch %d",
+				 errmsg("command in \"%s\" could not %s the key of epoch %d",
 						"cipguard.epoch_command", operation, epoch),
 				 status > 0 ? errdetail_internal("%s", wait_result_to_str(status)) : 0,
 				 errhint("Run the command as the operating-system user of the server to see what it says.")));

@@ -338,6 +338,7 @@ connect_primary(void)
 
 	if (WalReceiverFunctions == NULL)
 		load_file("libpqwalreceiver", false);
+	Assert(WalReceiverFunctions != NULL);
 	connection = CG_WALRCV_CONNECT(connection_string(), "cipguard worker",
 								   &error);
 	if (connection == NULL)

@@ -11,6 +11,7 @@
  */
 extern bool cg_result_is_stored(void);
 
+/* At load: hooks of the gate, if tables are masked. */
 extern void cg_gate_init(void);
 
 #endif							/* CG_GATE_H */

@@ -5,7 +5,9 @@
  * Triggers, rules, policies, checks, generated columns, partial and
  * expression indexes, statistics of expressions, ALTER TYPE USING: all let
  * code that somebody chose run over stored values.  Whoever may not read all
- * protected columns of a table may not define them on it, be he the owner.
+ * protected columns of a table may not define them on it, be he the owner; nor
+ * may who reads under conditions that are asked of each row, or with a budget,
+ * since no such code asks or counts.
  * Of ALTER TABLE he may do what is in a list; the rest is refused, what future
  * versions bring included.
  *
@@ -68,8 +70,10 @@
 #include "event.h"
 #include "gate_ddl.h"
 #include "label.h"
+#include "person.h"
 #include "plan.h"
 #include "protect.h"
+#include "row_gate.h"
 #include "type_order.h"
 
 static void look_at_alter_table(AlterTableStmt *stmt);
@@ -77,7 +81,7 @@ static void look_at_cluster(Node *stmt);
 static void refuse_cluster(Oid relid, const char *name);
 static bool is_harmless(AlterTableCmd *cmd, const CgProtection *p);
 static bool orders_protected(const CgProtection *p, const char *name);
-static bool has_protected(const CgProtection *p, Oid index);
+static bool has_protected(const CgProtection *p, Oid oid);
 static bool is_plain_constraint(Constraint *constraint, const CgProtection *p);
 static void look_at_create(CreateStmt *stmt);
 static void look_at_trigger(CreateTrigStmt *stmt);
@@ -241,6 +245,10 @@ look_at_alter_table(AlterTableStmt *stmt)
 				keep_labels(relid, NULL);
 				break;
 			case AT_DropColumn:
+				if (p != NULL && cg_any_restricted() &&
+					p->subject != InvalidAttrNumber &&
+					get_attnum(relid, cmd->name) == p->subject)
+					cg_gate_refuse(p, "a table that does not tell who is restricted");
 				foreach(child, find_all_inheritors(relid, NoLock, NULL))
 					if (lfirst_oid(child) != relid)
 					keep_labels(lfirst_oid(child), cmd->name);
@@ -290,9 +298,14 @@ is_harmless(AlterTableCmd *cmd, const CgProtection *p)
 		case AT_AddConstraint:
 			return is_plain_constraint((Constraint *) cmd->def, p);
 		case AT_AlterColumnType:
-			return ((ColumnDef *) cmd->def)->raw_default == NULL &&
-				cg_protected_column(p, get_attnum(p->relid,
-												  cmd->name)) == NULL;
+			{
+				AttrNumber	attnum = get_attnum(p->relid, cmd->name);
+
+				/* Written in another way, a person is another person. */
+				return ((ColumnDef *) cmd->def)->raw_default == NULL &&
+					cg_protected_column(p, attnum) == NULL &&
+					(attnum != p->subject || !cg_any_restricted());
+			}
 		case AT_ValidateConstraint:
 			{
 				Oid			oid = get_relation_constraint_oid(p->relid,
@@ -700,25 +713,31 @@ has_check(List *constraints)
 static void
 keep_labels(Oid child, const char *column)
 {
+	AttrNumber	subject;
 	Relation	rel;
 	int			i;
 
 	if (!OidIsValid(child))
 		return;
 	rel = relation_open(child, AccessShareLock);
+	subject = cg_subject_column(child);
 	for (i = 0; i < rel->rd_att->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(rel->rd_att, i);
 		const CgCategory *c;
+		const char *label;
 		ObjectAddress object;
 
-		if (att->attisdropped || cg_holds_encrypted(att->atttypid) ||
+		if (att->attisdropped ||
 			(column != NULL && strcmp(NameStr(att->attname), column) != 0))
 			continue;
-		c = cg_column_category(child, att->attnum);
+		c = cg_holds_encrypted(att->atttypid) ? NULL :
+			cg_column_category(child, att->attnum);
+		label = att->attnum == subject ? cg_subject_label(child) :
+			c != NULL ? NameStr(c->name) : NULL;
 		ObjectAddressSubSet(object, RelationRelationId, child, att->attnum);
-		if (c != NULL && GetSecurityLabel(&object, CG_SCHEMA) == NULL)
-			SetSecurityLabel(&object, CG_SCHEMA, NameStr(c->name));
+		if (label != NULL && GetSecurityLabel(&object, CG_SCHEMA) == NULL)
+			SetSecurityLabel(&object, CG_SCHEMA, label);
 	}
 	relation_close(rel, AccessShareLock);
 	CommandCounterIncrement();
@@ -738,7 +757,7 @@ cg_gate_forbidden(Oid relid)
 	bool		fresh;
 
 	CG_STRESS_RETURN(NULL);
-	if (p == NULL || superuser() || cg_reads_all(p))
+	if (p == NULL || superuser() || cg_reads_freely(p, GetUserId()))
 		return NULL;
 	rel = try_relation_open(relid, AccessShareLock);
 	if (rel == NULL)
@@ -764,8 +783,9 @@ cg_gate_forbidden_order(Oid relid, int n, const Oid *families,
 		return NULL;
 	for (i = 0; i < n; i++)
 		if (cg_is_order_family(families[i]) &&
-			(columns[i] == InvalidAttrNumber ? !cg_reads_all(p) :
-			 cg_column_level(p, columns[i]) < CG_LEVEL_READ))
+			!cg_reads_freely(p, GetUserId()) &&
+			(columns[i] == InvalidAttrNumber ||
+			 cg_protected_column(p, columns[i]) != NULL))
 			return p;
 	return NULL;
 }
@@ -778,9 +798,10 @@ cg_gate_refuse(const CgProtection *p, const char *what)
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for %s: table \"%s\" is protected",
 					what, get_rel_name(p->relid)),
-			 errdetail("It could show or copy values that you may not read."),
-			 errhint("Ask somebody who may read all its protected columns, or an officer for %s.",
-					 "cipguard.grant_access(..., 'read')")));
+			 errdetail("It could show or copy values that you may not read, or more of them than you may."),
+			 errhint("Ask somebody who may read all its protected columns of everybody, or an officer for %s and %s.",
+					 "cipguard.grant_access(..., 'read')",
+					 "cipguard.set_budget()")));
 }
 
 static void
@@ -800,10 +821,7 @@ bool
 cg_gate_function_is_readers(Oid func, const CgProtection *p)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(func));
-	Oid			user;
-	int			context;
 	Oid			owner;
-	bool		result;
 
 	if (!HeapTupleIsValid(tuple))
 		return true;			/* the statement will say so */
@@ -811,9 +829,5 @@ cg_gate_function_is_readers(Oid func, const CgProtection *p)
 	ReleaseSysCache(tuple);
 	if (func < FirstNormalObjectId)
 		return false;
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(owner, context);
-	result = cg_reads_all(p);
-	SetUserIdAndSecContext(user, context);
-	return result;
+	return cg_reads_freely(p, owner);
 }

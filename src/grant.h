@@ -35,6 +35,7 @@ extern bool cg_grants_have_limits(void);
 /* CG_LEVEL_NONE if there is no level of that name. */
 extern CgLevel cg_level_by_name(const char *name);
 
+/* At load: watch the table of grants. */
 extern void cg_grant_init(void);
 
 #endif							/* CG_GRANT_H */

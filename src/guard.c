@@ -27,9 +27,12 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
 #include "commands/extension.h"
@@ -37,9 +40,11 @@
 #include "miscadmin.h"
 #include "parser/parsetree.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 
@@ -500,6 +505,40 @@ look_at_target(Oid relid)
 	else if (get_rel_namespace(relid) == nspoid &&
 			 (cg_guard_kind(relid) & CG_GUARD_LOG) != 0)
 		cg_guard_offend_now(relid, psprintf("change rows of \"%s\", which is part of the log",
+											get_rel_name(relid)));
+	else if (get_rel_namespace(relid) == nspoid)
+		cg_guard_register(relid);
+}
+
+/*
+ * Our registers say who may see what.  pg_write_all_data was not given to
+ * anybody to decide that: what counts is a privilege on the table itself.
+ */
+void
+cg_guard_register(Oid relid)
+{
+	const AclMode writes = ACL_INSERT | ACL_UPDATE | ACL_DELETE;
+	Oid			user = GetUserId();
+	HeapTuple	tuple;
+	Datum		acl;
+	bool		isnull;
+	bool		granted;
+
+	if (superuser_arg(user) ||
+		!has_privs_of_role(user, ROLE_PG_WRITE_ALL_DATA))
+		return;					/* what he may is by the ACL */
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	acl = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &isnull);
+	granted = !isnull &&
+		aclmask(DatumGetAclP(acl), user,
+				((Form_pg_class) GETSTRUCT(tuple))->relowner, writes,
+				ACLMASK_ANY) != 0;
+	ReleaseSysCache(tuple);
+	if (!granted && pg_attribute_aclcheck_all(relid, user, writes,
+											  ACLMASK_ANY) != ACLCHECK_OK)
+		cg_guard_offend_now(relid, psprintf("change rows of \"%s\", which was not granted on the table itself",
 											get_rel_name(relid)));
 }
 

@@ -10,6 +10,7 @@
 
 #include "cipguard.h"
 
+/* At load: hooks that see every command, object and query. */
 extern void cg_guard_init(void);
 
 /* What a relation is to the guard. */
@@ -18,6 +19,7 @@ extern void cg_guard_init(void);
 #define CG_GUARD_AUDITED	4	/* one of our triggers is on it */
 #define CG_GUARD_PROTECTED	8	/* a label or an encrypted type is on it */
 
+/* Which of these a relation is; 0 if none, or if there is no such relation. */
 extern int	cg_guard_kind(Oid relid);
 
 /* The same of a table or any below it. */
@@ -36,6 +38,9 @@ extern bool cg_guard_is_trigger_function(Oid func);
  */
 extern void cg_guard_offend(Oid relid, const char *phrase);
 extern void cg_guard_offend_now(Oid relid, const char *phrase);
+
+/* Refuse to write a register for who has no privilege on it by its own ACL. */
+extern void cg_guard_register(Oid relid);
 
 /*
  * What the statement at work does to a table comes with what was judged of

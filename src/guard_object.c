@@ -63,7 +63,7 @@ static bool has_encrypted(Oid relid);
 static bool is_harmless_index(Oid relid);
 static bool is_sound_trigger(Form_pg_trigger trigger, HeapTuple tuple);
 static void look_at_trigger(ObjectAccessType access, Oid object_id);
-static void look_at_relation(ObjectAccessType access, Oid relid, int column);
+static void look_at_relation(ObjectAccessType access, Oid object_id, int column);
 static void look_at_member(ObjectAccessType access, Oid class_id,
 						   Oid object_id);
 static void record(Oid relid);

@@ -33,6 +33,8 @@
 #include "label.h"
 #include "subject_key.h"
 
+static void look_at_roles(Node *stmt, const char *command);
+static void look_at_rename_role(RenameStmt *stmt, const char *command);
 static void look_at_drop_extension(DropStmt *stmt);
 static void look_at_depends(AlterObjectDependsStmt *stmt);
 static void look_at_alter_table(AlterTableStmt *stmt);
@@ -64,9 +66,7 @@ void
 cg_guard_statement(Node *stmt)
 {
 	const char *command = GetCommandTagName(CreateCommandTag(stmt));
-	StringInfoData buf;
 
-	initStringInfo(&buf);
 	switch (nodeTag(stmt))
 	{
 		case T_AlterTableStmt:
@@ -92,21 +92,11 @@ cg_guard_statement(Node *stmt)
 			look_at_grant_role((GrantRoleStmt *) stmt);
 			break;
 		case T_CreateRoleStmt:
-			appendStringInfo(&buf, "%s %s", command,
-							 ((CreateRoleStmt *) stmt)->role);
-			add_options(&buf, ((CreateRoleStmt *) stmt)->options);
-			cg_guard_fact("role", InvalidOid, NULL, buf.data);
-			break;
 		case T_AlterRoleStmt:
-			appendStringInfo(&buf, "%s %s", command,
-							 role_name(((AlterRoleStmt *) stmt)->role));
-			add_options(&buf, ((AlterRoleStmt *) stmt)->options);
-			cg_guard_fact("role", InvalidOid, NULL, buf.data);
-			break;
 		case T_DropRoleStmt:
-			appendStringInfoString(&buf, command);
-			add_roles(&buf, ((DropRoleStmt *) stmt)->roles);
-			cg_guard_fact("role", InvalidOid, NULL, buf.data);
+		case T_DropOwnedStmt:
+		case T_ReassignOwnedStmt:
+			look_at_roles(stmt, command);
 			break;
 		case T_AlterEnumStmt:
 			cg_guard_alter_enum((AlterEnumStmt *) stmt);
@@ -114,29 +104,8 @@ cg_guard_statement(Node *stmt)
 		case T_RenameStmt:
 			if (((RenameStmt *) stmt)->renameType == OBJECT_ATTRIBUTE)
 				cg_guard_rename_attribute((RenameStmt *) stmt);
-			if (((RenameStmt *) stmt)->renameType != OBJECT_ROLE)
-				break;
-			/* They are found by their names. */
-			if (strncmp(((RenameStmt *) stmt)->subname, CG_SCHEMA "_",
-						strlen(CG_SCHEMA "_")) == 0 && cg_guard_any())
-				cg_guard_offend(InvalidOid, psprintf("rename role \"%s\"",
-													 ((RenameStmt *) stmt)->subname));
-			else
-				cg_guard_fact("role", InvalidOid, NULL,
-							  psprintf("%s %s RENAME TO %s", command,
-									   ((RenameStmt *) stmt)->subname,
-									   ((RenameStmt *) stmt)->newname));
-			break;
-		case T_DropOwnedStmt:
-			cg_guard_note_any(cg_guard_any());
-			appendStringInfoString(&buf, command);
-			add_roles(&buf, ((DropOwnedStmt *) stmt)->roles);
-			cg_guard_fact("role", InvalidOid, NULL, buf.data);
-			break;
-		case T_ReassignOwnedStmt:
-			appendStringInfoString(&buf, command);
-			add_roles(&buf, ((ReassignOwnedStmt *) stmt)->roles);
-			cg_guard_fact("role", InvalidOid, NULL, buf.data);
+			if (((RenameStmt *) stmt)->renameType == OBJECT_ROLE)
+				look_at_rename_role((RenameStmt *) stmt, command);
 			break;
 		case T_AlterRoleSetStmt:
 			look_at_setting(((AlterRoleSetStmt *) stmt)->setstmt,
@@ -192,7 +161,56 @@ cg_guard_statement(Node *stmt)
 		default:
 			break;
 	}
+}
+
+/* Commands that make or drop roles, or what roles own. */
+static void
+look_at_roles(Node *stmt, const char *command)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, command);
+	switch (nodeTag(stmt))
+	{
+		case T_CreateRoleStmt:
+			appendStringInfo(&buf, " %s", ((CreateRoleStmt *) stmt)->role);
+			add_options(&buf, ((CreateRoleStmt *) stmt)->options);
+			break;
+		case T_AlterRoleStmt:
+			appendStringInfo(&buf, " %s",
+							 role_name(((AlterRoleStmt *) stmt)->role));
+			add_options(&buf, ((AlterRoleStmt *) stmt)->options);
+			break;
+		case T_DropRoleStmt:
+			add_roles(&buf, ((DropRoleStmt *) stmt)->roles);
+			break;
+		case T_DropOwnedStmt:
+			cg_guard_note_any(cg_guard_any());
+			add_roles(&buf, ((DropOwnedStmt *) stmt)->roles);
+			break;
+		case T_ReassignOwnedStmt:
+			add_roles(&buf, ((ReassignOwnedStmt *) stmt)->roles);
+			break;
+		default:
+			break;
+	}
+	cg_guard_fact("role", InvalidOid, NULL, buf.data);
 	pfree(buf.data);
+}
+
+/* Our roles are found by their names. */
+static void
+look_at_rename_role(RenameStmt *stmt, const char *command)
+{
+	if (strncmp(stmt->subname, CG_SCHEMA "_", strlen(CG_SCHEMA "_")) == 0 &&
+		cg_guard_any())
+		cg_guard_offend(InvalidOid,
+						psprintf("rename role \"%s\"", stmt->subname));
+	else
+		cg_guard_fact("role", InvalidOid, NULL,
+					  psprintf("%s %s RENAME TO %s", command, stmt->subname,
+							   stmt->newname));
 }
 
 /*
@@ -418,8 +436,11 @@ look_at_copy(CopyStmt *stmt)
 	if (OidIsValid(relid) && IsCatalogRelationOid(relid))
 		cg_guard_offend_now(relid, psprintf("change rows of system catalog \"%s\"",
 											get_rel_name(relid)));
-	else
+	else if (OidIsValid(relid) && get_rel_namespace(relid) == cg_schema_oid())
+	{
 		refuse_on_log(stmt->relation, "change rows of");
+		cg_guard_register(relid);
+	}
 }
 
 /* ---------- privileges and roles ---------- */

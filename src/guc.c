@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
 
@@ -17,6 +18,10 @@
 #include "cipguard.h"
 #include "guc.h"
 
+static void define_audit(void);
+static void define_gate(void);
+static void define_journal(void);
+static void define_keys(void);
 static bool check_token(char **newval, void **extra, GucSource source);
 static void assign_token(const char *newval, void *extra);
 static bool check_origin(char **newval, void **extra, GucSource source);
@@ -77,8 +82,19 @@ uint64		cg_kek_generation = 1;
 bool		cg_kek_settings_local = false;
 uint64		cg_spool_generation = 1;
 
-/* Which of the settings about the KEK are the session's own. */
-static bool kek_local[4];
+/*
+ * What the settings about the KEK and the purpose last were.  An assign hook
+ * must not read its variable: a parallel worker frees the value before it
+ * assigns the leader's.
+ */
+typedef struct CgKekSetting
+{
+	bool		local;			/* the session's own */
+	uint64		hash;			/* of the value; only superusers set it */
+} CgKekSetting;
+
+static CgKekSetting kek_settings[4];
+static char assigned_purpose[CG_MAX_CLAIM + 1];
 
 static const struct config_enum_entry output_options[] = {
 	{"auto", CG_OUTPUT_AUTO, false},
@@ -121,6 +137,17 @@ static const struct config_enum_entry login_options[] = {
 void
 cg_guc_init(void)
 {
+	define_audit();
+	define_gate();
+	define_journal();
+	define_keys();
+	MarkGUCPrefixReserved(CG_SCHEMA);
+}
+
+/* The audit log and the server log. */
+static void
+define_audit(void)
+{
 	DefineCustomStringVariable(CG_SCHEMA ".anchor_command",
 							   "Shell command that keeps checkpoints of the audit log elsewhere.",
 							   "It gets the signed checkpoint on its standard input. Run by the worker, at most every cipguard.anchor_interval.",
@@ -153,6 +180,45 @@ cg_guc_init(void)
 							PGC_SIGHUP, GUC_UNIT_S,
 							NULL, NULL, NULL);
 
+	/* What one session knows of its statements is needed in all of them. */
+	if (cg_preloaded)
+		DefineCustomBoolVariable(CG_SCHEMA ".redact_log",
+								 "Removes constants and parameters from what is logged of statements.",
+								 "In databases with the extension, unless a statement touches no protected column. Takes effect with shared_preload_libraries.",
+								 &cg_redact_log,
+								 true,
+								 PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+								 NULL, NULL, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".seal_heartbeat",
+							"Time after which a block of the audit log is closed although nothing has happened.",
+							"Zero closes none. A longer gap between blocks shows that nothing was sealed.",
+							&cg_seal_heartbeat,
+							60, 0, 24 * 60,
+							PGC_SIGHUP, GUC_UNIT_MIN,
+							NULL, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".seal_origin",
+							   "Name of the audit log in its checkpoints, and of the key that signs them.",
+							   "Empty: \"cipguard/\" and the number of the log.",
+							   &cg_seal_origin_name,
+							   "",
+							   PGC_SIGHUP, 0,
+							   check_origin, NULL, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".worker_interval",
+							"Time between two cycles of the audit log's worker.",
+							"0 switches the workers off. Takes effect with shared_preload_libraries.",
+							&cg_worker_interval,
+							5, 0, 86400,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+}
+
+/* Who is shown what, and on whose behalf. */
+static void
+define_gate(void)
+{
 	DefineCustomStringVariable(CG_SCHEMA ".app_token",
 							   "Signed statement of an application for whom it acts.",
 							   "Takes precedence over cipguard.app_user. Set it with SET LOCAL when connections are pooled.",
@@ -186,72 +252,6 @@ cg_guc_init(void)
 							 PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
 
-	DefineCustomEnumVariable(CG_SCHEMA ".default_suite",
-							 "Cipher suites of new categories.",
-							 "aes: XAES-256-GCM, AES-256 with HMAC-SHA-256. sm4: SM4 with HMAC-SM3. That of a category is in cipguard.category.",
-							 &cg_default_suite,
-							 CG_FAMILY_AES,
-							 suite_options,
-							 PGC_SUSET, 0,
-							 NULL, NULL, NULL);
-
-	DefineCustomStringVariable(CG_SCHEMA ".epoch_command",
-							   "Shell command that makes, prints and destroys epoch keys.",
-							   "%o is create, get or destroy, %e the number and %n the name of the epoch. Takes precedence over cipguard.epoch_directory.",
-							   &cg_epoch_command,
-							   "",
-							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
-							   NULL, assign_epoch, NULL);
-
-	DefineCustomStringVariable(CG_SCHEMA ".epoch_directory",
-							   "Directory of epoch keys, which wrap the keys of subjects.",
-							   "Outside of the data directory, mode 0700, and part of no backup.",
-							   &cg_epoch_directory,
-							   "",
-							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
-							   NULL, assign_epoch, NULL);
-
-	DefineCustomStringVariable(CG_SCHEMA ".forward_conninfo",
-							   "Connection by which a standby sends its disclosure journal to the primary.",
-							   "The database is added. Empty: primary_conninfo.",
-							   &cg_forward_conninfo,
-							   "",
-							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
-							   NULL, NULL, NULL);
-
-	DefineCustomStringVariable(CG_SCHEMA ".kek_command",
-							   "Shell command that prints the key-encryption key.",
-							   "64 hexadecimal digits or base64 of 32 bytes. Takes precedence over cipguard.kek_file.",
-							   &cg_kek_command,
-							   "",
-							   PGC_SUSET, GUC_SUPERUSER_ONLY,
-							   check_kek, assign_kek_command, NULL);
-
-	DefineCustomStringVariable(CG_SCHEMA ".kek_file",
-							   "File that holds the key-encryption key.",
-							   "64 hexadecimal digits or base64 of 32 bytes, mode 0600, outside the data directory.",
-							   &cg_kek_file,
-							   "",
-							   PGC_SUSET, GUC_SUPERUSER_ONLY,
-							   check_kek, assign_kek_file, NULL);
-
-	DefineCustomIntVariable(CG_SCHEMA ".kek_timeout",
-							"Time after which cipguard.kek_command is killed.",
-							"The same counts for cipguard.previous_kek_command.",
-							&cg_kek_timeout,
-							10, 1, 3600,
-							PGC_SUSET, GUC_UNIT_S,
-							NULL, NULL, NULL);
-
-	DefineCustomEnumVariable(CG_SCHEMA ".log_logins",
-							 "Logins that are recorded in the disclosure journal.",
-							 "Takes effect with shared_preload_libraries.",
-							 &cg_log_logins,
-							 CG_LOGINS_OFF,
-							 login_options,
-							 PGC_SIGHUP, 0,
-							 NULL, NULL, NULL);
-
 	DefineCustomBoolVariable(CG_SCHEMA ".mask_owner",
 							 "Shows masks of labelled columns to the owner of a table unless he has a grant.",
 							 "Takes effect with shared_preload_libraries.",
@@ -268,15 +268,6 @@ cg_guc_init(void)
 							 PGC_SIGHUP, 0,
 							 NULL, assign_masking, NULL);
 
-	DefineCustomEnumVariable(CG_SCHEMA ".on_audit_failure",
-							 "What is shown to readers when the disclosure journal cannot be written.",
-							 "mask: masks. deny: the statement fails. warn: plaintext, which is not recorded.",
-							 &cg_on_audit_failure,
-							 CG_FAILURE_MASK,
-							 failure_options,
-							 PGC_SIGHUP, 0,
-							 NULL, NULL, NULL);
-
 	DefineCustomEnumVariable(CG_SCHEMA ".on_refusal",
 							 "What a reader gets whose grant does not count because a condition is missing.",
 							 "mask: masks, and a warning that names the condition. error: the statement fails.",
@@ -285,31 +276,6 @@ cg_guc_init(void)
 							 refusing_options,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
-
-	DefineCustomEnumVariable(CG_SCHEMA ".output",
-							 "Form in which encrypted values are shown.",
-							 "auto: plaintext to roles that may read, armor to others. armor: ciphertext to everybody.",
-							 &cg_output,
-							 CG_OUTPUT_AUTO,
-							 output_options,
-							 PGC_USERSET, 0,
-							 NULL, NULL, NULL);
-
-	DefineCustomStringVariable(CG_SCHEMA ".previous_kek_command",
-							   "Shell command that prints the key-encryption key before the current one.",
-							   "Opens keys that cipguard.rotate_kek() has not wrapped anew yet. Takes precedence over cipguard.previous_kek_file.",
-							   &cg_previous_kek_command,
-							   "",
-							   PGC_SUSET, GUC_SUPERUSER_ONLY,
-							   check_kek, assign_previous_kek_command, NULL);
-
-	DefineCustomStringVariable(CG_SCHEMA ".previous_kek_file",
-							   "File that holds the key-encryption key before the current one.",
-							   "Opens keys that cipguard.rotate_kek() has not wrapped anew yet.",
-							   &cg_previous_kek_file,
-							   "",
-							   PGC_SUSET, GUC_SUPERUSER_ONLY,
-							   check_kek, assign_previous_kek_file, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".purpose",
 							   "Purpose for which the session reads personal data.",
@@ -335,31 +301,46 @@ cg_guc_init(void)
 							 PGC_SUSET, 0,
 							 NULL, assign_masking, NULL);
 
-	/* What one session knows of its statements is needed in all of them. */
+	/* One that is fixed at start can only be made at start. */
 	if (cg_preloaded)
-		DefineCustomBoolVariable(CG_SCHEMA ".redact_log",
-								 "Removes constants and parameters from what is logged of statements.",
-								 "In databases with the extension, unless a statement touches no protected column. Takes effect with shared_preload_libraries.",
-								 &cg_redact_log,
+		DefineCustomBoolVariable(CG_SCHEMA ".transparent_masking",
+								 "Masks protected columns in the tables themselves.",
+								 "Takes effect with shared_preload_libraries. Without it only masking views mask.",
+								 &cg_transparent_masking,
 								 true,
-								 PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+								 PGC_POSTMASTER, 0,
 								 NULL, NULL, NULL);
+}
 
-	DefineCustomIntVariable(CG_SCHEMA ".seal_heartbeat",
-							"Time after which a block of the audit log is closed although nothing has happened.",
-							"Zero closes none. A longer gap between blocks shows that nothing was sealed.",
-							&cg_seal_heartbeat,
-							60, 0, 24 * 60,
-							PGC_SIGHUP, GUC_UNIT_MIN,
-							NULL, NULL, NULL);
-
-	DefineCustomStringVariable(CG_SCHEMA ".seal_origin",
-							   "Name of the audit log in its checkpoints, and of the key that signs them.",
-							   "Empty: \"cipguard/\" and the number of the log.",
-							   &cg_seal_origin_name,
+/* The disclosure journal. */
+static void
+define_journal(void)
+{
+	DefineCustomStringVariable(CG_SCHEMA ".forward_conninfo",
+							   "Connection by which a standby sends its disclosure journal to the primary.",
+							   "The database is added. Empty: primary_conninfo.",
+							   &cg_forward_conninfo,
 							   "",
-							   PGC_SIGHUP, 0,
-							   check_origin, NULL, NULL);
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
+
+	DefineCustomEnumVariable(CG_SCHEMA ".log_logins",
+							 "Logins that are recorded in the disclosure journal.",
+							 "Takes effect with shared_preload_libraries.",
+							 &cg_log_logins,
+							 CG_LOGINS_OFF,
+							 login_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomEnumVariable(CG_SCHEMA ".on_audit_failure",
+							 "What is shown to readers when the disclosure journal cannot be written.",
+							 "mask: masks. deny: the statement fails. warn: plaintext, which is not recorded.",
+							 &cg_on_audit_failure,
+							 CG_FAILURE_MASK,
+							 failure_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
 
 	DefineCustomStringVariable(CG_SCHEMA ".spool_directory",
 							   "Directory of the disclosure journal.",
@@ -394,6 +375,85 @@ cg_guc_init(void)
 							 sync_options,
 							 PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
+}
+
+/* Keys and ciphertext. */
+static void
+define_keys(void)
+{
+	DefineCustomEnumVariable(CG_SCHEMA ".default_suite",
+							 "Cipher suites of new categories.",
+							 "aes: XAES-256-GCM, AES-256 with HMAC-SHA-256. sm4: SM4 with HMAC-SM3. That of a category is in cipguard.category.",
+							 &cg_default_suite,
+							 CG_FAMILY_AES,
+							 suite_options,
+							 PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".epoch_command",
+							   "Shell command that makes, prints and destroys epoch keys.",
+							   "%o is create, get or destroy, %e the number and %n the name of the epoch. Takes precedence over cipguard.epoch_directory.",
+							   &cg_epoch_command,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, assign_epoch, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".epoch_directory",
+							   "Directory of epoch keys, which wrap the keys of subjects.",
+							   "Outside of the data directory, mode 0700, and part of no backup.",
+							   &cg_epoch_directory,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   NULL, assign_epoch, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".kek_command",
+							   "Shell command that prints the key-encryption key.",
+							   "64 hexadecimal digits or base64 of 32 bytes. Takes precedence over cipguard.kek_file.",
+							   &cg_kek_command,
+							   "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_kek, assign_kek_command, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".kek_file",
+							   "File that holds the key-encryption key.",
+							   "64 hexadecimal digits or base64 of 32 bytes, mode 0600, outside the data directory.",
+							   &cg_kek_file,
+							   "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_kek, assign_kek_file, NULL);
+
+	DefineCustomIntVariable(CG_SCHEMA ".kek_timeout",
+							"Time after which cipguard.kek_command is killed.",
+							"The same counts for cipguard.previous_kek_command.",
+							&cg_kek_timeout,
+							10, 1, 3600,
+							PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
+
+	DefineCustomEnumVariable(CG_SCHEMA ".output",
+							 "Form in which encrypted values are shown.",
+							 "auto: plaintext to roles that may read, armor to others. armor: ciphertext to everybody.",
+							 &cg_output,
+							 CG_OUTPUT_AUTO,
+							 output_options,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".previous_kek_command",
+							   "Shell command that prints the key-encryption key before the current one.",
+							   "Opens keys that cipguard.rotate_kek() has not wrapped anew yet. Takes precedence over cipguard.previous_kek_file.",
+							   &cg_previous_kek_command,
+							   "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_kek, assign_previous_kek_command, NULL);
+
+	DefineCustomStringVariable(CG_SCHEMA ".previous_kek_file",
+							   "File that holds the key-encryption key before the current one.",
+							   "Opens keys that cipguard.rotate_kek() has not wrapped anew yet.",
+							   &cg_previous_kek_file,
+							   "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   check_kek, assign_previous_kek_file, NULL);
 
 	DefineCustomIntVariable(CG_SCHEMA ".subject_key_cache",
 							"Keys of subjects that a session keeps ready.",
@@ -402,26 +462,6 @@ cg_guc_init(void)
 							1000, 16, 1000000,
 							PGC_SUSET, 0,
 							NULL, NULL, NULL);
-
-	/* One that is fixed at start can only be made at start. */
-	if (cg_preloaded)
-		DefineCustomBoolVariable(CG_SCHEMA ".transparent_masking",
-								 "Masks protected columns in the tables themselves.",
-								 "Takes effect with shared_preload_libraries. Without it only masking views mask.",
-								 &cg_transparent_masking,
-								 true,
-								 PGC_POSTMASTER, 0,
-								 NULL, NULL, NULL);
-
-	DefineCustomIntVariable(CG_SCHEMA ".worker_interval",
-							"Time between two cycles of the audit log's worker.",
-							"0 switches the workers off. Takes effect with shared_preload_libraries.",
-							&cg_worker_interval,
-							5, 0, 86400,
-							PGC_SIGHUP, GUC_UNIT_S,
-							NULL, NULL, NULL);
-
-	MarkGUCPrefixReserved(CG_SCHEMA);
 }
 
 bool
@@ -526,8 +566,9 @@ assign_app_user(const char *newval, void *extra)
 static void
 assign_purpose(const char *newval, void *extra)
 {
-	if (cg_purpose != NULL && strcmp(cg_purpose, newval) == 0)
+	if (strcmp(assigned_purpose, newval) == 0)
 		return;
+	strlcpy(assigned_purpose, newval, sizeof(assigned_purpose));
 	cg_guc_generation++;
 	ResetPlanCache();
 	cg_claim_generation++;
@@ -557,38 +598,43 @@ check_kek(char **newval, void **extra, GucSource source)
  * then kept: where it was fetched from at start may be out of reach by now.
  */
 static void
-assign_kek(const char *oldval, const char *newval, void *extra, int which)
+assign_kek(const char *newval, void *extra, int which)
 {
-	bool		local = *(bool *) extra;
+	CgKekSetting setting;
 
-	if (oldval == NULL || strcmp(oldval, newval) != 0 ||
-		kek_local[which] != local)
+	setting.local = *(bool *) extra;
+	setting.hash = hash_bytes_extended((const unsigned char *) newval,
+									   strlen(newval), 0);
+	if (setting.hash != kek_settings[which].hash ||
+		setting.local != kek_settings[which].local)
 		cg_kek_generation++;
-	kek_local[which] = local;
-	cg_kek_settings_local = kek_local[0] || kek_local[1] || kek_local[2] ||
-		kek_local[3];
+	kek_settings[which] = setting;
+	cg_kek_settings_local = false;
+	for (int i = 0; i < lengthof(kek_settings); i++)
+		if (kek_settings[i].local)
+			cg_kek_settings_local = true;
 }
 
 static void
 assign_kek_command(const char *newval, void *extra)
 {
-	assign_kek(cg_kek_command, newval, extra, 0);
+	assign_kek(newval, extra, 0);
 }
 
 static void
 assign_kek_file(const char *newval, void *extra)
 {
-	assign_kek(cg_kek_file, newval, extra, 1);
+	assign_kek(newval, extra, 1);
 }
 
 static void
 assign_previous_kek_command(const char *newval, void *extra)
 {
-	assign_kek(cg_previous_kek_command, newval, extra, 2);
+	assign_kek(newval, extra, 2);
 }
 
 static void
 assign_previous_kek_file(const char *newval, void *extra)
 {
-	assign_kek(cg_previous_kek_file, newval, extra, 3);
+	assign_kek(newval, extra, 3);
 }

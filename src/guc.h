@@ -116,6 +116,7 @@ extern bool cg_kek_settings_local;
 /* Counts changes of where the disclosure journal is. */
 extern uint64 cg_spool_generation;
 
+/* At load, before all others: define the settings. */
 extern void cg_guc_init(void);
 
 #endif							/* CG_GUC_H */

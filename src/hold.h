@@ -22,6 +22,7 @@ extern bool cg_hold_cover(Oid relid);
 /* The column is about to name nobody any more, or somebody else. */
 extern void cg_hold_check_label(Oid relid);
 
+/* At load: watch the holds; when preloaded, hook into commands. */
 extern void cg_hold_init(void);
 
 #endif							/* CG_HOLD_H */

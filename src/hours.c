@@ -57,7 +57,7 @@ cg_hours_parse(const char *text, CgHours **hours, const char **problem)
 
 	for (i = n - 1; i >= 0; i--)
 	{
-		if (h[i].zone == NULL && i < n - 1)
+		if (i < n - 1 && h[i].zone == NULL)
 			h[i].zone = h[i + 1].zone;
 		if (h[i].zone == NULL)
 		{

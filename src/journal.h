@@ -62,6 +62,9 @@ extern void cg_journal_note(const char *what, Oid relid);
  */
 extern void cg_journal_event(const char *what, Oid relid, const char *detail);
 
+/*
+ * At load: when preloaded, hooks and callbacks that write what was disclosed.
+ */
 extern void cg_journal_init(void);
 
 #endif							/* CG_JOURNAL_H */

@@ -110,7 +110,7 @@ cg_segment_open(Oid database, int month, off_t limit, CgSegment *segment,
 	{
 		unsigned	byte = 0;
 
-		sscanf(segment->node + 2 * i, "%2x", &byte);
+		(void) sscanf(segment->node + 2 * i, "%2x", &byte);
 		node[i] = (uint8) byte;
 	}
 	if (!last_segment(dir, segment, fault))
@@ -209,7 +209,7 @@ get_node(const char *dir, char *node, CgSpoolFault *fault)
 static bool
 read_node(const char *path, char *node)
 {
-	int			fd = BasicOpenFile(path, O_RDONLY | O_CLOEXEC | PG_BINARY);
+	int			fd = BasicOpenFile(path, O_RDONLY | PG_BINARY | O_CLOEXEC);
 	char		text[128];
 	unsigned long long dev;
 	unsigned long long ino;
@@ -220,7 +220,10 @@ read_node(const char *path, char *node)
 		return false;
 	n = read(fd, text, sizeof(text) - 1);
 	if (n < 0 || fstat(fd, &st) != 0)
-		n = 0;
+	{
+		close(fd);
+		return false;
+	}
 	close(fd);
 	text[n] = '\0';
 	return sscanf(text, "%32[0-9a-f] %llu %llu", node, &dev, &ino) == 3 &&

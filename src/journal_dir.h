@@ -33,11 +33,16 @@ typedef struct CgSpoolFault
 	char		path[MAXPGPATH];
 } CgSpoolFault;
 
+/* Path of the spool directory: the setting, or the default. */
 extern const char *cg_journal_directory(void);
 
 /* The node of this server, CG_NODE_TEXT + 1 bytes; false if it has none yet. */
 extern bool cg_journal_node(char *node);
 
+/*
+ * The name of a segment, and back; false if a name is not exactly one of a
+ * segment.
+ */
 extern void cg_segment_name(const CgSegment *segment, char *name, Size size);
 extern bool cg_segment_parse(const char *name, CgSegment *segment);
 

@@ -33,12 +33,13 @@ typedef struct CgWho
 extern const CgWho *cg_journal_who(void);
 
 /* Of a frame, all numbers and all texts that are in who. */
-extern void cg_journal_name_frame(CgFrame *frame, const CgWho *who);
-extern void cg_journal_name_texts(CgFrame *frame, const CgWho *who);
+extern void cg_journal_name_frame(CgFrame *frame, const CgWho *by);
+extern void cg_journal_name_texts(CgFrame *frame, const CgWho *by);
 
 /* Let parallel workers know the session that they will work for. */
 extern void cg_journal_share_session(void);
 
+/* At load: when preloaded, request and attach the shared memory. */
 extern void cg_journal_who_init(void);
 
 #endif							/* CG_JOURNAL_WHO_H */

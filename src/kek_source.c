@@ -22,15 +22,13 @@
 #include "command.h"
 #include "guc.h"
 #include "kek_source.h"
+#include "kek_text.h"
 #include "wipe.h"
 
 #define KEK_TEXT_MAX	256		/* what a source may print, with white space */
 
 static Size read_command(const CgKekSource *source, char *text);
-static void parse_kek(char *text, int len, uint8 *key);
-static bool is_blank(char c);
-static int	hex_digit(char c);
-static int	base64_digit(char c);
+static void parse_kek(char *text, Size len, uint8 *key);
 
 static bool
 is_set(const char *setting)
@@ -47,7 +45,7 @@ cg_kek_source_set(const CgKekSource *source)
 void
 cg_kek_fetch(const CgKekSource *source, uint8 key[CG_KEK_LEN])
 {
-	char		text[KEK_TEXT_MAX + 1];
+	char		text[KEK_TEXT_MAX];
 	Size		len;
 
 	if (is_set(source->command))
@@ -62,7 +60,7 @@ cg_kek_fetch(const CgKekSource *source, uint8 key[CG_KEK_LEN])
 				 errhint("Set %s or %s in postgresql.conf and reload; then call %s, or if the database has no keys yet, %s.",
 						 source->command_setting, source->file_setting,
 						 "cipguard.unseal()", "cipguard.init()")));
-	parse_kek(text, (int) len, key);
+	parse_kek(text, len, key);
 }
 
 static Size
@@ -119,7 +117,7 @@ cg_read_secret_file(const char *path, const char *setting, char *text,
 				 errmsg("\"%s\" must be an absolute path", setting),
 				 errhint("Write a path that begins with \"/\".")));
 
-	fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	fd = OpenTransientFile(path, O_RDONLY | PG_BINARY | O_NONBLOCK);
 	if (fd < 0)
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_MISSING),
@@ -171,115 +169,17 @@ cg_read_secret_file(const char *path, const char *setting, char *text,
 	return (Size) len;
 }
 
-/* Decode 64 hex digits or base64 of 32 bytes; wipes text. */
+/* Wipes text. */
 static void
-parse_kek(char *text, int len, uint8 *key)
+parse_kek(char *text, Size len, uint8 *key)
 {
-	char	   *start = text;
-	const char *fault = NULL;
-	int			i;
+	const char *fault = cg_kek_parse(text, len, key);
 
-	text[len] = '\0';
-	while (len > 0 && is_blank(start[len - 1]))
-		start[--len] = '\0';
-	while (len > 0 && is_blank(*start))
-	{
-		start++;
-		len--;
-	}
-
-	if (len == 0)
-		fault = "empty";
-	else if (len == 2 * CG_KEK_LEN)
-	{
-		for (i = 0; i < CG_KEK_LEN && fault == NULL; i++)
-		{
-			int			high = hex_digit(start[2 * i]);
-			int			low = hex_digit(start[2 * i + 1]);
-
-			if (high < 0 || low < 0)
-				fault = "malformed";
-			else
-				key[i] = (uint8) (high << 4 | low);
-		}
-	}
-	else if (len == 43 || (len == 44 && start[43] == '='))
-	{
-		uint32		bits = 0;
-		int			nbits = 0;
-		int			n = 0;
-
-		for (i = 0; i < 43 && fault == NULL; i++)
-		{
-			int			digit = base64_digit(start[i]);
-
-			if (digit < 0)
-				fault = "malformed";
-			bits = bits << 6 | (uint32) digit;
-			nbits += 6;
-			if (nbits >= 8)
-			{
-				nbits -= 8;
-				key[n++] = (uint8) (bits >> nbits);
-				bits &= (1u << nbits) - 1;
-			}
-		}
-		if (fault == NULL && bits != 0)
-			fault = "malformed";
-	}
-	else if (len < 2 * CG_KEK_LEN)
-		fault = "too short";
-	else
-		fault = "too long";
 	cg_wipe(text, KEK_TEXT_MAX);
-
-	/* A disk of zeros or a placeholder is no key. */
-	for (i = 1; fault == NULL && i < CG_KEK_LEN && key[i] == key[0]; i++)
-		;
-	if (fault == NULL && i == CG_KEK_LEN)
-		fault = "one byte repeated";
-
 	if (fault != NULL)
-	{
-		cg_wipe(key, CG_KEK_LEN);
 		ereport(ERROR,
 				(errcode(CG_ERRCODE_KEK_INVALID),
 				 errmsg("key-encryption key is invalid: %s", fault),
 				 errdetail("It must be 64 hexadecimal digits or base64 of 32 bytes, and nothing else."),
 				 errhint("Make one with: %s", "openssl rand -hex 32")));
-	}
-}
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-static int
-base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+' || c == '-')
-		return 62;
-	if (c == '/' || c == '_')
-		return 63;
-	return -1;
 }

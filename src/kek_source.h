@@ -16,6 +16,7 @@ typedef struct CgKekSource
 	const char *file_setting;
 } CgKekSource;
 
+/* Does the source name a command or a file? */
 extern bool cg_kek_source_set(const CgKekSource *source);
 
 /* Errors: CG_ERRCODE_KEK_MISSING, _INVALID, _INSECURE. */

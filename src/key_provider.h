@@ -59,7 +59,7 @@ extern bool cg_kek_reachable(void);
 extern bool cg_kek_sealed(void);
 
 /* Public name of a KEK: 8 bytes derived one-way from it. */
-extern void cg_kek_id(const uint8 *kek, uint8 id[CG_KEK_ID_LEN]);
+extern void cg_kek_id(const uint8 *key, uint8 id[CG_KEK_ID_LEN]);
 
 /* In the postmaster: fetch the KEKs, or log a warning and start sealed. */
 extern void cg_kek_fetch_at_start(void);

@@ -439,33 +439,35 @@ count_index(CgCount *count, Relation index, bool *columns)
 	{
 		Buffer		buffer = ReadBuffer(index, block);
 		OffsetNumber offset;
+		OffsetNumber last;
 
 		CHECK_FOR_INTERRUPTS();
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		memcpy(page, BufferGetPage(buffer), BLCKSZ);
 		UnlockReleaseBuffer(buffer);
-		if (!PageIsNew(page) && !P_IGNORE(BTPageGetOpaque(page)))
-			for (offset = FirstOffsetNumber;
-				 offset <= PageGetMaxOffsetNumber(page);
-				 offset = OffsetNumberNext(offset))
+		if (PageIsNew(page) || P_IGNORE(BTPageGetOpaque(page)))
+			continue;
+		last = PageGetMaxOffsetNumber(page);
+		for (offset = FirstOffsetNumber; offset <= last;
+			 offset = OffsetNumberNext(offset))
+		{
+			IndexTuple	entry = (IndexTuple)
+			PageGetItem(page, PageGetItemId(page, offset));
+			int			natts = BTreeTupleGetNAtts(entry, index);
+
+			for (i = 0; i < Min(natts, desc->natts); i++)
 			{
-				IndexTuple	entry = (IndexTuple)
-				PageGetItem(page, PageGetItemId(page, offset));
-				int			natts = BTreeTupleGetNAtts(entry, index);
+				bool		isnull;
+				Datum		value;
 
-				for (i = 0; i < Min(natts, desc->natts); i++)
-				{
-					bool		isnull;
-					Datum		value;
-
-					if (holders[i] == NULL)
-						continue;
-					value = index_getattr(entry, i + 1, desc, &isnull);
-					count->attribute = i + 1;
-					if (!isnull)
-						cg_holder_visit(holders[i], value, count_value, count);
-				}
+				if (holders[i] == NULL)
+					continue;
+				value = index_getattr(entry, i + 1, desc, &isnull);
+				count->attribute = i + 1;
+				if (!isnull)
+					cg_holder_visit(holders[i], value, count_value, count);
 			}
+		}
 	}
 }
 

@@ -92,7 +92,7 @@ static void changed(Relation rel);
 static void set_retiring(Relation rel, char kind, int32 owner);
 static uint16 create_key(Relation rel, char kind, int32 owner,
 						 const char *owner_name);
-static void missing_key(char kind, int32 owner, int version);
+pg_noreturn static void missing_key(char kind, int32 owner, int version);
 
 /* Token keys that are not of categories. */
 static const char *const domains[] = {

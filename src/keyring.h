@@ -135,6 +135,7 @@ extern void cg_keyring_destroy(char kind, int32 owner, uint16 version);
 /* Keep others from changing keys until the transaction ends. */
 extern void cg_keyring_lock(void);
 
+/* At load: have the ring read again when the table of keys changes. */
 extern void cg_keyring_init(void);
 
 #endif							/* CG_KEYRING_H */

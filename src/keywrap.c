@@ -88,16 +88,10 @@ wrap_context(const uint8_t *kek, int enc)
 	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "AES-256-WRAP-PAD", NULL);
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 
-	if (cipher != NULL && ctx != NULL)
-	{
+	if (ctx != NULL)
 		EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-		if (!EVP_CipherInit_ex2(ctx, cipher, kek, NULL, enc, NULL))
-		{
-			EVP_CIPHER_CTX_free(ctx);
-			ctx = NULL;
-		}
-	}
-	else
+	if (cipher == NULL || ctx == NULL ||
+		!EVP_CipherInit_ex2(ctx, cipher, kek, NULL, enc, NULL))
 	{
 		EVP_CIPHER_CTX_free(ctx);
 		ctx = NULL;

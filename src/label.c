@@ -49,6 +49,7 @@
 #include "guc.h"
 #include "hold.h"
 #include "label.h"
+#include "row_gate.h"
 
 static void check_label(const ObjectAddress *object, const char *label);
 static void check_change(const ObjectAddress *object, const char *label);
@@ -163,8 +164,7 @@ check_change(const ObjectAddress *object, const char *label)
 		cg_has_privs_of(GetUserId(), get_role_oid(CG_ROLE_OFFICER, false)))
 		return;
 	c = cg_category_by_name(old, true);
-	if (c != NULL &&
-		cg_access_level(c->id, object->objectId) == CG_LEVEL_READ)
+	if (c != NULL && cg_reads_category_freely(c->id, object->objectId))
 		return;
 	cg_event_refused("change of a label", object->objectId);
 	ereport(ERROR,
@@ -172,7 +172,7 @@ check_change(const ObjectAddress *object, const char *label)
 			 errmsg("permission denied to change the label of column \"%s\"",
 					get_attname(object->objectId, object->objectSubId,
 								false)),
-			 errdetail("It protects values that you may not read."),
+			 errdetail("It protects values that you may not read, or not of everybody, or not as many as there are."),
 			 errhint("Ask a member of %s.", CG_ROLE_OFFICER)));
 }
 
@@ -415,6 +415,25 @@ own_category(Oid relid, AttrNumber attnum)
 	c = cg_category_by_name(label, !check_function_bodies);
 	return c != NULL ? c : cg_category_by_id(cg_category_unclassified(),
 											 false);
+}
+
+const char *
+cg_subject_label(Oid relid)
+{
+	List	   *relids = lcons_oid(relid, cg_ancestors(relid));
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		AttrNumber	attnum = own_subject_column(lfirst_oid(lc));
+		ObjectAddress object;
+
+		ObjectAddressSubSet(object, RelationRelationId, lfirst_oid(lc),
+							attnum);
+		if (attnum != InvalidAttrNumber)
+			return GetSecurityLabel(&object, CG_SCHEMA);
+	}
+	return NULL;
 }
 
 AttrNumber

@@ -31,6 +31,9 @@ extern List *cg_ancestors(Oid relid);
 /* Attribute number of the subject column, or InvalidAttrNumber. */
 extern AttrNumber cg_subject_column(Oid relid);
 
+/* The label of that column, whichever relation it is on; NULL if none is. */
+extern const char *cg_subject_label(Oid relid);
+
 /* True if typid is an encrypted type or a domain over one; false if invalid. */
 extern bool cg_is_encrypted_type(Oid typid);
 
@@ -43,6 +46,7 @@ extern int32 cg_expr_category(Node *expr);
 /* The same of anything in it: elements, fields, base types. */
 extern bool cg_holds_encrypted(Oid typid);
 
+/* At load: register the provider of security labels. */
 extern void cg_label_init(void);
 
 #endif							/* CG_LABEL_H */

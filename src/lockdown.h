@@ -8,6 +8,7 @@
 #include "decision.h"
 #include "protect.h"
 
+/* The condition that no lockdown is in force (see CgCondition). */
 extern bool cg_lockdown_applies(const CgAsk *ask);
 extern bool cg_lockdown_met(const CgAsk *ask, CgAnswer *answer);
 
@@ -47,8 +48,10 @@ extern void cg_stop_locked_down(const CgProtection *p, AttrNumber attnum);
 /* The same where a statement may have been given plaintext already. */
 extern void cg_stop_given(int32 category, Oid relation);
 
+/* At load: hooks into execution, if tables are masked. */
 extern void cg_lockdown_run_init(void);
 
+/* At load: watch the table of lockdowns, and hook into execution. */
 extern void cg_lockdown_init(void);
 
 #endif							/* CG_LOCKDOWN_H */

@@ -350,11 +350,12 @@ relation_locked_down(RangeTblEntry *rte, int32 *category)
 	if (p == NULL || (!row_security && cg_bypasses_row_security(p)))
 		return false;
 	for (i = 0; i < p->natts && mark[i] != '\0' &&
-		 strchr("-012", mark[i]) != NULL; i++)
+		 strchr("-012ABC", mark[i]) != NULL; i++)
 	{
 		const CgProtectedColumn *column = cg_protected_column(p, i + 1);
 
-		if (column == NULL || mark[i] == '-' || mark[i] == '0')
+		if (column == NULL || mark[i] == '-' || mark[i] == '0' ||
+			mark[i] == CG_RTE_GATED)
 			continue;
 		for (k = 0; k < column->n_needs; k++)
 			if (cg_is_locked_down(column->needs[k], p->relid))

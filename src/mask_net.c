@@ -186,7 +186,7 @@ is_prefix_length(const uint32_t *c, size_t n, unsigned max)
 static size_t
 put_ipv4(unsigned first, unsigned second, char *out)
 {
-	unsigned	octet[2] = {first, second};
+	const unsigned octet[2] = {first, second};
 	char	   *o = out;
 	int			k;
 

@@ -74,6 +74,7 @@ typedef struct CgDisclosing
 	CgMasking  *masking;		/* NULL: masked as NULL */
 	bool		encrypted;
 	bool		gated;			/* the value has passed gate_value() */
+	bool		blind;			/* of gate_value(): may not read anybody */
 	CgRowGate  *gate;
 	CgRowConditions conditions; /* in force */
 	Oid			user;
@@ -100,6 +101,7 @@ static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
 static bool may_give(FunctionCallInfo fcinfo, CgDisclosing *d, bool *withheld);
 static bool record(FunctionCallInfo fcinfo, CgDisclosing *d,
 				   const CgSubject *subject);
+static bool is_budgeted(const CgProtection *p, AttrNumber attnum);
 static Datum give_mask(FunctionCallInfo fcinfo, CgMasking *m, Datum value,
 					   bool withheld);
 static struct varlena *withhold(CgMasking *m, Datum value);
@@ -353,12 +355,21 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
 	if (d == NULL)
+	{
+		const CgProtection *p = cg_protection(PG_GETARG_OID(1));
+
+		/* Who may not read is not told who is withheld from readers. */
 		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo, true);
+		d->blind = p == NULL ||
+			cg_column_level(p, (AttrNumber) PG_GETARG_INT32(2)) ==
+			CG_LEVEL_NONE;
+	}
 	cg_access_listen();
 	conditions = cg_row_gate_check(d->gate);
-	if (conditions != 0 &&
-		cg_row_gate_ask(d->gate, &fcinfo->args[3],
-						&fcinfo->args[4]) != CG_GRANTED)
+	if (d->blind ||
+		(conditions != 0 &&
+		 cg_row_gate_ask(d->gate, &fcinfo->args[3],
+						 &fcinfo->args[4]) != CG_GRANTED))
 		return give_mask(fcinfo, d->masking, PG_GETARG_DATUM(0), true);
 	if (!d->encrypted)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
@@ -809,6 +820,19 @@ cipguard_storable(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }
 
+/* What statistics show is not counted. */
+static bool
+is_budgeted(const CgProtection *p, AttrNumber attnum)
+{
+	const CgProtectedColumn *column = cg_protected_column(p, attnum);
+	int			i;
+
+	for (i = 0; column != NULL && i < column->n_needs; i++)
+		if (!cg_budget_is_free(column->needs[i], p->relid))
+			return true;
+	return false;
+}
+
 /*
  * visible_statistics(values anyelement, relation oid, attnum int2)
  *		RETURNS anyelement
@@ -852,9 +876,10 @@ cipguard_visible_statistics(PG_FUNCTION_ARGS)
 	}
 	p = cg_protection(relid);
 	if (p != NULL &&
-		(whole ? !cg_reads_all(p) || cg_has_row_conditions(p) :
+		(whole ? !cg_reads_freely(p, GetUserId()) :
 		 cg_column_level(p, attnum) < CG_LEVEL_READ ||
-		 cg_column_row_conditions(p, attnum) != 0))
+		 cg_column_row_conditions(p, attnum) != 0 ||
+		 is_budgeted(p, attnum)))
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }

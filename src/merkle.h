@@ -33,6 +33,7 @@ typedef struct CgMerkle
 	uint8_t		stack[64][CG_MERKLE_LEN];
 } CgMerkle;
 
+/* Make it the empty tree.  It owns nothing, so there is nothing to free. */
 extern void cg_merkle_init(CgMerkle *tree);
 
 /* Append the hash of a leaf. */

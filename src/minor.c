@@ -45,11 +45,6 @@ static int	of_parts(int year, int month, int day);
 static bool of_age_at(int birthday, TimestampTz *at);
 static int	digits(const uint32_t *c, int n);
 
-void
-cg_minor_init(void)
-{
-}
-
 bool
 cg_minor_applies(const CgAsk *ask)
 {

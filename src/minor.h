@@ -8,6 +8,10 @@
 #include "access/attnum.h"
 #include "decision.h"
 
+/*
+ * The condition that the person is of age, or the reader may see minors (see
+ * CgCondition).
+ */
 extern bool cg_minor_applies(const CgAsk *ask);
 extern bool cg_minor_met(const CgAsk *ask, CgAnswer *answer);
 
@@ -19,7 +23,5 @@ extern int	cg_birthday_of(int32 category, Oid type, Datum value);
 
 /* The column of a relation that tells birthdays; 0 if it has none. */
 extern AttrNumber cg_birthday_column(Oid relid);
-
-extern void cg_minor_init(void);
 
 #endif							/* CG_MINOR_H */

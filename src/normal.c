@@ -346,7 +346,7 @@ is_plainly_normal(CgNormalizer n, const char *text, size_t len)
 	switch (n)
 	{
 		case CG_NORM_NONE:
-			return true;
+			break;
 		case CG_NORM_NAME:
 			return is_plain_name(text, len);
 		case CG_NORM_PHONE:
@@ -356,36 +356,29 @@ is_plainly_normal(CgNormalizer n, const char *text, size_t len)
 				if (!(text[i] >= '0' && text[i] <= '9') &&
 					!(text[i] >= 'A' && text[i] <= 'Z'))
 					return false;
-			return true;
+			break;
 		case CG_NORM_EMAIL:
 			for (i = 0; i < len; i++)
 				if (!(text[i] > ' ' && text[i] < 'A') &&
 					!(text[i] > 'Z' && text[i] < 0x7F))
 					return false;
-			return true;
+			break;
 	}
-	return false;
+	return true;
 }
 
 size_t
 cg_normalize(CgNormalizer n, const char *text, size_t len, char *out)
 {
+	static size_t (*const normalize[]) (const char *, size_t, char *) = {
+		[CG_NORM_NAME] = normalize_name,
+		[CG_NORM_PHONE] = normalize_phone,
+		[CG_NORM_CODE] = normalize_code,
+		[CG_NORM_EMAIL] = normalize_email
+	};
+
 	if (!is_plainly_normal(n, text, len) && cg_utf8_valid(text, len))
-	{
-		switch (n)
-		{
-			case CG_NORM_NONE:
-				break;
-			case CG_NORM_NAME:
-				return normalize_name(text, len, out);
-			case CG_NORM_PHONE:
-				return normalize_phone(text, len, out);
-			case CG_NORM_CODE:
-				return normalize_code(text, len, out);
-			case CG_NORM_EMAIL:
-				return normalize_email(text, len, out);
-		}
-	}
+		return normalize[n] (text, len, out);
 	if (len > 0)
 		memcpy(out, text, len);
 	return len;

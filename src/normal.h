@@ -63,6 +63,7 @@ extern uint32_t cg_utf8_next(const char **p, const char *end);
 /* Encode; returns 1 to 4 bytes written. */
 extern size_t cg_utf8_put(uint32_t c, char *out);
 
+/* Is all of the text well-formed UTF-8? */
 extern bool cg_utf8_valid(const char *text, size_t len);
 
 /*
@@ -86,6 +87,9 @@ extern bool cg_is_hyphen(uint32_t c);
 /* Dot between the parts of a name: U+00B7 and its look-alikes. */
 extern bool cg_is_middle_dot(uint32_t c);
 
+/*
+ * Is the character a Chinese one, or written like one (iteration mark, zero)?
+ */
 extern bool cg_is_han(uint32_t c);
 
 #endif							/* CG_NORMAL_H */

@@ -7,6 +7,10 @@
 
 #include "decision.h"
 
+/*
+ * The condition that processing of the person is not restricted (see
+ * CgCondition).
+ */
 extern bool cg_restriction_applies(const CgAsk *ask);
 extern bool cg_restriction_met(const CgAsk *ask, CgAnswer *answer);
 
@@ -21,6 +25,7 @@ extern bool cg_any_canary(void);
 extern void cg_canary_disclosed(int32 category, Oid relation,
 								const CgSubject *subject);
 
+/* At load: watch restrictions, canaries and holds. */
 extern void cg_person_init(void);
 
 #endif							/* CG_PERSON_H */

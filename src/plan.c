@@ -64,6 +64,7 @@
 #include "event.h"
 #include "guc.h"
 #include "journal.h"
+#include "keep_person.h"
 #include "plan.h"
 #include "plan_mask.h"
 #include "plan_order.h"
@@ -105,9 +106,9 @@ cg_plan_init(void)
 	planner_hook = plan;
 	prev_check_perms = ExecutorCheckPerms_hook;
 	ExecutorCheckPerms_hook = check_permissions;
+	cg_plan_functions_init();
 	if (!cg_masks())
 		return;
-	cg_plan_functions_init();
 	prev_relation = CG_RELATION_HOOK;
 	CG_RELATION_HOOK = check_relation;
 	prev_start = ExecutorStart_hook;
@@ -177,6 +178,8 @@ plan(CG_PLANNER_PARAMS)
 				cg_plan_output(parse);
 			}
 		}
+		if (cg_load_functions())
+			cg_keep_persons(parse);
 		if (!foreign_key)
 		{
 			depends = cg_plan_search(parse);
@@ -594,7 +597,7 @@ check_permissions(CG_CHECK_PERMS_PARAMS)
 			const CgProtection *p = rte->rtekind != RTE_RELATION ? NULL :
 			cg_protection(rte->relid);
 
-			if (p != NULL && !cg_reads_all(p))
+			if (p != NULL && (!cg_reads_all(p) || cg_is_row_gated(p)))
 				return false;
 		}
 	}
@@ -667,7 +670,7 @@ check_marks(QueryDesc *queryDesc, int eflags)
 				continue;
 			if ((*levels++ == '+') == row_security)
 			{
-				for (i = 0; is_level(levels[i]) && i < p->natts; i++)
+				for (i = 0; i < p->natts && is_level(levels[i]); i++)
 					if (!still_holds(levels[i], p, i + 1))
 						break;
 				if (i >= p->natts || !is_level(levels[i]))
@@ -689,6 +692,9 @@ check_marks(QueryDesc *queryDesc, int eflags)
 						get_rel_name(rte->relid)),
 				 errhint("Execute the statement again; it will be planned anew.")));
 	}
+	if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY) && cg_search_ready() &&
+		!IsParallelWorker())
+		cg_charge_compared(queryDesc->plannedstmt);
 	if (prev_start)
 		prev_start(queryDesc, eflags);
 	else

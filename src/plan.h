@@ -12,12 +12,14 @@
  * it stand, for a protected relation, its OID (a child has a copy of the mark
  * of its parent), '+' or '-' for row_security and a digit for the level on
  * each protected column ('-' for others; a letter if it depends on the person), CG_RTE_RUNS_CODE if expressions of
- * the table run over values that the user sees masked; then, in the first
- * entry of a query, perhaps CG_RTE_CATEGORIES and a list of the categories of
+ * the table run over values that the user sees masked; CG_RTE_COMPARED and the
+ * numbers of the columns that the query compares, each between commas; then, in
+ * the first entry of a query, perhaps CG_RTE_CATEGORIES and a list of the categories of
  * its output columns.
  */
 #define CG_RTE_MARK			"cipguard "
 #define CG_RTE_CATEGORIES	'|'
+#define CG_RTE_COMPARED	'<'
 #define CG_RTE_RUNS_CODE	'c'
 #define CG_RTE_GATED		'A' /* in place of '0': by person */
 
@@ -53,6 +55,7 @@ extern bool cg_search_forbids_join(List *range_table);
  */
 extern void cg_mark_query(Query *query);
 
+/* At load: hooks into planning, and if tables are masked into execution. */
 extern void cg_plan_init(void);
 
 #endif							/* CG_PLAN_H */

@@ -12,6 +12,8 @@
  *
  * Functions of PostgreSQL that are immutable are no carriers, but for those
  * listed here, whose errors repeat an argument; nor are some that are stable.
+ * An aggregate that gathers what it is given into one value is a carrier: what
+ * it gives is one value for the output list, and as many as there were rows.
  * Operators that a superuser made, those of extensions among them, are none
  * either if they are immutable and written in C: indexes are made for them.
  *
@@ -83,13 +85,9 @@ static const CgCarried echoing[] = {
 	{"get_bit", ARG(1)},
 	{"get_byte", ARG(1)},
 	{"is_normalized", ARG(1)},
-	{"json_object_agg_unique", ALL_ARGS},
-	{"json_object_agg_unique_strict", ALL_ARGS},
 	{"json_to_tsvector", FROM_ARG(1)},
 	{"jsonb_delete_path", ARG(1)},
 	{"jsonb_insert", ARG(1)},
-	{"jsonb_object_agg_unique", ALL_ARGS},
-	{"jsonb_object_agg_unique_strict", ALL_ARGS},
 	{"jsonb_path_exists", ALL_ARGS},
 	{"jsonb_path_match", ALL_ARGS},
 	{"jsonb_path_query", ALL_ARGS},
@@ -137,6 +135,15 @@ static const CgCarried echoing[] = {
 	{"xpath_exists", ALL_ARGS},
 };
 
+/* Aggregates of PostgreSQL whose result has all that they were given. */
+static const char *const gathering[] = {
+	"array_agg", "json_agg", "json_agg_strict", "json_object_agg",
+	"json_object_agg_strict", "json_object_agg_unique",
+	"json_object_agg_unique_strict", "jsonb_agg", "jsonb_agg_strict",
+	"jsonb_object_agg", "jsonb_object_agg_strict", "jsonb_object_agg_unique",
+	"jsonb_object_agg_unique_strict", "range_agg", "string_agg", "xmlagg",
+};
+
 /* Stable functions of PostgreSQL that keep what they are given. */
 static const char *const harmless[] = {
 	"age", "anytextcat", "array_to_json", "array_to_string", "concat",
@@ -161,6 +168,7 @@ static const CgCarried ours[] = {
 };
 
 static void record_query(Query *query, CgScope *parent);
+static void hand_over_arms(Query *query, CgScope *parent);
 static void record_entry(RangeTblEntry *rte, Index varno, bool merges,
 						 CgCarrierSearch *search);
 static List *grouping_keys(Query *query);
@@ -227,8 +235,13 @@ record_query(Query *query, CgScope *parent)
 		record_entry(lfirst_node(RangeTblEntry, lc), ++varno, merges,
 					 &search);
 	foreach(lc, query->cteList)
-		record_query((Query *) lfirst_node(CommonTableExpr, lc)->ctequery,
-					 &scope);
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+
+		if (cte->cterecursive)
+			hand_over_arms((Query *) cte->ctequery, &scope);
+		record_query((Query *) cte->ctequery, &scope);
+	}
 	foreach(lc, query->withCheckOptions)
 	{
 		WithCheckOption *option = lfirst_node(WithCheckOption, lc);
@@ -252,6 +265,35 @@ record_query(Query *query, CgScope *parent)
 		action->qual = record_mutator(action->qual, &search);
 		action->targetList = (List *)
 			record_mutator((Node *) action->targetList, &search);
+	}
+}
+
+/*
+ * A recursive query can gather, too: what it makes of a value and of the row
+ * before.  A column that it only passes on is one value a row.
+ */
+static void
+hand_over_arms(Query *query, CgScope *parent)
+{
+	CgScope		scope = {query, parent, false, false};
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		Query	   *arm = lfirst_node(RangeTblEntry, lc)->subquery;
+		CgScope		inner = {arm, &scope, false, false};
+		CgCarrierSearch search = {&inner, NIL};
+		ListCell   *target;
+
+		if (arm == NULL || cg_merges_rows(arm))
+			continue;
+		foreach(target, arm->targetList)
+		{
+			TargetEntry *tle = lfirst_node(TargetEntry, target);
+
+			if (!IsA(tle->expr, Var) && tle->ressortgroupref == 0)
+				tle->expr = (Expr *) hand_over((Node *) tle->expr, &search);
+		}
 	}
 }
 
@@ -617,6 +659,9 @@ builtin_carries(Form_pg_proc proc, CgCall call)
 	if (proc->provolatile == PROVOLATILE_VOLATILE ||
 		(!keeps && takes_internals(proc)))
 		return ALL_ARGS;
+	for (i = 0; keeps && i < (int) lengthof(gathering); i++)
+		if (strcmp(gathering[i], name) == 0)
+			return ALL_ARGS;
 	keeps = keeps || call == CG_CALL_OPERATOR ||
 		proc->provolatile == PROVOLATILE_IMMUTABLE;
 	for (i = 0; !keeps && i < (int) lengthof(harmless); i++)

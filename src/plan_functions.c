@@ -112,6 +112,8 @@ cg_load_functions(void)
 									   INT4OID, ANYOID, ANYOID);
 	f.keep_value = our_function("keep_value", 3, any, any, INT4OID, 0, 0);
 	f.keep_plain = our_function("keep_plain", 3, ANYOID, any, INT4OID, 0, 0);
+	row[5] = f.checked;
+	f.keep_person = find_function("keep_person", 6, row);
 	f.storable = our_function("storable", 1, any, 0, 0, 0, 0);
 	f.visible_statistics = our_function("visible_statistics", 3, any,
 										OIDOID, INT2OID, 0, 0);

@@ -18,6 +18,7 @@ typedef struct CgPlanFunctions
 	Oid			gate_value_serial;
 	Oid			keep_value;
 	Oid			keep_plain;
+	Oid			keep_person;
 	Oid			storable;
 	Oid			visible_statistics;
 	Oid			checked;		/* type */
@@ -57,6 +58,7 @@ extern bool cg_shows_by_itself(Oid func);
 /* Look them up; false while the extension is being created. */
 extern bool cg_load_functions(void);
 
+/* At load: have the functions forgotten when a schema changes. */
 extern void cg_plan_functions_init(void);
 
 #endif							/* CG_PLAN_FUNCTIONS_H */

@@ -96,11 +96,12 @@ cg_gate_var(Var *var, const CgProtection *p, CgScope *scope)
 	if (!cg_is_gated(p, var->varattno))
 		return NULL;
 
-	/* Stored values or an error; ciphertext prints as armor then. */
+	/*
+	 * Stored values or an error.  Armor is no mask: it can be compared with
+	 * encrypted guesses.
+	 */
 	if (!row_security)
 	{
-		if (column->encrypted && !scope->inside && !scope->compared)
-			return NULL;
 		cg_event_refused("reading without masks", p->relid);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

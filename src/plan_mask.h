@@ -100,6 +100,19 @@ extern Node *cg_output_inside(Node *node, CgScope *scope, List *keys);
  */
 extern bool cg_reads_origins(Node *node, CgScope *scope);
 
+/* plan_compare.c: mark the relations of a query with what it compares. */
+extern void cg_plan_compared(Query *query);
+
+/* Charge a plan that is about to run for that. */
+extern void cg_charge_compared(PlannedStmt *stmt);
+
+/*
+ * The columns seen in clear that an expression uses: add of each its range
+ * table entry and number.
+ */
+extern void cg_find_origins(Node *node, CgScope *scope,
+							void (*add) (RangeTblEntry *rte, AttrNumber attnum));
+
 /* plan_sort.c: what readers sort by. */
 extern void cg_plan_sort(Query *query);
 
@@ -118,7 +131,7 @@ extern Node *cg_shown_inside(Var *var, CgScope *scope);
 extern Node *cg_mask_call(Node *value, int32 category);
 
 /* CASE WHEN row IS NOT NULL THEN ROW(fields) END */
-extern Node *cg_make_row(Var *row, List *fields, List *names);
+extern Node *cg_make_row(Var *var, List *fields, List *names);
 
 /*
  * plan_subject.c: the subject of the row that a value is from, as a column

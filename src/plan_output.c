@@ -23,12 +23,14 @@
  * An expression that rows are grouped by is wrapped as a whole.
  * Aggregates are wrapped from outside for the same reason.
  *
- * What is written into a column without protection leaves, too: whoever reads
- * there is not asked.
+ * What is written into a column without protection, of another category, or
+ * of a table without a subject column leaves, too: whoever reads there is not
+ * asked, or asked something else.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -51,7 +53,9 @@ typedef struct CgOrigin
 {
 	Oid			relid;
 	AttrNumber	attnum;			/* 0: the whole row */
+	RangeTblEntry *rte;
 	int32		category;		/* or CG_MANY_CATEGORIES */
+	uint32		path;			/* by which the value came from there */
 } CgOrigin;
 
 typedef struct CgOriginSearch
@@ -61,6 +65,7 @@ typedef struct CgOriginSearch
 	bool		plain;			/* without those that are shown as masks */
 	bool		masks;			/* has it met a mask? */
 	List	   *recursive;		/* CTEs that are being looked at */
+	uint32		path;			/* range table entries passed so far, hashed */
 } CgOriginSearch;
 
 typedef struct CgOutput
@@ -77,6 +82,8 @@ static void output_query(CgScope *scope, List **categories);
 static void output_list(List **targets, CgScope *scope, List **categories);
 static void output_stored(CgScope *scope);
 static void output_assigned(List *targets, CgScope *scope);
+static bool loses_rules(TargetEntry *tle, List *targets,
+						const CgProtection *p, CgScope *scope);
 static bool is_multiexpr(TargetEntry *tle, Bitmapset *wanted);
 static bool has_ref(List *clauses, Index ref);
 static void change_ref(List *clauses, Index from, Index to);
@@ -93,7 +100,7 @@ static Node *row_shown_inside(Var *var, CgScope *scope);
 static bool find_origins(Node *node, void *context);
 static void var_origins(Var *var, CgOriginSearch *search);
 static void add_origin(CgOriginSearch *search, const CgProtection *p,
-					   AttrNumber attnum);
+					   RangeTblEntry *rte, AttrNumber attnum);
 static void column_origins(Query *query, CgScope *parent, AttrNumber attnum,
 						   CgOriginSearch *search);
 
@@ -113,6 +120,7 @@ cg_plan_output(Query *query)
 
 		output_stored(&inner);
 	}
+	cg_plan_compared(query);
 	note_categories(query, categories);
 	cg_plan_carriers(query);
 }
@@ -307,7 +315,9 @@ output_assigned(List *targets, CgScope *scope)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
 
-		if (tle->resjunk || (p != NULL && cg_protected_column(p, tle->resno)))
+		if (tle->resjunk ||
+			(p != NULL && cg_protected_column(p, tle->resno) != NULL &&
+			 !loses_rules(tle, targets, p, scope)))
 			continue;
 		if (IsA(tle->expr, Param) &&
 			((Param *) tle->expr)->paramkind == PARAM_MULTIEXPR)
@@ -323,6 +333,47 @@ output_assigned(List *targets, CgScope *scope)
 			cg_output_query((Query *) ((SubLink *) tle->expr)->subselect,
 							scope);
 	}
+}
+
+/*
+ * Does a labelled value go into a column of another category, or to where
+ * nobody knows whom it is about?  There other rules hold.  An encrypted one is
+ * charged by the functions of its type.
+ */
+static bool
+loses_rules(TargetEntry *tle, List *targets, const CgProtection *p,
+			CgScope *scope)
+{
+	const CgProtectedColumn *column = cg_protected_column(p, tle->resno);
+	CgOriginSearch search = {scope, NIL, true};
+	Param	   *param = (Param *) tle->expr;
+	ListCell   *lc;
+
+	(void) find_origins((Node *) tle->expr, &search);
+	foreach(lc, IsA(param, Param) &&
+			param->paramkind == PARAM_MULTIEXPR ? targets : NIL)
+	{
+		SubLink    *link = (SubLink *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (IsA(link, SubLink) && link->subLinkType == MULTIEXPR_SUBLINK &&
+			link->subLinkId == param->paramid >> 16)
+			column_origins((Query *) link->subselect, scope,
+						   param->paramid & 0xFFFF, &search);
+	}
+	foreach(lc, search.origins)
+	{
+		CgOrigin   *origin = lfirst(lc);
+		const CgProtection *from = cg_protection(origin->relid);
+		const CgProtectedColumn *source = cg_protected_column(from,
+															  origin->attnum);
+
+		if (source != NULL && !source->encrypted &&
+			(origin->category != column->category ||
+			 (from->subject != InvalidAttrNumber &&
+			  p->subject == InvalidAttrNumber)))
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -663,6 +714,22 @@ cg_reads_origins(Node *node, CgScope *scope)
 	return true;
 }
 
+void
+cg_find_origins(Node *node, CgScope *scope,
+				void (*add) (RangeTblEntry *rte, AttrNumber attnum))
+{
+	CgOriginSearch search = {scope, NIL, true};
+	ListCell   *lc;
+
+	(void) find_origins(node, &search);
+	foreach(lc, search.origins)
+	{
+		CgOrigin   *origin = lfirst(lc);
+
+		add(origin->rte, origin->attnum);
+	}
+}
+
 /* Collect the protected columns, seen in clear, that an expression uses. */
 static bool
 find_origins(Node *node, void *context)
@@ -702,12 +769,14 @@ var_origins(Var *var, CgOriginSearch *search)
 	CgScope    *saved = search->scope;
 	CgScope    *at = cg_scope_up(saved, var->varlevelsup);
 	RangeTblEntry *rte = cg_scope_rte(saved, var);
+	uint32		path = search->path;
 	ListCell   *lc;
 
 	if (rte == NULL || var->varattno < 0)
 		return;
 	check_stack_depth();
 	search->scope = at;
+	search->path = hash_combine(path, murmurhash32(var->varno));
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
@@ -715,7 +784,7 @@ var_origins(Var *var, CgOriginSearch *search)
 				const CgProtection *p = cg_rte_protection(at, var->varno);
 
 				if (p != NULL)
-					add_origin(search, p, var->varattno);
+					add_origin(search, p, rte, var->varattno);
 				break;
 			}
 		case RTE_SUBQUERY:
@@ -758,10 +827,16 @@ var_origins(Var *var, CgOriginSearch *search)
 			break;
 	}
 	search->scope = saved;
+	search->path = path;
 }
 
+/*
+ * A value that is made of the same column of two rows, as by a self-join, has
+ * two origins: two values are given.
+ */
 static void
-add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
+add_origin(CgOriginSearch *search, const CgProtection *p, RangeTblEntry *rte,
+		   AttrNumber attnum)
 {
 	CgOrigin   *origin;
 	ListCell   *lc;
@@ -790,13 +865,16 @@ add_origin(CgOriginSearch *search, const CgProtection *p, AttrNumber attnum)
 	foreach(lc, search->origins)
 	{
 		origin = lfirst(lc);
-		if (origin->relid == p->relid && origin->attnum == attnum)
+		if (origin->relid == p->relid && origin->attnum == attnum &&
+			origin->path == search->path)
 			return;
 	}
 	origin = palloc0(sizeof(CgOrigin));
 	origin->relid = p->relid;
 	origin->attnum = attnum;
+	origin->rte = rte;
 	origin->category = category;
+	origin->path = search->path;
 	search->origins = lappend(search->origins, origin);
 }
 

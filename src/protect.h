@@ -78,6 +78,7 @@ extern bool cg_reads_all(const CgProtection *p);
 extern bool cg_knows_protected(void);
 extern bool cg_may_be_protected(const char *relation);
 
+/* At load: have what is known of a table forgotten when it changes. */
 extern void cg_protect_init(void);
 
 #endif							/* CG_PROTECT_H */

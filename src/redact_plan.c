@@ -168,10 +168,10 @@ take_query(Plan *p, const char *query, bool standard_strings)
 	else
 	{
 		char		room[1024];
+		size_t		len = cg_redact_sql(query, strlen(query), standard_strings,
+										room, sizeof(room));
 
-		put_escaped(p, room, cg_redact_sql(query, strlen(query),
-										   standard_strings, room,
-										   sizeof(room)));
+		put_escaped(p, room, len);
 	}
 	return true;
 }

@@ -52,6 +52,7 @@ extern char *cg_worker_text(PlannedStmt *pstmt);
  */
 extern bool cg_state_whole(QueryDesc *queryDesc);
 
+/* At load: hook into the analysis of statements. */
 extern void cg_redact_state_init(void);
 
 #endif							/* CG_REDACT_STATE_H */

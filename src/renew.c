@@ -26,6 +26,7 @@
 #include "label.h"
 #include "renew.h"
 #include "subject_key.h"
+#include "type_order.h"
 
 #define NO_DOMAIN	(-1)		/* domains are not negative */
 
@@ -69,6 +70,11 @@ static Datum renew_value(Datum value);
 static Datum renew_array(const CgHolder *holder, Datum value, int32 domain);
 static Datum renew_composite(const CgHolder *holder, Datum value,
 							 int32 domain);
+static bool keeps_order(TypeCacheEntry *type, int32 domain);
+static bool renew_bounds(const CgHolder *holder, RangeBound *lower,
+						 RangeBound *upper, int32 domain);
+static bool renew_bound(const CgHolder *holder, RangeBound *bound,
+						int32 domain);
 static Datum renew_range(const CgHolder *holder, Datum value, int32 domain);
 static Datum renew_multirange(const CgHolder *holder, Datum value,
 							  int32 domain);
@@ -410,21 +416,63 @@ renew_array(const CgHolder *holder, Datum value, int32 domain)
 											  holder->typalign));
 }
 
+/*
+ * Are bounds of this type in the order in which they were, once renewed?  New
+ * data keys change no token; new tokens do not change the order of what is
+ * encrypted.  Bounds in order need not be compared: that would take the right
+ * to look into them, and may call functions of whoever made the type.
+ */
+static bool
+keeps_order(TypeCacheEntry *type, int32 domain)
+{
+	return domain == NO_DOMAIN ||
+		cg_compares_values(type->rng_cmp_proc_finfo.fn_addr);
+}
+
+/* Renew bounds where they stand.  False if one has another size then. */
+static bool
+renew_bounds(const CgHolder *holder, RangeBound *lower, RangeBound *upper,
+			 int32 domain)
+{
+	return renew_bound(holder, lower, domain) &&
+		renew_bound(holder, upper, domain);
+}
+
+static bool
+renew_bound(const CgHolder *holder, RangeBound *bound, int32 domain)
+{
+	struct varlena *old = (struct varlena *) DatumGetPointer(bound->val);
+	struct varlena *new;
+
+	if (bound->infinite)
+		return true;
+	new = (struct varlena *) DatumGetPointer(renew(holder->inner, bound->val,
+												   domain));
+	if (VARSIZE_ANY_EXHDR(new) != VARSIZE_ANY_EXHDR(old))
+		return false;
+	memmove(VARDATA_ANY(old), VARDATA_ANY(new), VARSIZE_ANY_EXHDR(old));
+	return true;
+}
+
 static Datum
 renew_range(const CgHolder *holder, Datum value, int32 domain)
 {
 	TypeCacheEntry *type = lookup_type_cache(holder->typid,
 											 TYPECACHE_RANGE_INFO);
+	RangeType  *range = DatumGetRangeTypePCopy(value);
 	RangeBound	lower;
 	RangeBound	upper;
 	bool		empty;
 
-	range_deserialize(type, DatumGetRangeTypeP(value), &lower, &upper, &empty);
-	if (!empty && !lower.infinite)
+	range_deserialize(type, range, &lower, &upper, &empty);
+	if (keeps_order(type, domain) &&
+		renew_bounds(holder, &lower, &upper, domain))
+		return RangeTypePGetDatum(range);
+	if (!lower.infinite)
 		lower.val = renew(holder->inner, lower.val, domain);
-	if (!empty && !upper.infinite)
+	if (!upper.infinite)
 		upper.val = renew(holder->inner, upper.val, domain);
-	return RangeTypePGetDatum(cg_range_serialize(type, &lower, &upper, empty));
+	return RangeTypePGetDatum(cg_range_serialize(type, &lower, &upper, false));
 }
 
 static Datum
@@ -432,14 +480,27 @@ renew_multirange(const CgHolder *holder, Datum value, int32 domain)
 {
 	TypeCacheEntry *type = lookup_type_cache(holder->inner->typid,
 											 TYPECACHE_RANGE_INFO);
+	MultirangeType *multirange = DatumGetMultirangeTypePCopy(value);
+	bool		done = keeps_order(type, domain);
 	RangeType **ranges;
 	int32		count;
-	int			i;
+	int32		i;
 
-	multirange_deserialize(type, DatumGetMultirangeTypeP(value), &count,
-						   &ranges);
+	for (i = 0; done && i < (int32) multirange->rangeCount; i++)
+	{
+		RangeBound	lower;
+		RangeBound	upper;
+
+		multirange_get_bounds(type, multirange, i, &lower, &upper);
+		done = renew_bounds(holder->inner, &lower, &upper, domain);
+	}
+	if (done)
+		return MultirangeTypePGetDatum(multirange);
+	multirange_deserialize(type, multirange, &count, &ranges);
 	for (i = 0; i < count; i++)
-		ranges[i] = DatumGetRangeTypeP(renew(holder->inner, RangeTypePGetDatum(ranges[i]), domain));
+		ranges[i] = DatumGetRangeTypeP(renew(holder->inner,
+											 RangeTypePGetDatum(ranges[i]),
+											 domain));
 	return MultirangeTypePGetDatum(make_multirange(holder->typid, type, count,
 												   ranges));
 }

@@ -39,6 +39,7 @@ typedef struct CgRowGate
 	CgRowConditions all;		/* of any */
 	Oid			subject_type;	/* base type, or InvalidOid */
 	FmgrInfo	subject_out;
+	bool		subject_encrypted;
 	Oid			birthday_type;	/* InvalidOid: none */
 	int32		birthday_category;
 	Oid			user;			/* conditions are of this user, */
@@ -121,5 +122,15 @@ extern CgRowConditions cg_column_row_conditions(const CgProtection *p,
 
 /* Of any protected column of it. */
 extern bool cg_has_row_conditions(const CgProtection *p);
+
+/*
+ * May a user read every protected column of the relation, of everybody, as
+ * often as he likes?  Only then may code of his run over stored values.  Of
+ * the current user, the budgets of the role that logged in count, too.
+ */
+extern bool cg_reads_freely(const CgProtection *p, Oid user);
+
+/* The same of the current user and one category. */
+extern bool cg_reads_category_freely(int32 category, Oid relation);
 
 #endif							/* CG_ROW_GATE_H */

@@ -43,15 +43,26 @@ extern const char *cg_rule_parse(const char *setting, CgRule *rule);
 /* Words of a list that commas separate, without the blanks around them. */
 extern int	cg_rule_words(const char *text, char ***words);
 
+/*
+ * Conditions that rules set (see CgCondition): that the category is not of
+ * the level that is never disclosed, ...
+ */
 extern bool cg_level_applies(const CgAsk *ask);
 extern bool cg_level_met(const CgAsk *ask, CgAnswer *answer);
+
+/* ... that the connection is encrypted or local, ... */
 extern bool cg_tls_applies(const CgAsk *ask);
 extern bool cg_tls_met(const CgAsk *ask, CgAnswer *answer);
+
+/* ... that it comes from one of the networks, ... */
 extern bool cg_network_applies(const CgAsk *ask);
 extern bool cg_network_met(const CgAsk *ask, CgAnswer *answer);
+
+/* ... and that it is one of the hours; the answer holds until they change. */
 extern bool cg_hours_applies(const CgAsk *ask);
 extern bool cg_hours_met(const CgAsk *ask, CgAnswer *answer);
 
+/* At load: watch the table of rules. */
 extern void cg_rule_init(void);
 
 #endif							/* CG_RULE_H */

@@ -98,7 +98,11 @@ extern void cg_tree_read(const CgBlock *block, CgTree *tree);
 extern void cg_tree_of(int64 number, int64 events, CgLeaf *leaves,
 					   int64 nleaves, CgTree *tree);
 
-extern CgStatus cg_tree_fetch(void *tree, unsigned level, uint64_t index,
+/*
+ * The hash of a node of the CgTree arg, for functions of merkle.h; CG_E_LIMIT if
+ * the tree does not have it.
+ */
+extern CgStatus cg_tree_fetch(void *arg, unsigned level, uint64_t index,
 							  uint8_t out[CG_MERKLE_LEN]);
 
 /*

@@ -31,6 +31,7 @@ extern void cg_snapshot_take(CgSnapshot *taken, Snapshot snapshot);
 extern void cg_snapshot_parse(CgSnapshot *snapshot, const char *text);
 extern char *cg_snapshot_text(const CgSnapshot *snapshot);
 
+/* Had the transaction ended when the snapshot was taken? */
 extern bool cg_snapshot_shows(const CgSnapshot *snapshot, uint64 xid);
 
 /* A table of the log, opened and locked. */
@@ -61,6 +62,10 @@ typedef void (*CgLogVisit) (void *arg, CgLogTable *table, HeapTuple tuple);
 typedef void (*CgLogBadPage) (void *arg, CgLogTable *table,
 							  BlockNumber page, const char *message);
 
+/*
+ * Visit the rows in pages [first, end) in their order.  With bad, an
+ * unreadable page is reported by it and passed over; without, it is an error.
+ */
 extern void cg_log_scan(CgLogTable *table, Snapshot snapshot,
 						BlockNumber first, BlockNumber end,
 						CgLogVisit visit, CgLogBadPage bad, void *arg);

@@ -535,6 +535,10 @@ set_tolerant(CgCheck *check, bool tolerant)
 
 /* ---------- the others ---------- */
 
+/*
+ * A parallel worker: checks its part and sends what it finds to the first
+ * process, errors included.
+ */
 void
 cipguard_verify_worker(dsm_segment *seg, shm_toc *toc)
 {

@@ -69,6 +69,7 @@ extern void cg_epochs_close_before(int32 epoch);
  */
 extern int	cg_epochs_finish(void);
 
+/* At load: watch the table of epochs. */
 extern void cg_epochs_init(void);
 
 #endif							/* CG_SUBJECT_EPOCH_H */

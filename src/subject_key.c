@@ -307,7 +307,7 @@ cg_subject_cipher(uint64 id, int suite, bool missing_ok)
 						 "cipguard.subject_key")));
 	}
 	if (suite < 0 || suite >= NUM_SUITES)
-		elog(ERROR, "cipher suite %d is unknown", suite);
+		elog(ERROR, "unrecognized cipher suite %d", suite);
 	if (key->ciphers[suite] == NULL && !key->destroyed)
 	{
 		if (!cg_epochs_unwrap(key->epoch, id, key->wrapped,

@@ -87,6 +87,10 @@ typedef struct CgPerson
 	uint8		tag[CG_TOKEN_LEN];	/* MAC of table and text of the subject */
 } CgPerson;
 
+/*
+ * The person that a subject of a table is: sets tag, and all else to nothing.
+ * Makes the key of the tags if there is none; errors are those of the keyring.
+ */
 extern void cg_person(int64 table, const char *subject, Size len,
 					  CgPerson *person);
 
@@ -105,7 +109,8 @@ extern HeapTuple cg_subject_row(Relation rel, uint64 id, int32 *epoch);
 
 /* ---------- subject_row.c: rows of tables that use them ---------- */
 
-extern Oid	cg_subject_function(void);	/* the trigger function */
+/* The trigger function; InvalidOid if the extension is not there. */
+extern Oid	cg_subject_function(void);
 
 /* Number of the table of persons of a table; 0: it does not use their keys. */
 extern int64 cg_subject_persons(Relation rel);
@@ -133,8 +138,13 @@ extern Datum cg_subject_scrub(Oid type, Datum value, uint64 id,
 /* Number of values that are under keys of their categories. */
 extern int64 cg_subject_unsealed(Oid type, Datum value);
 
+/*
+ * At load: have what is known of tables with subjects forgotten when they
+ * change.
+ */
 extern void cg_subject_row_init(void);
 
+/* At load: watch the table of keys of subjects, and set up epochs and rows. */
 extern void cg_subject_init(void);
 
 #endif							/* CG_SUBJECT_KEY_H */

@@ -38,6 +38,8 @@ typedef struct CgSubjectSet
 } CgSubjectSet;
 
 extern void cg_set_load(CgSubjectSet *set);
+
+/* Is the subject in the set?  Loads the set if it is not up to date. */
 extern bool cg_set_has(CgSubjectSet *set, const CgSubject *subject);
 
 /* Is anybody listed?  Cheap. */

@@ -88,6 +88,7 @@ typedef struct CgScrub
 	int64		values;
 } CgScrub;
 
+static void require_relation(Oid relid);
 static char *sql_name(Oid relid);
 static void check_table(Oid relid);
 static char *subject_label(Oid relid);
@@ -290,6 +291,15 @@ ensure_trigger(Oid relid, int64 persons)
 	return true;
 }
 
+static void
+require_relation(Oid relid)
+{
+	if (get_rel_name(relid) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+}
+
 /* use_subject_keys(relation regclass) RETURNS void */
 PG_FUNCTION_INFO_V1(cipguard_use_subject_keys);
 Datum
@@ -302,10 +312,7 @@ cipguard_use_subject_keys(PG_FUNCTION_ARGS)
 	int64		persons;
 	bool		any = false;
 
-	if (get_rel_name(relid) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
+	require_relation(relid);
 	cg_subject_require_officer("keys of subjects", relid);
 	PreventCommandIfReadOnly("cipguard.use_subject_keys()");
 	cg_epoch_require();
@@ -773,6 +780,7 @@ cipguard_destroy_subject_key(PG_FUNCTION_ARGS)
 	subject = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	relid = PG_GETARG_OID(1);
 	reason = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	require_relation(relid);
 	cg_subject_require_officer("destruction of a key", relid);
 	PreventCommandIfReadOnly("cipguard.destroy_subject_key()");
 	cg_hold_check(subject, strlen(subject), relid);

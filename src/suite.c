@@ -9,6 +9,7 @@
 
 #include "bytes.h"
 #include "suite_impl.h"
+#include "wipe.h"
 
 /* In the order of their numbers, from 1. */
 static const CgSuiteImpl *const suites[] = {
@@ -91,9 +92,14 @@ cg_cipher_seal(CgCipher *cipher, const uint8_t *nonce,
 			   const uint8_t *aad, size_t aad_len,
 			   const uint8_t *in, size_t len, uint8_t *out)
 {
+	CgStatus	status;
+
 	if (cipher->impl->seal == NULL)
 		return CG_E_SUITE;
-	return cipher->impl->seal(cipher, nonce, aad, aad_len, in, len, out);
+	status = cipher->impl->seal(cipher, nonce, aad, aad_len, in, len, out);
+	if (status != CG_OK)
+		cg_wipe(out, len);		/* out may be the plaintext */
+	return status;
 }
 
 CgStatus

@@ -229,9 +229,9 @@ gcm_start(CgGcm *gcm, const uint8_t *key)
 			OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED,
 											  fixed, sizeof(fixed));
 		fixed_param[1] = OSSL_PARAM_construct_end();
-		gcm->quick = EVP_DecryptInit_ex2(gcm->ctx, NULL, key, gcm->nonce,
-										 NULL) &&
-			EVP_CIPHER_CTX_set_params(gcm->ctx, fixed_param);
+		if (!EVP_DecryptInit_ex2(gcm->ctx, NULL, key, gcm->nonce, NULL))
+			return false;
+		gcm->quick = EVP_CIPHER_CTX_set_params(gcm->ctx, fixed_param);
 	}
 	return EVP_DecryptInit_ex2(gcm->ctx, NULL, NULL, gcm->nonce, NULL) &&
 		EVP_CIPHER_CTX_set_params(gcm->ctx, gcm->tag_param);

@@ -78,8 +78,11 @@ extern const CgBlockCipher cg_sm4;
 /* Counter mode, the IV being the first counter block.  In place is fine. */
 typedef struct CgCtr CgCtr;
 
+/* NULL if OpenSSL has no memory or no such cipher. */
 extern CgCtr *cg_ctr_new(const CgBlockCipher *cipher, const uint8_t *key);
 extern void cg_ctr_free(CgCtr *ctr);
+
+/* Encrypt or decrypt: it is the same. */
 extern CgStatus cg_ctr_run(CgCtr *ctr, const uint8_t *iv,
 						   const uint8_t *in, size_t len, uint8_t *out);
 
@@ -101,18 +104,38 @@ typedef struct CgSivSpec
 	const char *info_token;
 } CgSivSpec;
 
+/*
+ * Cipher of a suite of this kind, with keys derived from dek; NULL if OpenSSL
+ * has no memory or no such cipher.
+ */
 extern CgCipher *cg_siv_new(const CgSivSpec *spec, const uint8_t *dek);
 extern void cg_siv_free(CgCipher *cipher);
+
+/* Encrypt or decrypt with that initial value. */
 extern CgStatus cg_siv_stream(CgCipher *cipher, const uint8_t *iv,
 							  const uint8_t *in, size_t len, uint8_t *out);
+
+/*
+ * The initial value of a text, from all that is authenticated: CG_TOKEN_LEN
+ * bytes.
+ */
 extern CgStatus cg_siv_iv(CgCipher *cipher, const uint8_t *aad,
 						  size_t aad_len, const uint8_t *in, size_t len,
 						  uint8_t *iv);
+
+/*
+ * Tokens of a suite of this kind, with a key derived from key; NULL on
+ * failure.
+ */
 extern CgToken *cg_siv_token_new(const CgSivSpec *spec, const uint8_t *key);
 extern void cg_siv_token_free(CgToken *token);
+
+/* The token of a canonical value: CG_TOKEN_LEN bytes. */
 extern CgStatus cg_siv_token_make(CgToken *token, uint8_t type,
 								  const uint8_t *canon, size_t len,
 								  uint8_t *out);
+
+/* The same, in a time that depends on len_max and not on len. */
 extern CgStatus cg_siv_token_make_even(CgToken *token, uint8_t type,
 									   const uint8_t *canon, size_t len,
 									   size_t len_max, uint8_t *out);
@@ -127,12 +150,26 @@ extern CgStatus cg_siv_token_make_even(CgToken *token, uint8_t type,
 
 typedef struct CgGcm CgGcm;
 
+/*
+ * AES-256-GCM for sealing or for opening; NULL if OpenSSL has no memory or no
+ * such cipher.
+ */
 extern CgGcm *cg_gcm_new(bool sealing);
 extern void cg_gcm_free(CgGcm *gcm);
+
+/*
+ * out gets len bytes of ciphertext and the tag; nothing is left in it on
+ * failure.
+ */
 extern CgStatus cg_gcm_seal(CgGcm *gcm, const uint8_t *key,
 							const uint8_t *nonce,
 							const uint8_t *aad, size_t aad_len,
 							const uint8_t *in, size_t len, uint8_t *out);
+
+/*
+ * in is ciphertext and tag; out gets the plaintext, and nothing is left in it
+ * on failure.
+ */
 extern CgStatus cg_gcm_open(CgGcm *gcm, const uint8_t *key,
 							const uint8_t *nonce,
 							const uint8_t *aad, size_t aad_len,
@@ -143,8 +180,11 @@ extern CgStatus cg_gcm_open(CgGcm *gcm, const uint8_t *key,
 
 typedef struct CgXaes CgXaes;
 
+/* XAES-256-GCM with a key; NULL if OpenSSL has no memory or no such cipher. */
 extern CgXaes *cg_xaes_new(const uint8_t key[CG_KEY_LEN]);
 extern void cg_xaes_free(CgXaes *xaes);
+
+/* As those of GCM, with the longer nonce. */
 extern CgStatus cg_xaes_seal(CgXaes *xaes, const uint8_t *nonce,
 							 const uint8_t *aad, size_t aad_len,
 							 const uint8_t *in, size_t len, uint8_t *out);

@@ -19,6 +19,7 @@ extern bool cg_is_suspended(Oid user, int32 category);
 struct CgAlert;
 extern int64 cg_suspend(const struct CgAlert *alert, int64 id);
 
+/* At load: watch the table of suspensions. */
 extern void cg_suspension_init(void);
 
 #endif							/* CG_SUSPENSION_H */

@@ -528,6 +528,13 @@ cipguard_enc_collate_cmp(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(compare(fcinfo, true, &decided));
 }
 
+bool
+cg_compares_values(PGFunction function)
+{
+	return function == cipguard_enc_order_cmp ||
+		function == cipguard_enc_collate_cmp;
+}
+
 /* enc_smaller(enc, enc) RETURNS enc; of the aggregate min */
 PG_FUNCTION_INFO_V1(cipguard_enc_smaller);
 Datum

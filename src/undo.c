@@ -324,8 +324,9 @@ set_back(CgUndo *undo, const char *row)
 	while (cg_image_next(undo->new, &cursor, &entry))
 	{
 		CgImageEntry before;
-		CgImageColumn *column = usable_column(undo, undo->new, &entry, true);
+		CgImageColumn *column;
 
+		(void) usable_column(undo, undo->new, &entry, true);
 		if (!image_entry(undo->old, entry.attnum, &before))
 			elog(ERROR, "event %lld lacks the old value of a column",
 				 (long long) undo->event);

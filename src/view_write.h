@@ -13,6 +13,7 @@
  */
 extern List *cg_take_hidden(List *targets, Query *query);
 
+/* At load: hook into the analysis of statements, if tables are masked. */
 extern void cg_view_write_init(void);
 
 #endif							/* CG_VIEW_WRITE_H */

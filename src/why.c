@@ -38,7 +38,6 @@ typedef struct CgQuestion
 /* One line of why(). */
 typedef struct CgLine
 {
-	CgReason	reason;
 	bool		in_force;
 	bool		unknown;		/* not told whether it is met */
 	bool		met;
@@ -171,7 +170,7 @@ cipguard_why(PG_FUNCTION_ARGS)
 	for (reason = CG_NO_GRANT; reason < CG_NUM_REASONS; reason++)
 	{
 		const CgCondition *condition = cg_condition(reason);
-		CgLine		line = {.reason = reason};
+		CgLine		line = {0};
 		Datum		values[6];
 		bool		nulls[6];
 

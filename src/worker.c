@@ -287,6 +287,10 @@ cg_worker_report(int64 events, int64 pending, int error_code,
 
 /* ---------- the launcher ---------- */
 
+/*
+ * The launcher, a background worker without a database: starts a worker for
+ * each database that wants one, until it is terminated.
+ */
 void
 cipguard_launcher_main(Datum arg)
 {

@@ -54,6 +54,10 @@ extern void cg_worker_absent(void);
 extern void cg_worker_report(int64 events, int64 pending, int error_code,
 							 const char *error);
 
+/*
+ * At load: when preloaded, register the launcher and request the shared
+ * memory.
+ */
 extern void cg_worker_init(void);
 
 #endif							/* CG_WORKER_H */

@@ -102,6 +102,10 @@ static void tell(const char *what, const ErrorData *error);
 static MemoryContext cycle_context = NULL;
 static char database_name[NAMEDATALEN];
 
+/*
+ * The worker of a database, whose OID arg is: runs a cycle after each
+ * interval, until it is terminated or not wanted any more.
+ */
 void
 cipguard_worker_main(Datum arg)
 {

@@ -131,7 +131,7 @@ DECLARE
 	a pg_attribute;
 	kind "char";
 	searchable boolean;
-	found text[] := '{}';
+	found text[] := '{}'::text[];
 BEGIN
 	SELECT c.relkind INTO kind FROM pg_class c WHERE c.oid = rel;
 	IF kind = 'p' THEN
@@ -275,7 +275,7 @@ AS $$
 DECLARE
 	t text := rel::regclass::text;
 	dropped text[];
-	made text[] := '{}';
+	made text[] := '{}'::text[];
 	v record;
 	s text;
 BEGIN
@@ -313,7 +313,7 @@ CREATE FUNCTION cipguard.encrypt_column_begin(rel oid, attribute name, category 
 AS $$
 DECLARE
 	j cipguard.column_conversion;
-	twin_name name := format('%s_cipguard', left(attribute, 54));
+	twin_name name := format('%s_cipguard', left(attribute, 54))::name;
 	plain_type oid;
 	number smallint;
 	reason text;
@@ -465,7 +465,7 @@ AS $$
 DECLARE
 	j cipguard.column_conversion := cipguard.encrypt_column_job(rel, attribute);
 	i record;
-	left_over text[] := '{}';
+	left_over text[] := '{}'::text[];
 BEGIN
 	FOR i IN SELECT * FROM cipguard.twin_indexes(rel, attribute, j.twin) t WHERE NOT t.built LOOP
 		IF pg_relation_size(rel) <= 128 * 1024 * 1024 THEN

@@ -56,6 +56,7 @@ SELECT pg_catalog.pg_extension_config_dump('cipguard.request_id_seq', '');
 -- Who has broken the glass answers for it before he can do so again.
 CREATE UNIQUE INDEX request_unreviewed ON cipguard.request (login_id)
 	WHERE kind OPERATOR(pg_catalog.=) 'break_glass' AND reviewed_at IS NULL;
+CREATE INDEX request_made ON cipguard.request (login_id, requested_at);
 CREATE INDEX request_open ON cipguard.request (expires_at) WHERE state OPERATOR(pg_catalog.=) 'open';
 -- What was approved is given once.
 CREATE UNIQUE INDEX access_grant_request ON cipguard.access_grant (request) WHERE request IS NOT NULL;
@@ -163,7 +164,7 @@ CREATE FUNCTION cipguard.guard_request() RETURNS trigger
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	login CONSTANT name := (SELECT r.rolname FROM pg_roles r WHERE r.oid = cipguard.login_role());
+	login CONSTANT text := (SELECT r.rolname::text FROM pg_roles r WHERE r.oid = cipguard.login_role());
 	decides CONSTANT text[] := ARRAY['state', 'decided_by', 'decided_at', 'decision'];
 	carries CONSTANT text[] := ARRAY['carried_out_at', 'result'];
 	reviews CONSTANT text[] := ARRAY['reviewed_at', 'reviewed_by', 'verdict', 'review_note'];
@@ -176,7 +177,7 @@ BEGIN
 		NEW.login_id := cipguard.login_role();
 		NEW.requested_by := login;
 		NEW.role_id := cipguard.acting_role();
-		NEW.requested_role := (SELECT r.rolname FROM pg_roles r WHERE r.oid = NEW.role_id);
+		NEW.requested_role := (SELECT r.rolname::text FROM pg_roles r WHERE r.oid = NEW.role_id);
 		NEW.requested_at := clock_timestamp();
 		NEW.reason := regexp_replace(NEW.reason, '[[:cntrl:]]', ' ', 'g');
 		NEW.state := CASE WHEN NEW.kind = 'break_glass' THEN 'approved' ELSE 'open' END;
@@ -221,6 +222,11 @@ BEGIN
 		IF NEW.needed < 1 OR NEW.needed IS NULL THEN
 			RAISE EXCEPTION 'a request needs at least one approval'
 				USING ERRCODE = 'invalid_parameter_value', HINT = 'Say how many logins must approve it.';
+		END IF;
+		-- Everybody may ask, and requests stay for good.
+		IF (SELECT count(*) FROM cipguard.request r WHERE r.login_id = NEW.login_id AND r.requested_at > NEW.requested_at - interval '1 day') >= 100 THEN
+			RAISE EXCEPTION 'role "%" has made 100 requests in 24 hours', NEW.requested_by
+				USING ERRCODE = 'program_limit_exceeded', HINT = 'Ask again later.';
 		END IF;
 		NEW.expires_at := coalesce(NEW.expires_at, NEW.requested_at + interval '7 days');
 		IF NEW.expires_at <= NEW.requested_at OR NEW.expires_at > NEW.requested_at + interval '30 days 1 minute' THEN
@@ -326,7 +332,7 @@ BEGIN
 			'Members of cipguard_officer may, and for data of minors also those of cipguard_minor_approver.');
 	END IF;
 	NEW.approver_id := cipguard.login_role();
-	NEW.approver := (SELECT p.rolname FROM pg_roles p WHERE p.oid = NEW.approver_id);
+	NEW.approver := (SELECT p.rolname::text FROM pg_roles p WHERE p.oid = NEW.approver_id);
 	NEW.roles := array_remove(ARRAY[CASE WHEN officer THEN 'cipguard_officer' END, CASE WHEN of_minors THEN 'cipguard_minor_approver' END], NULL);
 	NEW.at := clock_timestamp();
 	IF r.state <> 'open' OR r.expires_at <= NEW.at THEN
@@ -488,7 +494,7 @@ CREATE FUNCTION cipguard.request_access(
 	SET check_function_bodies = on
 AS $$
 DECLARE
-	longest CONSTANT interval := '90 days';
+	longest CONSTANT interval := '90 days'::interval;
 BEGIN
 	RETURN cipguard.open_request('access',
 		cipguard.access_detail(category, purpose, duration, longest, relation, row_limit, minors, level),
@@ -632,7 +638,7 @@ CREATE FUNCTION cipguard.break_glass(
 	SET check_function_bodies = on
 AS $$
 DECLARE
-	longest CONSTANT interval := '4 hours';
+	longest CONSTANT interval := '4 hours'::interval;
 	made bigint;
 BEGIN
 	made := cipguard.open_request('break_glass',

@@ -432,7 +432,7 @@ DECLARE
 	wanted jsonb;
 	parts bytea[];
 	e record;
-	state jsonb := '{}';
+	state jsonb := '{}'::jsonb;
 	found_in oid;
 	subject text;
 	from_ts timestamptz := row_at.at;
@@ -516,7 +516,7 @@ BEGIN
 	END LOOP;
 	IF off_at IS NOT NULL THEN
 		RAISE WARNING 'the table was not audited all the time since then'
-			USING DETAIL = format('Auditing ended at %s.', off_at), HINT = 'What changed then is not known.';
+			USING ERRCODE = 'warning', DETAIL = format('Auditing ended at %s.', off_at), HINT = 'What changed then is not known.';
 	END IF;
 
 	-- As it is now.

@@ -15,7 +15,7 @@ DECLARE
 	key jsonb;
 	parts bytea[];
 	later bigint[];
-	gone bigint[] := '{}';
+	gone bigint[] := '{}'::bigint[];
 	made bigint;
 BEGIN
 	SELECT v.seq, v.xid, v.ts, v.relid, v.kind, v.cols, v.old, v.new INTO e

@@ -36,6 +36,11 @@ CREATE FUNCTION cipguard.keep_value(value anyelement, old anyelement, category i
 	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
 COMMENT ON FUNCTION cipguard.keep_value(anyelement, anyelement, integer) IS 'the old value if the new one equals its mask, else the new one unless it looks like a mask';
 
+CREATE FUNCTION cipguard.keep_person(value anyelement, relation oid, attnum integer, subject "any", birthday "any", proof cipguard.checked) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'cipguard_keep_person'
+	LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION cipguard.keep_person(anyelement, oid, integer, "any", "any", cipguard.checked) IS 'new subject or birthday of a row, or an error if the old one withholds the row';
+
 CREATE FUNCTION cipguard.keep_plain(value "any", old anyelement, category integer) RETURNS anyelement
 	AS 'MODULE_PATHNAME', 'cipguard_keep_plain'
 	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;

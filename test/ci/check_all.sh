@@ -5,7 +5,7 @@
 # ones from running; the table at the end says how each ended and how long it
 # took.  Exit status: 0 if all passed.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 
 table=() bad=0
 for step in lint check check-clients analyze fuzz sqlsmith coverage sanitize soak matrix valgrind faults; do

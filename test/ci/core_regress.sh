@@ -30,6 +30,7 @@
 # Last line: "N files equal, N differ".  Exit status: 0 no difference, 1 some,
 # 2 the tests could not be had.
 . "$(dirname "$0")/../tools/private_server.sh"
+. "$(dirname "$0")/pg_source.sh"
 
 unavailable() { echo "core_regress: $*" >&2; exit 2; }
 
@@ -133,77 +134,24 @@ internal_errors() { # RUN
 		grep -v 'could not find commutator for operator N' | sort -u || true
 }
 
-# From here to the first command that is not a function: getting the tests.
-
-# Copies of apt's sources that name source packages, in a directory.
-source_lists() { # DIR
-	local etc_list etc_parts f APT_LIST APT_PARTS
-	eval "$(apt-config shell APT_LIST Dir::Etc::sourcelist/f APT_PARTS Dir::Etc::sourceparts/d)"
-	etc_list=${APT_LIST:-/etc/apt/sources.list} etc_parts=${APT_PARTS:-/etc/apt/sources.list.d}
-	for f in "$etc_list" "${etc_parts%/}"/*.list "${etc_parts%/}"/*.sources; do
-		[ -r "$f" ] || continue
-		case $f in
-			*.sources) sed 's/^Types:.*/Types: deb-src/' "$f" > "$1/${f##*/}" ;;
-			*) sed -nE 's/^[[:space:]]*deb(-src)?[[:space:]]/deb-src /p' "$f" | sort -u > "$1/${f##*/}" ;;
-		esac
-	done
-}
-
-# The versions on stdin, the wanted one first and then by distance in minor releases.
-nearest() { # MAJOR VERSION
-	awk -v major="$1" -v wanted="$2" '
-		function minor(v) { return match(v, "^" major "\\.[0-9]+") ? substr(v, length(major) + 2, RLENGTH - length(major) - 1) + 0 : 0 }
-		{
-			far = minor($0) - minor(wanted)
-			if (far < 0) far = -far
-			print ($0 == wanted || index($0, wanted "-") == 1 ? -1 : far), $0
-		}' | sort -s -n -u -k1,1 -k2 | cut -d' ' -f2
-}
-
 # Download and unpack the tests for the server of PG_CONFIG, and build their
 # libraries; print the directory.
 fetch() {
-	local cache dir tmp version wanted major found='' apt
-	version=$("$PG_CONFIG" --version) || unavailable "cannot run $PG_CONFIG"
-	# "PostgreSQL 15.20 (Debian 15.20-0+deb12u1)", "PostgreSQL 19beta1"
-	wanted=$(sed -nE 's/.*\(.* ([^ ]+)\).*/\1/p' <<< "$version")
-	[ -n "$wanted" ] || wanted=$(cut -d' ' -f2 <<< "$version")
-	major=$(grep -oE '^[0-9]+' <<< "$wanted") || unavailable "cannot understand the version \"$version\""
+	local cache dir tmp found
 	cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/cipguard
-	dir=$cache/core_regress-$wanted
+	dir=$cache/core_regress-$(source_release) || exit 2
 	if [ -e "$dir/complete" ]; then
 		echo "$dir"
 		return
 	fi
-	command -v apt-get > /dev/null || unavailable 'apt-get is missing, so there are no source packages'
 	mkdir -p "$cache"
 	tmp=$(mktemp -d "$cache/tmp.XXXXXX")
 	# shellcheck disable=SC2064 # expanded now
 	trap "rm -rf '$tmp'" EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
-	mkdir -p "$tmp/parts" "$tmp/lists/partial" "$tmp/cache/archives/partial" "$tmp/tests"
-	source_lists "$tmp/parts"
-	apt=(-q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$tmp/parts" -o Dir::State::lists="$tmp/lists"
-		-o Dir::Cache="$tmp/cache" -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none)
-	# A source without source packages makes it fail, but not the others.
-	apt-get "${apt[@]}" update > "$tmp/log" 2>&1 || true
-	apt-cache "${apt[@]}" showsrc "postgresql-$major" 2>> "$tmp/log" |
-		awk '$1 == "Package:" { p = $2 } $1 == "Version:" && p ~ /^postgresql-/ { print $2 }' |
-		nearest "$major" "$wanted" > "$tmp/versions"
-	if [ ! -s "$tmp/versions" ]; then
-		grep -E '^(E|W|Err)' "$tmp/log" | sed 's/^/    /' >&2 || true
-		unavailable "apt has no source package postgresql-$major, not even with source lines added to its sources"
-	fi
-	# A mirror may list what it has no more, or not yet.
-	while read -r found; do
-		echo "core_regress: downloading the source of postgresql-$major $found" >&2
-		(cd "$tmp" && apt-get "${apt[@]}" source --download-only --tar-only "postgresql-$major=$found") > "$tmp/log" 2>&1 && break
-		grep -E '^(E|W|Err)' "$tmp/log" | sed 's/^/    /' >&2 || true
-		found=''
-	done < "$tmp/versions"
-	[ -n "$found" ] || unavailable 'no source package could be downloaded'
-	# The patches of Debian do not touch the tests.
+	found=$(download_source "$tmp") || exit 2
+	mkdir "$tmp/tests"
 	tar -C "$tmp/tests" --strip-components=1 --no-same-owner --wildcards -xf "$tmp"/*.orig.tar.* \
 		'*/src/test/regress/*' '*/src/test/isolation/*' '*/contrib/spi/*' > "$tmp/log" 2>&1 || {
 		tail -5 "$tmp/log" | sed 's/^/    /' >&2

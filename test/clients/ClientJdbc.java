@@ -1,6 +1,6 @@
 /*
  * ClientJdbc.java
- *		JDBC as it comes: ClientJdbc ROLE MODE (see test/tools/clients.sh)
+ *		JDBC as it comes: ClientJdbc ROLE MODE (see test/tools/check_clients.sh)
  *
  * Every statement goes to the plain and to the encrypted table of each type,
  * with the same Java objects; what getString() gives must be the same, before

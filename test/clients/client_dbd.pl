@@ -1,5 +1,5 @@
 # client_dbd.pl
-#	DBD::Pg as it comes: client_dbd.pl ROLE MODE (see test/tools/clients.sh)
+#	DBD::Pg as it comes: client_dbd.pl ROLE MODE (see test/tools/check_clients.sh)
 #
 #	Every statement goes to the plain and to the encrypted table of each type,
 #	with the same Perl values; what comes back must be the same string.

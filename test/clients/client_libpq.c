@@ -1,6 +1,6 @@
 /*
  * client_libpq.c
- *		libpq as it comes: client_libpq ROLE MODE (see test/tools/clients.sh)
+ *		libpq as it comes: client_libpq ROLE MODE (see test/tools/check_clients.sh)
  *
  * Every statement goes to the plain and to the encrypted table of each type,
  * with parameters of no stated type and of the plain type, as text and as

@@ -1,4 +1,4 @@
-// node-postgres as it comes: client_node.js ROLE MODE (see test/tools/clients.sh)
+// node-postgres as it comes: client_node.js ROLE MODE (see test/tools/check_clients.sh)
 //
 // Every statement goes to the plain and to the encrypted table of each type,
 // with the same JavaScript values; what comes back must be the same string.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""psycopg 3 as it comes: client_psycopg.py ROLE MODE (see test/tools/clients.sh)
+"""psycopg 3 as it comes: client_psycopg.py ROLE MODE (see test/tools/check_clients.sh)
 
 Every statement goes to the plain and to the encrypted table of each type, with
 the same Python objects; what comes back on the wire must be the same bytes, in

@@ -1,35 +1,19 @@
 /*
  * fuzz_envelope.c
- *		libFuzzer target for the bytes and the text of a datum.
+ *		libFuzzer target: the bytes of an encrypted value.
  *
- *	clang -fsanitize=fuzzer,address,undefined -Isrc \
- *		test/fuzz/fuzz_envelope.c src/{armor,digest,envelope}.c \
- *		src/suite*.c -lcrypto -o /tmp/fuzz_envelope
- *	/tmp/fuzz_envelope -max_total_time=180 /tmp/corpus test/fuzz/corpus
- *
- * The first byte of the input chooses what the rest is:
- *	0	a datum: parse and open it
- *	1	an armor: what decodes must encode to the same text
- *	2	parameters and text: what is sealed must open, and must not open with
- *		one bit changed
+ * If the first byte of the input is zero, the rest is a datum, which is parsed
+ * and opened.  Else the rest is parameters and a text: what is sealed must
+ * open to the same, and not with a bit changed, cut short, or with a byte
+ * behind it.
  */
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "armor.h"
 #include "envelope.h"
+#include "fuzz.h"
 
 static CgCipher *cipher[CG_MAX_SUITE + 1];
 static CgToken *token[CG_MAX_SUITE + 1];	/* NULL: random suite */
 
 extern int	LLVMFuzzerInitialize(int *argc, char ***argv);
-extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void fuzz_datum(const uint8_t *data, size_t size);
-static void fuzz_armor(const uint8_t *data, size_t size);
-static void fuzz_seal(const uint8_t *data, size_t size);
-static void fuzz_bit(uint8_t *datum, size_t len, size_t bit);
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -49,91 +33,113 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static CgStatus
+open_into(const CgEnvelope *env, uint8_t *out, size_t *out_len)
 {
-	if (size == 0)
-		return 0;
-	switch (data[0])
-	{
-		case 0:
-			fuzz_datum(data + 1, size - 1);
-			break;
-		case 1:
-			fuzz_armor(data + 1, size - 1);
-			break;
-		case 2:
-			fuzz_seal(data + 1, size - 1);
-			break;
-	}
-	return 0;
+	memset(out, 0xEE, env->body_len);
+	return cg_envelope_open(cipher[env->suite], token[env->suite], env, out,
+							env->body_len, out_len);
 }
 
+/* What does not open leaves no plaintext. */
 static void
-fuzz_datum(const uint8_t *data, size_t size)
+require_refused(const CgEnvelope *env)
 {
-	CgEnvelope	env;
-	CgStatus	status = cg_envelope_parse(data, size, &env);
-	uint8_t    *out;
+	uint8_t    *out = fuzz_buffer(env->body_len);
 	size_t		out_len;
 	size_t		i;
 
-	if (status != CG_OK)
-	{
-		assert(status == CG_E_FORMAT || status == CG_E_SUITE);
-		return;
-	}
-	assert(env.head == data && env.body_len > 0 &&
-		   env.body + env.body_len == data + size);
-	out = malloc(env.body_len);
-	memset(out, 0xEE, env.body_len);
-	status = cg_envelope_open(cipher[env.suite], token[env.suite], &env,
-							  out, env.body_len, &out_len);
-	if (status == CG_OK)
-		assert(out_len < env.body_len);
-	else
-	{
-		assert(status == CG_E_AUTH && out_len == 0);
-		for (i = 0; i < env.body_len; i++)
-			assert(out[i] == 0);
-	}
+	REQUIRE(open_into(env, out, &out_len) == CG_E_AUTH && out_len == 0);
+	for (i = 0; i < env->body_len; i++)
+		REQUIRE(out[i] == 0);
 	free(out);
 }
 
 static void
-fuzz_armor(const uint8_t *data, size_t size)
+try_datum(const uint8_t *data, size_t size)
 {
-	const char *text = (const char *) data;
-	uint8_t    *out = malloc(size > 0 ? size : 1);
+	uint8_t    *datum = fuzz_copy(data, size);
+	CgEnvelope	env;
+	CgStatus	status = cg_envelope_parse(datum, size, &env);
+	uint8_t    *out;
 	size_t		out_len;
-	CgStatus	status = cg_armor_decode(text, size, out, size, &out_len);
 
 	if (status == CG_OK)
 	{
-		char	   *again = malloc(CG_ARMOR_LEN(out_len));
-
-		assert(cg_is_armor(text, size));
-		assert(cg_armor_encode(out, out_len, again) == size &&
-			   CG_ARMOR_LEN(out_len) == size &&
-			   memcmp(again, text, size) == 0);
-		free(again);
-		if (out_len > 0)
-			fuzz_datum(out, out_len);
+		REQUIRE(env.head == datum && env.body_len > 0 &&
+				env.body + env.body_len == datum + size);
+		out = fuzz_buffer(env.body_len);
+		if (open_into(&env, out, &out_len) == CG_OK)
+			REQUIRE(out_len < env.body_len);
+		else
+			require_refused(&env);
+		free(out);
 	}
 	else
-		assert(status == CG_E_FORMAT);
-	free(out);
+		REQUIRE(status == CG_E_FORMAT || status == CG_E_SUITE);
+	free(datum);
 }
 
-/* suite and whether of a subject, pad, type, bit (2 bytes), length of canonical form, nonce, text */
+/* A datum that was changed to these bytes. */
 static void
-fuzz_seal(const uint8_t *data, size_t size)
+require_changed(const uint8_t *bytes, size_t len)
+{
+	uint8_t    *datum = fuzz_copy(bytes, len);
+	CgEnvelope	env;
+
+	if (cg_envelope_parse(datum, len, &env) == CG_OK)
+		require_refused(&env);
+	free(datum);
+}
+
+/* In the compact form these bytes only choose keys, and here is one. */
+static bool
+chooses_key(const uint8_t *datum, size_t at)
+{
+	size_t		subject = CG_HEADER_LEN + CG_TOKEN_LEN;
+
+	if ((datum[2] & ~CG_FLAG_SUBJECT) != CG_FLAG_SEARCHABLE)
+		return false;
+	return (at >= 4 && at < CG_HEADER_LEN) ||
+		(datum[2] != CG_FLAG_SEARCHABLE &&
+		 at >= subject && at < subject + CG_SUBJECT_LEN);
+}
+
+static void
+try_changes(const uint8_t *datum, size_t len, size_t choice)
+{
+	uint8_t    *changed = fuzz_buffer(len + 1);
+	size_t		bit = choice % (len * 8);
+
+	memcpy(changed, datum, len);
+	changed[len] = (uint8_t) choice;
+	require_changed(changed, len + 1);
+	require_changed(changed, choice % len);
+	require_changed(changed, len - 1);
+	if (!chooses_key(datum, bit / 8))
+	{
+		fuzz_flip(changed, bit);
+		require_changed(changed, len);
+	}
+	free(changed);
+}
+
+/*
+ * Suite and whether of a subject, pad, type, what to change (2 bytes), length
+ * of the canonical form, nonce, text.
+ */
+static void
+try_seal(FuzzInput in)
 {
 	CgSealSpec	spec = {0, 0x7FEDCBA9, 0x1234, 0, 0, 0};
-	const uint8_t *nonce;
-	int			suite;
-	size_t		bit;
+	uint8_t		nonce[CG_MAX_NONCE_LEN];
+	uint8_t		choices = (uint8_t) fuzz_number(&in, 1);
+	int			suite = choices & 1 ? CG_SUITE_AES_RANDOM :
+		CG_SUITE_AES_SEARCHABLE;
+	size_t		change;
 	size_t		canon_len;
+	const uint8_t *text;
+	size_t		text_len;
 	size_t		bound;
 	size_t		len;
 	size_t		out_len;
@@ -141,62 +147,45 @@ fuzz_seal(const uint8_t *data, size_t size)
 	uint8_t    *out;
 	CgEnvelope	env;
 
-	if (size < 6 + CG_MAX_NONCE_LEN)
-		return;
-	suite = data[0] & 1 ? CG_SUITE_AES_RANDOM : CG_SUITE_AES_SEARCHABLE;
-	if (data[0] & 2)
+	if (choices & 2)
 		suite += CG_SUITE_SM4_RANDOM - CG_SUITE_AES_RANDOM;
-	spec.pad = data[1] > 0 ? data[1] : 1;
-	spec.type = data[2];
-	spec.subject = data[0] & 0x80 ? UINT64_C(0x8123456789ABCDEF) : 0;
+	spec.subject = choices & 0x80 ? UINT64_C(0x8123456789ABCDEF) : 0;
 	spec.token_version = cg_suite_by_id(suite)->searchable ? 0x5678 : 0;
-	bit = (size_t) data[3] << 8 | data[4];
-	canon_len = data[5];
-	nonce = data + 6;
-	data += 6 + CG_MAX_NONCE_LEN;
-	size -= 6 + CG_MAX_NONCE_LEN;
-	if (canon_len > size)
-		canon_len = size;
+	spec.pad = (uint8_t) fuzz_number(&in, 1);
+	if (spec.pad == 0)
+		spec.pad = 1;
+	spec.type = (uint8_t) fuzz_number(&in, 1);
+	change = fuzz_number(&in, 2);
+	canon_len = fuzz_number(&in, 1);
+	fuzz_fill(&in, nonce, sizeof(nonce));
+	text = fuzz_bytes(&in, in.left, &text_len);
+	if (canon_len > text_len)
+		canon_len = text_len;
 
-	bound = cg_envelope_bound(suite, size, spec.pad);
-	datum = malloc(bound);
-	assert(cg_envelope_seal(cipher[suite], token[suite], &spec, data, size,
-							data, canon_len, nonce,
-							datum, bound, &len) == CG_OK && len <= bound);
-	assert(cg_envelope_parse(datum, len, &env) == CG_OK);
-	assert(env.type == spec.type && env.category == spec.category &&
-		   env.dek_version == spec.dek_version &&
-		   env.token_version == spec.token_version &&
-		   env.subject == spec.subject);
-	out = malloc(env.body_len);
-	assert(cg_envelope_open(cipher[suite], token[suite], &env, out,
-							env.body_len, &out_len) == CG_OK);
-	assert(out_len == size && memcmp(out, data, size) == 0);
+	bound = cg_envelope_bound(suite, text_len, spec.pad);
+	datum = fuzz_buffer(bound);
+	REQUIRE(cg_envelope_seal(cipher[suite], token[suite], &spec, text,
+							 text_len, text, canon_len, nonce, datum, bound,
+							 &len) == CG_OK && len <= bound);
+	REQUIRE(cg_envelope_parse(datum, len, &env) == CG_OK);
+	REQUIRE(env.type == spec.type && env.category == spec.category &&
+			env.dek_version == spec.dek_version &&
+			env.token_version == spec.token_version &&
+			env.subject == spec.subject);
+	out = fuzz_buffer(env.body_len);
+	REQUIRE(open_into(&env, out, &out_len) == CG_OK);
+	REQUIRE(out_len == text_len && fuzz_same(out, text, text_len));
 	free(out);
-	fuzz_bit(datum, len, bit % (len * 8));
+	try_changes(datum, len, change);
 	free(datum);
 }
 
-static void
-fuzz_bit(uint8_t *datum, size_t len, size_t bit)
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	CgEnvelope	env;
-	uint8_t    *out;
-	size_t		out_len;
-	size_t		at = bit / 8;
-
-	/* in the compact form these bytes only choose keys, and here is one */
-	if ((datum[2] & ~CG_FLAG_SUBJECT) == CG_FLAG_SEARCHABLE &&
-		((at >= 4 && at < CG_HEADER_LEN) ||
-		 (datum[2] != CG_FLAG_SEARCHABLE &&
-		  at >= CG_HEADER_LEN + CG_TOKEN_LEN &&
-		  at < CG_HEADER_LEN + CG_TOKEN_LEN + CG_SUBJECT_LEN)))
-		return;
-	datum[at] ^= (uint8_t) (1 << bit % 8);
-	if (cg_envelope_parse(datum, len, &env) != CG_OK)
-		return;
-	out = malloc(env.body_len);
-	assert(cg_envelope_open(cipher[env.suite], token[env.suite], &env,
-							out, env.body_len, &out_len) == CG_E_AUTH);
-	free(out);
+	if (size > 0 && data[0] == 0)
+		try_datum(data + 1, size - 1);
+	else if (size > 0)
+		try_seal((FuzzInput) {data + 1, size - 1});
+	return 0;
 }

@@ -1,26 +1,22 @@
 /*
  * fuzz_ngram.c
- *		libFuzzer target: pieces of text and patterns, order of stored forms.
+ *		libFuzzer target: pieces of text and of patterns.
  *
- * A part of the text is found by the pattern that asks for it, whatever the
- * part.
- *
- * Build with: clang -fsanitize=fuzzer,address,undefined
+ * The input is two numbers and a text.  A part of the text is found by the
+ * pattern that asks for it, whatever the part.
  */
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz.h"
 #include "ngram.h"
 #include "normal.h"
-#include "order_key.h"
 
-#define REQUIRE(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
+static void
+require_sorted(const CgGram *gram, size_t n)
+{
+	size_t		i;
 
-int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+	for (i = 1; i < n; i++)
+		REQUIRE(gram[i - 1] < gram[i]);
+}
 
 static void
 require_subset(const CgGram *part, size_t n, const CgGram *all, size_t m)
@@ -36,67 +32,73 @@ require_subset(const CgGram *part, size_t n, const CgGram *all, size_t m)
 	}
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Pieces that a pattern tells, in a buffer of as many as there may be. */
+static size_t
+pattern_grams(const char *pattern, size_t len, bool fold, CgGram *out)
 {
-	const char *text;
-	size_t		len;
-	size_t		from;
-	size_t		to;
-	size_t		n;
-	size_t		m;
+	char	   *copy = fuzz_copy(pattern, len);
+	CgGram	   *wanted = fuzz_buffer(CG_MAX_PATTERN_GRAMS * sizeof(CgGram));
+	size_t		n = cg_pattern_grams(copy, len, fold, wanted);
+
+	REQUIRE(n <= CG_MAX_PATTERN_GRAMS);
+	require_sorted(wanted, n);
+	memcpy(out, wanted, n * sizeof(CgGram));
+	free(wanted);
+	free(copy);
+	return n;
+}
+
+/* What stands in between, with the start and the end if it has them. */
+static size_t
+pattern_of(const char *text, size_t len, size_t from, size_t to, char *out)
+{
+	size_t		n = 0;
 	size_t		i;
-	size_t		p = 0;
-	CgGram	   *grams;
-	CgGram		wanted[CG_MAX_PATTERN_GRAMS];
-	char	   *pattern;
 
-	if (size < 2)
-		return 0;
-	text = (const char *) data + 2;
-	len = size - 2;
-	from = len == 0 ? 0 : data[0] % (len + 1);
-	to = from + (len == from ? 0 : data[1] % (len - from + 1));
-
-	grams = malloc(CG_GRAM_BOUND(len) * sizeof(CgGram));
-	n = cg_text_grams(text, len, grams);
-	REQUIRE(n <= CG_GRAM_BOUND(len));
-	(void) cg_pattern_grams(text, len, false, wanted);
-	(void) cg_pattern_grams(text, len, true, wanted);
-
-	/* What stands in between, with the start and the end if it has them. */
-	pattern = malloc(2 * len + 2);
 	if (from > 0)
-		pattern[p++] = '%';
+		out[n++] = '%';
 	for (i = from; i < to; i++)
 	{
 		if (text[i] == '%' || text[i] == '_' || text[i] == '\\')
-			pattern[p++] = '\\';
-		pattern[p++] = text[i];
+			out[n++] = '\\';
+		out[n++] = text[i];
 	}
 	if (to < len)
-		pattern[p++] = '%';
-	if (cg_utf8_valid(text, len) && cg_utf8_valid(text + from, to - from))
+		out[n++] = '%';
+	return n;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	FuzzInput	in = {data, size};
+	size_t		a = fuzz_number(&in, 1);
+	size_t		b = fuzz_number(&in, 1);
+	size_t		len = in.left;
+	char	   *text = fuzz_copy(in.p, len);
+	size_t		from = a % (len + 1);
+	size_t		to = from + b % (len - from + 1);
+	CgGram	   *grams = fuzz_buffer(CG_GRAM_BOUND(len) * sizeof(CgGram));
+	CgGram		wanted[CG_MAX_PATTERN_GRAMS];
+	char	   *pattern = fuzz_buffer(2 * len + 2);
+	size_t		pattern_len = pattern_of(text, len, from, to, pattern);
+	size_t		n = cg_text_grams(text, len, grams);
+	int			fold;
+
+	REQUIRE(n <= CG_GRAM_BOUND(len));
+	require_sorted(grams, n);
+	for (fold = 0; fold < 2; fold++)
 	{
-		m = cg_pattern_grams(pattern, p, false, wanted);
-		require_subset(wanted, m, grams, n);
-		m = cg_pattern_grams(pattern, p, true, wanted);
-		require_subset(wanted, m, grams, n);
+		size_t		m;
+
+		(void) pattern_grams(text, len, fold, wanted);
+		m = pattern_grams(pattern, pattern_len, fold, wanted);
+		if (cg_utf8_valid(text, len) &&
+			cg_utf8_valid(text + from, to - from))
+			require_subset(wanted, m, grams, n);
 	}
 	free(pattern);
 	free(grams);
-
-	for (i = CG_ORDER_BYTES; i <= CG_ORDER_NUMERIC; i++)
-	{
-		CgOrderForm form = (CgOrderForm) i;
-		int			order = cg_order_compare(form, text, from, text + from,
-											 len - from);
-		uint64_t	a = cg_order_prefix(form, text, from);
-		uint64_t	b = cg_order_prefix(form, text + from, len - from);
-
-		REQUIRE(order >= 0 || a <= b);
-		REQUIRE(order <= 0 || a >= b);
-		REQUIRE(order != 0 || a == b);
-	}
+	free(text);
 	return 0;
 }

@@ -204,8 +204,7 @@ SELECT test.error_of($$UPDATE client_masked SET name = 'Zhao'$$);
 SELECT test.error_of($$INSERT INTO part (id, name) VALUES (1, 'Zhao')$$) AS no_label;
 PREPARE put AS INSERT INTO client (id, name) VALUES (5, 'Qian');
 EXECUTE put;
-COPY client (id, name) FROM stdin;
-\.
+\copy client (id, name) FROM /dev/null
 COPY client (id, mobile) FROM stdin;
 6	13800138006
 \.

@@ -160,8 +160,7 @@ SELECT refused(s) FROM unnest(ARRAY[
 VACUUM FULL cipguard.audit_session;
 CLUSTER cipguard.audit_session USING audit_session_id_idx;
 CREATE INDEX CONCURRENTLY ON cipguard.audit_session (pid);
-COPY pg_trigger FROM STDIN;
-\.
+\copy pg_trigger FROM /dev/null
 VACUUM cipguard.audit_session;
 BEGIN;
 CREATE INDEX plain ON cipguard.audit_session (pid);

@@ -78,6 +78,7 @@ SELECT v, cipguard.mask(v::jsonb, 'regress_client') FROM unnest(ARRAY['"x"', '1'
 -- However a value is written; what jsonb cannot hold is no error.
 SELECT cipguard.mask('{ "n\u0061me" :"\u5f20\u4e09", "name":"bad\u0000", "pay":1e999999, "pay":1.23456e5, "open":{"s\u0065cret":1, "s\u0000":2, "\ud800":3, "a":1e999999,"b":"\u0000"}, "phones":["\t1380013\u0038000\n"], "e":[] }'::json, 'regress_client');
 SELECT cipguard.mask('{"name": "\ud842\udfb7三", "open": "a\"}b", "x": "\"}{[\\"}'::json, 'regress_client');
+SELECT cipguard.mask('{"name": ["\ud842x", "\ud842\u0041", "\udc00", "\u5f20\/\\"], "phones": ["\b\f\r138001\u00338000"], "open": "\b\f\r\/\\"}'::json, 'regress_client');
 SELECT length(cipguard.mask((repeat('[', 1000) || '"x"' || repeat(']', 1000))::jsonb, 'regress_open')::text) AS too_deep;
 
 -- Other types and arrays.

@@ -87,6 +87,20 @@ y\n" BEFORE INSERT ON deal FOR EACH ROW EXECUTE FUNCTION nothing();
 RESET ROLE;
 SELECT substr(line, 1, 85) FROM regexp_split_to_table(cipguard.policy_statement(), E'\n') line WHERE line ~ 'boss';
 
+\echo == what is generated of a protected column
+SET ROLE regress_cipguard_owner;
+CREATE TABLE derived (
+	id int PRIMARY KEY,
+	name text,
+	big text GENERATED ALWAYS AS (upper(name)) STORED,
+	twice int GENERATED ALWAYS AS (id * 2) STORED
+);
+SECURITY LABEL FOR cipguard ON COLUMN derived.name IS 'name';
+SELECT cipguard.audit_table('derived');
+INSERT INTO derived VALUES (1, 'canary');
+RESET ROLE;
+SELECT after ->> 'name' LIKE 'cip1:%', after ->> 'big' LIKE 'cip1:%', after ->> 'twice' FROM cipguard.audit_log WHERE relation = 'regress_ra.derived' AND action = 'INSERT';
+
 SET ROLE cipguard_officer;
 SELECT cipguard.open_maintenance('end of test') IS NOT NULL;
 RESET ROLE;

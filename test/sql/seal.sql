@@ -66,7 +66,9 @@ SELECT status, detail FROM cipguard.audit_verify(5, 4);
 SELECT status, detail FROM cipguard.audit_verify(9223372036854775807);
 SELECT status, finding FROM cipguard.audit_verify(-9223372036854775808, :block) WHERE status <> 'note';
 
--- By time: the blocks closed in the span, and one more
+-- By time: the blocks closed in the span, and one more; none is added meanwhile
+BEGIN;
+LOCK TABLE cipguard.audit_block IN SHARE MODE;
 SELECT sealed_at AS closed FROM cipguard.audit_block WHERE block = :block \gset
 SELECT block AS last, sealed_at AS closed_last FROM cipguard.audit_block ORDER BY block DESC LIMIT 1 \gset
 SELECT name, status, regexp_replace(detail, ',.*', '') = format('blocks %s to %s', first, last) AS span
@@ -78,6 +80,7 @@ FROM (VALUES
 	('before all', '-infinity', '1990-01-01', 1, 1),
 	('to the end', '1990-01-01', 'infinity', 1, :last)) c (name, since, until, first, last),
 	cipguard.audit_verify_span(since, until) WHERE status <> 'note';
+COMMIT;
 SELECT status, detail FROM cipguard.audit_verify_span('infinity');
 SELECT status, detail FROM cipguard.audit_verify_span('infinity', '-infinity');
 

@@ -87,7 +87,7 @@ my %public = map { $_ => 1 } qw(
   cancel_encrypt_column encrypt_column encrypt_column_step queue_reencrypt reencrypt reencrypt_step start_reencrypt stop_reencrypt
   create_masking_view known_masker known_normalizer known_suite
   known_validator mask mask_options_error pseudonym search_key search_keys
-  mask_value mask_value_serial disclose_value disclose_row gate_value gate_value_serial opens_row keep_value keep_plain storable visible_statistics
+  mask_value mask_value_serial disclose_value disclose_row gate_value gate_value_serial opens_row keep_value keep_person keep_plain storable visible_statistics
   ingest_frames ingest_lost app_identity
   request_access cancel_request acknowledge access_decision why in_hours verify_match hold_row
   to_bpchar to_json to_jsonb to_name to_text to_varchar validate);

@@ -10,9 +10,14 @@
 #
 # TAP scripts get what `make installcheck` of PostgreSQL's own tree gives them.
 #
+# These are jobs, of which as many run at once as there are processors, and one
+# more, since servers wait for disks and for each other.  JOBS=1 runs one after
+# another.
+#
 # UNIT=0, REGRESS=0, ISOLATION=0 or TAP=0 leaves a kind out; TESTS='a b' runs only
-# the tests of these names.  CIPGUARD_TAP_TIMEOUT (300) is how many seconds a
-# TAP script may take.
+# the tests of these names; SERVERS='a b' runs those of pg_regress in these
+# servers only (plain, preloaded, masked).  CIPGUARD_TAP_TIMEOUT (300) is how many
+# seconds a TAP script may take.
 . "$(dirname "$0")/private_server.sh"
 
 stage "$@"
@@ -20,22 +25,55 @@ stage "$@"
 began=$SECONDS
 logs=$work/logs
 passed=0 failed=0 skipped=0 failures=()
-mkdir -p "$logs"
+mkdir -p "$logs" "$work/jobs"
 
-pass() { passed=$((passed + 1)); echo "ok      $1"; }
-fail() { failed=$((failed + 1)); failures+=("$1"); echo "FAILED  $1"; }
-skip() { skipped=$((skipped + 1)); echo "skipped $1 ($2)"; }
+# A job prints these, below $work/jobs; count() reads them.
+pass() { echo "ok      $1"; }
+fail() { echo "FAILED  $1"; }
+skip() { echo "skipped $1 ($2)"; }
+
+running=0
+job() { # NAME COMMAND...: when there is room, in the background
+	local name=$1
+	shift
+	[ "$running" -lt "${JOBS:-$(($(nproc) + 1))}" ] || { wait -n || true; running=$((running - 1)); }
+	running=$((running + 1))
+	(
+		started=$SECONDS
+		trap - EXIT
+		# A command before || would go on after an error.
+		set +e
+		(
+			set -e
+			"$@"
+		) > "$work/jobs/$name.part" 2>&1
+		rc=$?
+		# An error of this script itself is a failure, too.
+		[ "$rc" = 0 ] || echo "FAILED  $name (exit status $rc)" >> "$work/jobs/$name.part"
+		echo "$((SECONDS - started)) $name" >> "$logs/seconds"
+		mv "$work/jobs/$name.part" "$work/jobs/$name"
+		cat "$work/jobs/$name"
+	) &
+}
+
+count() {
+	wait
+	cat "$work/jobs"/* > "$work/results"
+	passed=$(grep -c '^ok  ' "$work/results" || true)
+	skipped=$(grep -c '^skipped ' "$work/results" || true)
+	mapfile -t failures < <(sed -n 's/^FAILED  //p' "$work/results")
+	failed=${#failures[@]}
+}
 
 # shellcheck disable=SC2329 # called by the trap
 finish() {
 	local rc=$? f
-	# An error of this script itself is a failure too.
-	[ "$rc" = 0 ] || fail "check.sh stopped early, exit status $rc"
+	[ "$rc" = 0 ] || failures+=("check.sh stopped early, exit status $rc") failed=$((failed + 1))
 	echo
 	for f in ${failures[@]+"${failures[@]}"}; do echo "FAILED  $f"; done
 	[ "$failed" = 0 ] || echo "logs: tmp_check/logs"
 	[ "$skipped" = 0 ] || echo "$skipped skipped"
-	echo "took $((SECONDS - began)) s"
+	echo "took $((SECONDS - began)) s, longest: $(sort -rn "$logs/seconds" 2> /dev/null | head -5 | awk '{ printf "%s%s %s s", sep, $2, $1; sep = ", " }')"
 	[ $((passed + failed)) -gt 0 ] || failed=1
 	echo "$passed passed, $failed failed"
 	[ "$failed" = 0 ]
@@ -108,8 +146,7 @@ unit() { # LABEL FLAG...: build all unit programs and run them
 	done
 }
 
-units() {
-	unit plain -O2
+unit_sanitized() {
 	if echo 'int main(void) { return 0; }' |
 		gcc -fsanitize=address,undefined -x c -o "$work/sanitized" - 2> /dev/null && "$work/sanitized"; then
 		unit sanitized -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -125,7 +162,7 @@ regress_ok() { # OUTPUT NAME
 }
 
 regress() { # PROGRAM LABEL DATABASE TEST...
-	local program=$1 label=$2 db=$3 out=$logs/$2 t
+	local program=$1 label=$2 db=$3 out=$logs/$2 t bad=0
 	shift 3
 	[ $# -gt 0 ] || return 0
 	[ -x "$program" ] || { skip "$label" "${program##*/} is not installed"; return 0; }
@@ -137,12 +174,12 @@ regress() { # PROGRAM LABEL DATABASE TEST...
 	"$program" --bindir="$bindir" --inputdir=test --outputdir="$out" --encoding=UTF8 --no-locale \
 		--dbname="$db" "$@" > "$out/output" 2>&1 || true
 	for t; do
-		if regress_ok "$out/output" "$t"; then pass "$label/$t"; else fail "$label/$t"; fi
+		if regress_ok "$out/output" "$t"; then pass "$label/$t"; else fail "$label/$t"; bad=1; fi
 	done
 	rm "$out/expected"
 	if [ -s "$out/regression.diffs" ]; then
 		excerpt "$out/regression.diffs" 100
-	elif [ "$failed" != 0 ]; then
+	elif [ "$bad" != 0 ]; then
 		grep -Ev '^(ok|test .* ok)' "$out/output" | tail -20 | sed 's/^/        /'
 	fi
 	cp "$PGDATA.log" "$out/server.log"
@@ -175,25 +212,19 @@ masking() { # on|off DIR NAME...
 }
 
 tap_scripts() {
-	local name jobs=0 root
+	local name root
 	root=$(realpath "$(dirname "$("$PG_CONFIG" --pgxs)")/..")
 	export PG_REGRESS=$root/test/regress/pg_regress PERL5LIB=$root/test/perl:$work/src/test/t
 	export PG_TEST_PORT_DIR=$work/ports top_builddir=$root/..
 	unset PGHOST PGPORT PGUSER PGDATA PGDATABASE PGCLIENTENCODING
-	[ -e "$root/test/perl/PostgreSQL/Test/Cluster.pm" ] || { skip tap 'PostgreSQL::Test::Cluster is not installed'; return; }
+	[ -e "$root/test/perl/PostgreSQL/Test/Cluster.pm" ] || { job tap skip tap 'PostgreSQL::Test::Cluster is not installed'; return; }
 	for name in $(names test/t .pl); do
-		[ "$jobs" -lt "$(nproc)" ] || { wait -n || true; jobs=$((jobs - 1)); }
-		tap_script "$name" &
-		jobs=$((jobs + 1))
-	done
-	wait
-	for name in $(names test/t .pl); do
-		tap_report "tap/$name" "$logs/tap.$name/output" "$(cat "$logs/tap.$name/status" || echo 1)"
+		job "$name" tap_script "$name"
 	done
 }
 
 tap_script() { # NAME: one script, in directories of its own
-	local dir=$work/tap.$1 log=$logs/tap.$1 rc=0 started=$SECONDS
+	local dir=$work/tap.$1 log=$logs/tap.$1 rc=0
 	mkdir -p "$dir" "$log"
 	TESTDIR=$dir TESTDATADIR=$dir/tmp_check TESTLOGDIR=$log PGPORT=65432 TMPDIR=$work \
 		timeout -k 20 "${CIPGUARD_TAP_TIMEOUT:-300}" perl "test/t/$1.pl" > "$log/output" 2> "$log/errors" < /dev/null || rc=$?
@@ -203,34 +234,39 @@ tap_script() { # NAME: one script, in directories of its own
 	[ ! -d "$dir/tmp_check/log" ] || cp -r "$dir/tmp_check/log/." "$log/"
 	# PostgreSQL::Test::Cluster keeps the data of failed tests; nobody will look.
 	rm -rf "$dir"
-	echo "$rc" > "$log/status"
-	echo "$((SECONDS - started)) tap/$1" >> "$logs/seconds"
+	tap_report "tap/$1" "$log/output" "$rc"
 }
 
 echo "cipguard check: $("$PG_CONFIG" --version), $(gcc --version | head -1), user $(id -un)"
-build || { cp "$work"/*.log "$logs"; fail build; tail -60 "$work/build.log"; exit 0; }
+build || { cp "$work"/*.log "$logs"; failures=(build) failed=1; tail -60 "$work/build.log"; exit 0; }
 
-[ "${UNIT:-1}" = 0 ] || units
-
-regress_dir=$(dirname "$("$PG_CONFIG" --pgxs)")/../test
-regress_on() { # SERVER MASKING [LINE...]: the SQL tests for such a server, in a new one
-	local server=$1 list
+programs=$(dirname "$("$PG_CONFIG" --pgxs)")/../test
+regress_on() { # SERVER PORT MASKING [LINE...]: the SQL tests for such a server, in a new one
+	local server=$1 first_port=$2 list specs
+	[ -z "${SERVERS:-}" ] || [[ " $SERVERS " == *" $server "* ]] || return 0
 	# shellcheck disable=SC2046 # a list of words
-	list=$(masking "$2" test/sql $(names test/sql .sql))
-	shift 2
+	list=$(masking "$3" test/sql $(names test/sql .sql))
+	shift 3
 	start_server "$server" "$@"
 	# shellcheck disable=SC2086 # a list of words
-	[ "${REGRESS:-1}" = 0 ] || regress "$regress_dir/regress/pg_regress" "$server" contrib_regression $list
-	[ "$server" = masked ] || stop_server "$server"
+	[ "${REGRESS:-1}" = 0 ] || regress "$programs/regress/pg_regress" "$server" contrib_regression $list
+	if [ "$server" = masked ] && [ "${ISOLATION:-1}" != 0 ]; then
+		specs=$(names test/specs .spec)
+		# shellcheck disable=SC2086
+		regress "$programs/isolation/pg_isolation_regress" isolation isolation_regression $specs
+	fi
+	stop_server "$server"
 }
-regress_on plain off
-# Tests read more than the law would have somebody read in a day.
-regress_on preloaded off "shared_preload_libraries = 'cipguard'" 'cipguard.default_budgets = off' \
-	'cipguard.transparent_masking = off'
-regress_on masked on "shared_preload_libraries = 'cipguard'" 'cipguard.default_budgets = off'
-# shellcheck disable=SC2046
-[ "${ISOLATION:-1}" = 0 ] ||
-	regress "$regress_dir/isolation/pg_isolation_regress" isolation isolation_regression $(names test/specs .spec)
-stop_server masked
 
+# Tests read more than the law would have somebody read in a day.
+job masked regress_on masked 5432 on "shared_preload_libraries = 'cipguard'" 'cipguard.default_budgets = off'
+job preloaded regress_on preloaded 5532 off "shared_preload_libraries = 'cipguard'" 'cipguard.default_budgets = off' \
+	'cipguard.transparent_masking = off'
+job plain regress_on plain 5632 off
+if [ "${UNIT:-1}" != 0 ]; then
+	# shellcheck disable=SC2086 # a list of words
+	job unit_plain unit plain -O2 ${CIPGUARD_COPT:-}
+	job unit_sanitized unit_sanitized
+fi
 [ "${TAP:-1}" = 0 ] || tap_scripts
+count

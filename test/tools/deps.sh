@@ -1,11 +1,11 @@
 #!/bin/bash
 # deps.sh: install the Debian packages that building and testing cipguard needs
 #
-#   deps.sh           what `make demo`, `make check` and `make install` need
-#   deps.sh --lint    and what `make lint` and `make fuzz` need
-#   deps.sh --ci      and what the scripts of test/ci need
-#   deps.sh --clients and the drivers that `make check-clients` tests, as far as
-#                     they can be had: it says which cannot
+#   deps.sh            what `make demo`, `make check` and `make install` need
+#   deps.sh TARGET...  and what these targets of the Makefile need
+#
+# For check-clients, the drivers are installed as far as they can be had: it
+# says which cannot.
 #
 # Packages are asked for by the file that is missing, not by their names, so a
 # PostgreSQL from elsewhere (PG_CONFIG) is as good as Debian's.  Runs as root,
@@ -13,11 +13,6 @@
 set -euo pipefail
 
 pg_config=${PG_CONFIG:-pg_config}
-lint='' ci='' clients=''
-[ "${1:-}" != --lint ] || lint=1
-[ "${1:-}" != --ci ] || { lint=1 ci=1; }
-[ "${1:-}" != --clients ] || clients=1
-
 say() { echo "deps: $*"; }
 die() { say "$@" >&2; exit 1; }
 
@@ -138,21 +133,42 @@ need libkrb5-dev header gssapi/gssapi.h
 need perl perl -MTest::More -e 1
 need libipc-run-perl perl -MIPC::Run -e 1
 need util-linux command -v setpriv
-if [ -n "$lint" ]; then
-	need clang command -v clang
-	need pg-bsd-indent command -v pg_bsd_indent
-	need shellcheck command -v shellcheck
-fi
-if [ -n "$ci" ]; then
-	need clang-tools command -v scan-build
-	need clang-tidy command -v clang-tidy
-	need cppcheck command -v cppcheck
-	need "postgresql-$version-plpgsql-check" test -e "$sharedir/extension/plpgsql_check.control"
-	need valgrind command -v valgrind
-	need sqlsmith command -v sqlsmith
-	need mmdebstrap command -v mmdebstrap
-	need patch command -v patch
-fi
+clients=''
+for target; do
+	case $target in
+		check-clients) clients=1 ;;
+		lint)
+			need clang command -v clang
+			need pg-bsd-indent command -v pg_bsd_indent
+			need shellcheck command -v shellcheck
+			need libdbd-pg-perl perl -MDBD::Pg -e 1
+			;;
+		fuzz) need clang command -v clang ;;
+		analyze)
+			need clang command -v clang
+			need clang-tools command -v scan-build
+			need clang-tidy command -v clang-tidy
+			need cppcheck command -v cppcheck
+			need "postgresql-$version-plpgsql-check" test -e "$sharedir/extension/plpgsql_check.control"
+			;;
+		valgrind)
+			need valgrind command -v valgrind
+			need libxml2-dev test -e /usr/include/libxml2/libxml/parser.h
+			need pkg-config command -v pkg-config
+			# Releases of PostgreSQL since 17 do not come with what these make.
+			if [ "$version" -ge 17 ]; then
+				need bison command -v bison
+				need flex command -v flex
+			fi
+			;;
+		sqlsmith)
+			need sqlsmith command -v sqlsmith
+			need libdbd-pg-perl perl -MDBD::Pg -e 1
+			;;
+		matrix) need mmdebstrap command -v mmdebstrap ;;
+		faults) need patch command -v patch ;;
+	esac
+done
 
 # Drivers, each by itself: one that cannot be installed must not keep the
 # others away.
@@ -174,7 +190,7 @@ if [ -n "$clients" ]; then
 	driver libdbd-pg-perl perl -MDBD::Pg -e 1
 	driver default-jdk-headless command -v javac
 	driver libpostgresql-jdbc-java test -e /usr/share/java/postgresql.jar
-	# With a node that is not Debian's, clients.sh takes npm.
+	# With a node that is not Debian's, check_clients.sh takes npm.
 	driver node-pg has_node
 	exit
 fi

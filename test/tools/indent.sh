@@ -25,7 +25,7 @@ server=$("${PG_CONFIG:-pg_config}" --includedir-server)
 	grep -rhoE '^typedef .*\(\*[A-Za-z_0-9]+\)' "$server" | sed 's/.*\*//; s/)$//'
 	printf '%s\n' bool FILE size_t ssize_t time_t off_t mode_t pid_t uid_t gid_t va_list \
 		int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t uintptr_t \
-		EVP_CIPHER EVP_CIPHER_CTX EVP_MAC EVP_MAC_CTX EVP_MD EVP_MD_CTX EVP_KDF EVP_KDF_CTX EVP_PKEY \
+		ENGINE OSSL_LIB_CTX EVP_CIPHER EVP_CIPHER_CTX EVP_MAC EVP_MAC_CTX EVP_MD EVP_MD_CTX EVP_KDF EVP_KDF_CTX EVP_PKEY \
 		EVP_PKEY_CTX OSSL_PARAM SHA256_CTX BIGNUM
 } | sort -u | grep -vxE 'date|interval|timestamp|string|other|keys|data|result|value|name|type|state' > "$work/all"
 

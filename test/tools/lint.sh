@@ -2,8 +2,9 @@
 # lint.sh: `make lint`: what a reviewer need not look for
 #
 # Each check prints what is wrong and where.  A check whose tool is missing
-# fails and names the package (`make deps-lint` installs them all).  Files that
-# git does not know yet are checked too.  Last line: "N passed, N failed".
+# fails and names the package (`make lint` installs them all first).  Files that
+# git does not know yet are checked too.  CHECKS='regex' runs only the checks
+# whose names match.  Last line: "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export LC_ALL=C
@@ -26,6 +27,7 @@ c_files() { grep -E '^(src|test/(unit|fuzz|bench))/.*\.[ch]$' "$work/files" || t
 check() { # NAME COMMAND...: passes if the command succeeds and prints nothing
 	local name=$1 rc=0
 	shift
+	[[ $name =~ ${CHECKS:-} ]] || return 0
 	"$@" > "$work/out" 2>&1 < /dev/null || rc=$?
 	if [ "$rc" = 0 ] && [ ! -s "$work/out" ]; then
 		passed=$((passed + 1))
@@ -42,33 +44,30 @@ have() { command -v "$1" > /dev/null || { echo "$1 is missing, Debian package $2
 found() { ! grep "$@"; }	# fails, and prints, if grep finds
 
 warnings() { # COMPILER FLAG...
-	local cc=$1 f bad=0
+	local cc=$1
 	shift
 	have "$cc" "$cc" || return 1
-	for f in src/*.c; do
-		# The headers of the server are not ours to warn about.
-		"$cc" -fsyntax-only -std=gnu99 -fno-strict-aliasing -fwrapv -Wall -Wextra -Wmissing-prototypes \
-			-Wpointer-arith -Wdeclaration-after-statement -Wvla -Wendif-labels -Wformat=2 -Wundef -Wshadow \
-			-Wstrict-prototypes -Wold-style-definition -Wno-unused-parameter \
-			-Wno-sign-compare -Wno-missing-field-initializers -Werror "$@" \
-			-isystem "$("$pg_config" --includedir-server)" -D_GNU_SOURCE -Isrc "$f" || bad=1
-	done
-	return $bad
+	# The headers of the server are not ours to warn about.
+	printf '%s\n' src/*.c | xargs -P "$(nproc)" -n 8 "$cc" -fsyntax-only -std=gnu99 -fno-strict-aliasing -fwrapv \
+		-Wall -Wextra -Wmissing-prototypes -Wpointer-arith -Wdeclaration-after-statement -Wvla -Wendif-labels \
+		-Wformat=2 -Wundef -Wshadow -Wstrict-prototypes -Wold-style-definition -Wno-unused-parameter \
+		-Wno-sign-compare -Wno-missing-field-initializers -Werror "$@" \
+		-isystem "$("$pg_config" --includedir-server)" -D_GNU_SOURCE -Isrc
 }
 
 build_warnings() {
-	gcc -O2 -fsyntax-only -x c /dev/null || return 1
 	warnings gcc -O2 -Wimplicit-fallthrough=3 -Wcast-function-type -Wlogical-op -Wduplicated-cond -Wmissing-format-attribute
 }
 
-# Layers: the files of the graph and of all includes are ordered by tsort,
-# which fails on a cycle.
+# Which of our files includes which.
+grep -HoE '^#include "[a-z0-9_]+\.h"' src/*.[ch] | sed 's,^src/,,; s/:#include "/ /; s/"$//' |
+	while read -r from to; do
+		[ ! -e "src/$to" ] || echo "$from $to"
+	done > "$work/includes"
+
+# Layers: tsort fails on a cycle.
 include_graph() {
 	have tsort coreutils || return 1
-	grep -HoE '^#include "[a-z0-9_]+\.h"' src/*.[ch] | sed 's,^src/,,; s/:#include "/ /; s/"$//' |
-		while read -r from to; do
-			[ ! -e "src/$to" ] || echo "$from $to"
-		done > "$work/includes"
 	tsort "$work/includes" > /dev/null
 }
 
@@ -112,7 +111,9 @@ symbols() {
 	local tree=$work/tree
 	mkdir "$tree"
 	tar -cf - --exclude='*.o' Makefile cipguard.control src sql test/sql test/specs 2> /dev/null | tar -xf - -C "$tree" || true
-	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -C "$tree" -j"$(nproc)" PG_CONFIG="$pg_config" > "$work/build" 2>&1 ||
+	# Symbols are the same without optimization.
+	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -C "$tree" -j"$(nproc)" PG_CONFIG="$pg_config" COPT='-O0 -g0 -w' \
+		> "$work/build" 2>&1 ||
 		{ tail -20 "$work/build"; return 1; }
 	# Of the objects, where each global name could clash before PostgreSQL 16,
 	# and of the library, which exports less.
@@ -144,6 +145,38 @@ test_names() {
 }
 
 lengths() { xargs -a "$work/files" wc -l | awk '$2 != "total" && $1 > 900 && $2 !~ /\.md$/ { print $2 ": " $1 " lines, the limit is 900" }'; }
+
+# shellcheck disable=SC2046 # file names without spaces
+c_lint() { perl test/tools/c_lint.pl "$1" $(c_files | grep -E "^$2/"); }
+
+# Two lists of names that have to be the same.
+same_names() { # WHAT FILE FILE
+	comm -23 "$2" "$3" | sed "s/\$/: a $1 that the README does not list/"
+	comm -13 "$2" "$3" | sed "s/\$/: a $1 that the README lists, but that is not there/"
+}
+
+section() { sed -n "/^### $1\$/,/^##/p" README.md; }	# TITLE: a part of the README
+
+# What the README's reference tables list is what there is.
+# shellcheck disable=SC2016 # backquotes of Markdown
+reference() {
+	grep -ohE 'Define[A-Za-z]*Variable\(CG_SCHEMA "\.[a-z_]+' src/*.c | sed 's/.*"/cipguard/' | sort -u > "$work/settings"
+	section Settings | grep -oE '^\| `cipguard\.[a-z_]+`' | tr -d '|` ' | sort -u > "$work/listed"
+	same_names setting "$work/settings" "$work/listed"
+
+	{
+		grep -E 'define CG_ERRCODE' src/cipguard.h | sed "s/.*MAKE_SQLSTATE//; s/[^A-Z0-9]//g"
+		grep -ohE "ERRCODE = 'ZC[0-9]+'" sql/parts/*.sql | cut -d"'" -f2
+	} | sort -u > "$work/sqlstates"
+	section Errors | grep -oE '^\| `ZC[0-9]+`' | tr -d '|` ' | sort -u > "$work/listed"
+	same_names SQLSTATE "$work/sqlstates" "$work/listed"
+
+	# The README leaves out what other functions are made of.
+	grep -ohE 'CREATE (FUNCTION|PROCEDURE) cipguard\.[a-z0-9_]+' sql/parts/*.sql | sed 's/.*\.//' | sort -u > "$work/functions"
+	section Functions | grep '^| `' | cut -d'|' -f2 | grep -oE '`(CALL )?[a-z][a-z0-9_]*[`(]' |
+		sed 's/CALL //; s/[`(]//g' | sort -u > "$work/listed"
+	comm -13 "$work/functions" "$work/listed" | sed 's/$/: a function that the README lists, but that is not there/'
+}
 
 leftovers() {
 	local rc=0
@@ -206,12 +239,19 @@ check 'postgres.h first' include_order
 check 'PG_VERSION_NUM in compat.h only' versions
 check 'C that is not allowed' forbidden_c
 check 'exported symbols' symbols
-check 'SQL' perl test/tools/sql_lint.pl sql/parts
+check 'SQL' perl test/tools/sql_lint.pl rules sql/parts
+check 'SQL objects have a COMMENT' perl test/tools/sql_lint.pl comments sql/parts
+check 'PL/pgSQL errors' perl test/tools/sql_lint.pl errors sql/parts
+check 'ereport and elog' c_lint messages src
+check 'contracts of public functions' c_lint contracts src
+check 'function lengths' c_lint lengths '(src|test/[a-z]+)'
+check 'reference tables of the README' reference
 check 'names of tests' test_names
 check 'banners' banners
 check 'file lengths' lengths
 check 'leftovers and stray spaces' leftovers
 check 'shell scripts' shells
 check 'Perl scripts' perls
+[ $((passed + failed)) -gt 0 ] || { echo "no check matches CHECKS='$CHECKS'"; failed=1; }
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -155,6 +155,7 @@ build() {
 	make -s install COPT="${CIPGUARD_COPT:-}" DESTDIR="$inst" >> "$work/build.log" 2>&1 || return 1
 	if [ -n "${CIPGUARD_WRAP:-}" ]; then
 		mv "$inst$bindir/postgres" "$inst$bindir/postgres.bin"
+		# shellcheck disable=SC2016 # expanded when it runs
 		printf '#!/bin/bash\nexec %s "${0%%/*}/postgres.bin" "$@"\n' "$CIPGUARD_WRAP" > "$inst$bindir/postgres"
 		chmod 755 "$inst$bindir/postgres"
 	fi

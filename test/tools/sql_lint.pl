@@ -1,25 +1,56 @@
 #!/usr/bin/perl
 # sql_lint.pl: rules for the parts of the install script
 #
-#   sql_lint.pl DIR
+#   sql_lint.pl rules|comments|errors DIR
 #
-# Reads DIR/*.sql as one script and prints FILE:LINE and what is wrong:
+# Reads DIR/*.sql as one script and prints FILE:LINE and what is wrong.
+# rules:
 #   - OR REPLACE, IF NOT EXISTS, IF EXISTS; a simple CASE; a missing guard line
 #   - a function without volatility, strictness or parallel safety
 #   - SECURITY DEFINER without a pinned search_path or without a reason above
-#   - a name without schema; an object without COMMENT
+#   - a name without schema
+# comments: an object without COMMENT, or with one that is no phrase
+# errors: a RAISE without SQLSTATE, or with texts that are none of ours
 # It knows the SQL that an extension script needs, not all of SQL: statements
 # end with a semicolon outside of quotes, dollar quotes and BEGIN ATOMIC bodies.
 use strict;
 use warnings FATAL => 'all';
 
-my $dir = shift or die "usage: sql_lint.pl DIR\n";
-my (@errors, %commented, @created, $guard);
+my ($asked, $dir) = @ARGV;
+die "usage: sql_lint.pl rules|comments|errors DIR\n" if @ARGV != 2 || $asked !~ /^(?:rules|comments|errors)$/;
+my (@errors, %commented, @created);
 
 sub complain
 {
-	my ($where, $what) = @_;
-	push @errors, "$where: $what";
+	my ($where, $what, $kind) = @_;
+	push @errors, "$where: $what" if $asked eq ($kind // 'rules');
+	return;
+}
+
+# What the RAISE statements of a body say, and how.
+sub look_at_errors
+{
+	my ($where, $text) = @_;
+	my $quoted = qr/'(?:[^']|'')*'/;
+
+	while ($text =~ /\bRAISE\s+(EXCEPTION|WARNING|NOTICE|INFO)\s+((?:$quoted|[^';])*);/gs)
+	{
+		my ($level, $said) = ($1, $2);
+		my ($message, $options) = $said =~ /^($quoted)?(.*)$/s;
+
+		complain($where, "RAISE $level without ERRCODE: $said", 'errors')
+			if $level =~ /EXCEPTION|WARNING/ && $options !~ /\bERRCODE\s*=/;
+		$message = $1 if $options =~ /\bMESSAGE\s*=\s*($quoted)/;
+		complain($where, "a message is lower case, without full stop: $message", 'errors')
+			if defined $message && $message =~ /^'[A-Z][a-z]|\.'$/;
+		complain($where, "not in a message: $1", 'errors')
+			if $said =~ /\b(failed to|unable|bad|illegal|unknown|sorry|please)\b/i;
+		while ($options =~ /\b(HINT|DETAIL)\s*=\s*($quoted)\s*(?=,|$)/g)
+		{
+			complain($where, lc($1) . " is no sentence: $2", 'errors') if $2 !~ /^'(?:[A-Z%]|cipguard\.).*[.?]'$/s;
+		}
+	}
+	return;
 }
 
 # Statements of one file: [line, text, text without quoted parts, comment above].
@@ -179,6 +210,7 @@ foreach my $file (@files)
 		}
 		complain($where, 'simple CASE looks its operator up by search_path')
 			if $text =~ /\bCASE\s+(?!WHEN\b)/i && $text =~ /SECURITY\s+DEFINER/i;
+		look_at_errors($where, $text);
 
 		if ($bare =~ /^CREATE\s+(FUNCTION|PROCEDURE|AGGREGATE)\s+([\w.\"]+)\s*\(/i)
 		{
@@ -270,7 +302,7 @@ foreach my $file (@files)
 		if ($text =~ /^COMMENT\s+ON\s+.*\sIS\s+'((?:[^']|'')*)'/is)
 		{
 			my $said = $1;
-			complain($where, 'a comment is one phrase, lower case, without full stop')
+			complain($where, 'a comment is one phrase, lower case, without full stop', 'comments')
 				if $said =~ /^[A-Z][a-z]/ || $said =~ /\.$/;
 		}
 	}
@@ -279,7 +311,7 @@ foreach my $file (@files)
 foreach my $object (@created)
 {
 	my ($where, $name) = @$object;
-	complain($where, "$name has no COMMENT") if !$commented{$name};
+	complain($where, "$name has no COMMENT", 'comments') if !$commented{$name};
 }
 print "$_\n" foreach @errors;
 exit(@errors ? 1 : 0);

@@ -98,5 +98,17 @@ main(void)
 	ok(cg_budget_advance(&count, START + 100 * 86400) && count.hour == 0 &&
 	   count.day == 0, "nothing is left after a long time");
 	ok(count.all == 47, "the count of a grant has no window");
+
+	ok(cg_budget_sound(&count), "what was counted is sound");
+	count.hour_cell = -5;
+	ok(!cg_budget_sound(&count), "a cell of before 1970 is not");
+	count.hour_cell = INT64_MAX;
+	ok(!cg_budget_sound(&count), "nor one of no time that there is");
+	count.hour_cell = 0;
+	count.day_cell = -1;
+	ok(!cg_budget_sound(&count), "nor such a day");
+	count.day_cell = 0;
+	count.hour++;
+	ok(!cg_budget_sound(&count), "nor a sum that is another");
 	return tap_done();
 }

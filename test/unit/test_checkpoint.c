@@ -111,6 +111,66 @@ test_ed25519(void)
 	ok(cg_ed25519_verify(want, message, len, got) == CG_E_AUTH, "nor of another message");
 }
 
+#define KEY_HEX "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+#define KEY_BASE64 "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+#define KEY_DER "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+#define PEM(body) "-----BEGIN PUBLIC KEY-----" body "-----END PUBLIC KEY-----"
+
+/* As openssl pkey -pubout prints the first key of RFC 8032, and bare. */
+static void
+test_public_text(void)
+{
+	static const char *const same[] = {
+		KEY_HEX,
+		"\r\n\t D75A980182B10AB7D54BFED3C964073A0EE172F3DAA62325AF021A68F707511A \n",
+		KEY_BASE64,
+		KEY_BASE64 "\n",
+		PEM("\n" KEY_DER "\n"),
+		" " PEM("\r\n" KEY_DER "\r\n") "\r\n",
+		PEM(KEY_DER)
+	};
+	static const char *const others[] = {
+		"",
+		" \n",
+		"-----BEGIN PUBLIC KEY----------END PUBLIC KEY-----",
+		PEM("\n\n"),
+		PEM("\n" KEY_BASE64 "\n"),	/* no SubjectPublicKeyInfo */
+		PEM("\nMCowBQYDK2VuAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"),	/* X25519 */
+		PEM("\nMCowBQYDK2VwAyEA11qY AYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"),
+		"-----BEGIN PUBLIC KEY-----\n" KEY_DER "\n-----END PRIVATE KEY----",
+		"-----BEGIN PRIVATE KEY----\n" KEY_DER "\n-----END PUBLIC KEY-----",
+		KEY_DER,				/* without its lines */
+		"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHUQ==",
+		"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511",
+		KEY_HEX "1a",
+		"g75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+		"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511G",
+		"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511/"
+	};
+	char		endless[400];
+	uint8_t		want[CG_ED25519_KEY_LEN];
+	uint8_t		got[CG_ED25519_KEY_LEN];
+	size_t		i;
+	bool		good = true;
+
+	from_hex(KEY_HEX, want);
+	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+	{
+		memset(got, 0, sizeof(got));
+		ok(cg_ed25519_read_public(same[i], strlen(same[i]), got) == CG_OK && memcmp(got, want, sizeof(want)) == 0,
+		   "a public key in form %zu", i);
+	}
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (cg_ed25519_read_public(others[i], strlen(others[i]), got) != CG_E_FORMAT)
+		{
+			printf("# taken: %s\n", others[i]);
+			good = false;
+		}
+	ok(good, "what is almost one is none");
+	memset(endless, 'a', sizeof(endless));
+	ok(cg_ed25519_read_public(endless, sizeof(endless), got) == CG_E_FORMAT, "nor is a long text");
+}
+
 static void
 test_base64(void)
 {
@@ -211,6 +271,12 @@ static const char *const bad_notes[] = {
 	"a+log\n1\n" ROOT "\n\n" SIGN,
 	"a\xe2\x80\x83log\n1\n" ROOT "\n\n" SIGN,
 	"a\xc2\xa0log\n1\n" ROOT "\n\n" SIGN,
+	"a\xc2\x85log\n1\n" ROOT "\n\n" SIGN,
+	"a\xe2\x80\xa8log\n1\n" ROOT "\n\n" SIGN,
+	"a\xe2\x80\xaflog\n1\n" ROOT "\n\n" SIGN,
+	"a\xe2\x81\x9flog\n1\n" ROOT "\n\n" SIGN,
+	"a\xe1\x9a\x80log\n1\n" ROOT "\n\n" SIGN,
+	"a\xe3\x80\x80log\n1\n" ROOT "\n\n" SIGN,
 	"log\r\n1\n" ROOT "\n\n" SIGN,
 	"log\n\n" ROOT "\n\n" SIGN,
 	"log\n01\n" ROOT "\n\n" SIGN,
@@ -266,6 +332,8 @@ test_checkpoint(void)
 	ok(cg_checkpoint_verify(text, &c, name, strlen(name), key) == CG_OK, "its signature is right");
 	ok(cg_checkpoint_verify(text, &c, "log", 3, key) == CG_E_LIMIT, "under its name only");
 	ok(cg_checkpoint_verify(text, &c, name, strlen(name), root) == CG_E_LIMIT, "and for its key");
+	memset(long_name, 'n', sizeof(long_name));
+	ok(cg_checkpoint_verify(text, &c, long_name, sizeof(long_name), key) == CG_E_LIMIT, "nothing under one that is too long");
 
 	len = strlen(text);
 	for (i = 0; i < len; i++)
@@ -288,11 +356,11 @@ test_checkpoint(void)
 			good = false;
 		}
 	ok(good, "what is almost a checkpoint is none");
+	ok(parse("a\xe2\x80\xb0z\xe2\x80\x93\n0\n" ROOT "\n\n" SIGN, &c) == CG_OK, "other characters of Unicode are no spaces");
 	ok(parse("log\n0\n" ROOT "\n\n" SIGN, &c) == CG_OK && c.size == 0 && c.more_len == 0, "the smallest one");
 	memset(text, 'a', sizeof(text));
 	ok(cg_checkpoint_parse(text, CG_CHECKPOINT_MAX + 1, &c) == CG_E_LIMIT, "and none is too long");
 
-	memset(long_name, 'n', sizeof(long_name));
 	ok(cg_origin_valid(long_name, CG_MAX_ORIGIN) && !cg_origin_valid(long_name, CG_MAX_ORIGIN + 1),
 	   "a name has a longest length");
 	ok(cg_checkpoint_write(long_name, CG_MAX_ORIGIN, 1, root, NULL, 0, text, CG_CHECKPOINT_HEAD_MAX) > 0 &&
@@ -361,6 +429,7 @@ int
 main(void)
 {
 	test_ed25519();
+	test_public_text();
 	test_base64();
 	test_note();
 	test_checkpoint();

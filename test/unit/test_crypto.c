@@ -309,6 +309,13 @@ test_gcm(void)
 	ok(cg_gcm_open(opener, NULL, (const uint8_t *) "123456789012", NULL, 0,
 				   (const uint8_t *) "123456789012345", 15, NULL) == CG_E_AUTH,
 	   "shorter than a tag");
+	ok(cg_gcm_seal(sealer, NULL, (const uint8_t *) "123456789012", NULL, 0,
+				   NULL, CG_MAX_EVP_LEN + 1, NULL) == CG_E_LIMIT &&
+	   cg_gcm_seal(sealer, NULL, (const uint8_t *) "123456789012", NULL,
+				   SIZE_MAX, NULL, 0, NULL) == CG_E_LIMIT &&
+	   cg_gcm_open(opener, NULL, (const uint8_t *) "123456789012", NULL, 0,
+				   NULL, SIZE_MAX, NULL) == CG_E_LIMIT,
+	   "longer than libcrypto counts");
 	cg_gcm_free(sealer);
 	cg_gcm_free(opener);
 }
@@ -365,6 +372,8 @@ test_ctr(const CgBlockCipher *cipher, const char *vectors)
 					memcmp(a, b, cut) == 0 && same;
 		}
 		ok(same, "short and long texts");
+		ok(cg_ctr_run(ctr, ones, zeros, CG_MAX_EVP_LEN + 1, a) == CG_E_LIMIT,
+		   "not longer than libcrypto counts");
 		cg_ctr_free(ctr);
 		free(key);
 		free(iv);

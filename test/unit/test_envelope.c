@@ -678,6 +678,11 @@ test_arguments(void)
 	ok(try_seal(1, false, true, random, CG_MAX_PLAIN_LEN + 1) == CG_E_LIMIT &&
 	   try_seal(2, true, true, search, CG_MAX_PLAIN_LEN + 1) == CG_E_LIMIT,
 	   "text over the limit");
+	ok(cg_envelope_seal(other_cipher[2], other_token[2], &search,
+						(const uint8_t *) "text", 4,
+						(const uint8_t *) "text", CG_MAX_PLAIN_LEN + 1,
+						NULL, datum, sizeof(datum), &n) == CG_E_LIMIT && n == 0,
+	   "canonical form over the limit");
 
 	ok(cg_envelope_bound(1, CG_MAX_PLAIN_LEN, 255) > CG_MAX_PLAIN_LEN,
 	   "bound of the longest text");

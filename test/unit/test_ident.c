@@ -270,6 +270,7 @@ check_names(void)
 		"ok", "ok_luhn_soft", "ok_org_soft", "empty", "length", "charset",
 		"format", "province", "region", "date", "date_range", "checksum"
 	};
+	const uint32_t one = '1';
 	CgValidator v;
 	size_t		i;
 
@@ -281,6 +282,16 @@ check_names(void)
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		ok(strcmp(cg_verdict_word((CgVerdict) i), words[i]) == 0 &&
 		   cg_verdict_ok((CgVerdict) i) == (i < 3), "verdict %s", words[i]);
+
+	/* Numbers that no name stands for, as a damaged catalog might hold. */
+	ok(strcmp(cg_verdict_word((CgVerdict) i), "format") == 0 &&
+	   !cg_verdict_ok((CgVerdict) i), "an unknown verdict is a refusal");
+	ok(cg_validate((CgValidator) 99, "1", 1, 0) == CG_V_FORMAT &&
+	   cg_judge((CgValidator) 99, &one, 1, 0) == CG_V_FORMAT,
+	   "an unknown validator takes nothing");
+	ok(cg_validate(CG_VALID_NONE, "1", 1, 0) == CG_V_OK &&
+	   cg_judge(CG_VALID_NONE, &one, 1, 0) == CG_V_OK,
+	   "none takes everything");
 }
 
 /* At most 254 bytes of address, 64 of local part, 63 of label. */

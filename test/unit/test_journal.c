@@ -56,6 +56,23 @@ test_stream(void)
 	for (i = 0, good = true; i < sealed_len[1]; i++)
 		good = good && cg_stream_open(stream, sealed[1], i, back, &len) == CG_E_FORMAT;
 	ok(good, "no part of one is one");
+
+	/*
+	 * 62 bytes and two of padding: other numbers in the last, and in the one
+	 * before
+	 */
+	for (i = 1, good = true; i < 256; i++)
+	{
+		sealed[2][sealed_len[2] - 1] ^= (uint8_t) i;
+		good = good && (cg_stream_open(stream, sealed[2], sealed_len[2], back, &len) == CG_E_FORMAT || (2 ^ i) == 1);
+		sealed[2][sealed_len[2] - 1] ^= (uint8_t) i;
+		sealed[2][sealed_len[2] - 2] ^= (uint8_t) i;
+		good = good && cg_stream_open(stream, sealed[2], sealed_len[2], back, &len) == CG_E_FORMAT;
+		sealed[2][sealed_len[2] - 2] ^= (uint8_t) i;
+	}
+	ok(good, "nor what does not end in padding");
+	ok(cg_stream_seal(stream, list, SIZE_MAX, sealed[0], &len) == CG_E_LIMIT &&
+	   cg_stream_seal(stream, list, 512 * 1024 + 1, sealed[0], &len) == CG_E_LIMIT, "a list can be too long");
 	ok(cg_stream_seal(stream, list, 0, sealed[0], &len) == CG_OK && len == CG_STREAM_HEAD + CG_STREAM_PAD &&
 	   cg_stream_open(stream, sealed[0], len, back, &len) == CG_OK && len == 0, "an empty list is padded");
 	cg_stream_free(stream);
@@ -63,12 +80,12 @@ test_stream(void)
 	cg_stream_free(NULL);
 }
 
-int
-main(void)
+static void
+test_frames(void)
 {
 	static uint8_t out[4096];
-	static const int64_t values[] = {INT64_MIN, -300, -1, 0, 1, 127, 128, 1000000, INT64_MAX};
-	const size_t n = sizeof(values) / sizeof(values[0]);
+	static uint8_t again[4096];
+	uint8_t		texts[128];
 	uint8_t		columns[64];
 	uint8_t		node[CG_FRAME_NODE_LEN];
 	uint8_t		previous[CG_SHA256_LEN];
@@ -78,9 +95,6 @@ main(void)
 	CgFrame		frame;
 	CgFrame		back;
 	CgFrameText name;
-	CgSubjects	list;
-	CgListedSubject subject;
-	CgStatus	status;
 	size_t		begun;
 	size_t		len;
 	size_t		cursor = 0;
@@ -144,6 +158,13 @@ main(void)
 	ok(cg_frame_column(&back, &cursor, &number, &name) && number == 1600 && name.len == 4 && memcmp(name.s, "last", 4) == 0,
 	   "the last one");
 	ok(!cg_frame_column(&back, &cursor, &number, &name), "is the last one");
+	back.column_len--;
+	cursor -= CG_FRAME_COLUMN_MAX + 4;
+	ok(!cg_frame_column(&back, &cursor, &number, &name), "a column whose name ends behind the columns is none");
+	frame.text_bytes = texts;
+	frame.text_len = cg_frame_put_texts(&frame, texts);
+	ok(cg_frame_begin(&frame, 3, again, sizeof(again)) == begun && memcmp(again + 12, out + 12, begun - 16) == 0,
+	   "texts written before make the same frame");
 	for (i = 0, same = true; i < len; i++)
 		same = same && cg_frame_decode(out, i, &back) == CG_E_FORMAT;
 	ok(same, "no part of a frame is one");
@@ -169,6 +190,20 @@ main(void)
 	memcpy(out, CG_FRAME_MAGIC, 4);
 	cg_put_u32(out + 4, CG_FRAME_MAX + 1);
 	ok(cg_frame_length(out) == 0, "nor one that is too long");
+}
+
+static void
+test_lists(void)
+{
+	static uint8_t out[4096];
+	static const int64_t values[] = {INT64_MIN, -300, -1, 0, 1, 127, 128, 1000000, INT64_MAX};
+	const size_t n = sizeof(values) / sizeof(values[0]);
+	CgSubjects	list;
+	CgListedSubject subject;
+	CgStatus	status;
+	size_t		len;
+	size_t		i;
+	bool		same = true;
 
 	len = cg_put_integers(out, values, n);
 	len += cg_put_varint(out + len, 2);
@@ -177,7 +212,7 @@ main(void)
 	memcpy(out + len, "abc", 3);
 	len += 3;
 	cg_subjects_begin(&list, out, len);
-	for (i = 0, same = true; i < n; i++)
+	for (i = 0; i < n; i++)
 		same = same && cg_subjects_next(&list, &subject, &status) && subject.text == NULL && subject.value == values[i];
 	ok(same, "integers of all sizes");
 	ok(cg_subjects_next(&list, &subject, &status) && subject.text !=NULL && subject.len == 0, "an empty text");
@@ -195,7 +230,13 @@ main(void)
 	ok(!cg_subjects_next(&list, &subject, &status) && status == CG_E_FORMAT, "nor what has more behind it");
 	cg_subjects_begin(&list, (const uint8_t *) "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10);
 	ok(!cg_subjects_next(&list, &subject, &status) && status == CG_E_FORMAT, "a number of more than 64 bits");
+}
 
+int
+main(void)
+{
+	test_frames();
+	test_lists();
 	test_stream();
 	return tap_done();
 }

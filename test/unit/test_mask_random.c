@@ -130,7 +130,7 @@ random_resident_id(char *text)
 	unsigned	sum = 0;
 	size_t		i;
 
-	snprintf(text, TEXT_MAX, "%u9999%u%02u%02u%03u", draw(2) ? 31 : 44,
+	snprintf(text, TEXT_MAX, "%u9999%u%02u%02u%03u", draw(2) ? 31u : 44u,
 			 1900 + draw(120), 1 + draw(12), 1 + draw(28), draw(1000));
 	for (i = 0; i < 17; i++)
 		sum += (unsigned) (text[i] - '0') * weights[i];

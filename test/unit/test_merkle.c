@@ -103,7 +103,7 @@ test_reference(void)
 	size_t		len;
 	size_t		i;
 	int			j;
-	bool		same = true;
+	bool		same;
 
 	cg_merkle_init(&tree);
 	cg_merkle_root(&tree, got);

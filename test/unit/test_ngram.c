@@ -51,7 +51,8 @@ static void
 test_prefixes(void)
 {
 	static const char *const texts[] = {
-		"", "!", "/", "/0", "0", "0!", "0/", "00", "01", "0:", "1",
+		"", "!", "/", "/0", "0", "0!", "0/", "0/abcdefg", "0/abcdefw", "00",
+		"00/abcdefg", "00/abcdefw", "01", "0:", "1",
 		"110101199001011", "11010119900101100", "11010119900101101",
 		"1101011990010110X", "9", ":", "A", "a", "ab", "\xe5\xbc\xa0",
 		"\xe5\xbc\xa0\xe4\xb8\x89", "\xf0\x9f\x98\x80"
@@ -129,6 +130,91 @@ test_numbers(void)
 	ok(cg_order_compare(CG_ORDER_NUMERIC, "\0\1", 2,
 						"\0\0\0\0\xf0\0\0\0", 8) < 0,
 	   "what is no number comes first");
+	ok(cg_order_compare(CG_ORDER_NUMERIC, "\0\1", 2, "\0\2", 2) < 0 &&
+	   cg_order_compare(CG_ORDER_NUMERIC, "\0\2", 2, "\0\1", 2) > 0 &&
+	   cg_order_compare(CG_ORDER_NUMERIC, "\0\1", 2, "\0\1", 2) == 0,
+	   "in the order of its bytes");
+	for (i = 0; i < 4; i++)
+	{
+		static const struct
+		{
+			const char *bytes;
+			size_t		len;
+		}			broken[] = {
+			{"\0\2\0\0\0\0\0\0\0\1", 10},	/* a digit is missing */
+			{"\0\1\0\0\0\0\0\0\0\1\0\1", 12},	/* one too many */
+			{"\0\1\0\0\0\0\0\0\x27\x10", 10},	/* the digit 10000 */
+			{"\0\1\0\0\x12\x34\0\0\0\1", 10}	/* no such sign */
+		};
+
+		ok(cg_order_compare(CG_ORDER_NUMERIC, broken[i].bytes, broken[i].len,
+							numbers[0].bytes, numbers[0].len) < 0 &&
+		   cg_order_prefix(CG_ORDER_NUMERIC, broken[i].bytes,
+						   broken[i].len) == 0,
+		   "nor are damaged ones numbers (%d)", i);
+	}
+}
+
+/* Texts with letters whose case has to do with that of ASCII letters. */
+static void
+test_odd(void)
+{
+	static const char *const odd[] = {
+		"\xC3\x8C", "\xC3\x8D", "\xC4\xA8", "\xC4\xAE", "\xC4\xB0",
+		"\xC4\xB1", "\xE2\x84\xAA"
+	};
+	static const char *const even[] = {"i", "I", "K", "\xC3\x8E", "\xC4\xAD"};
+	CgGram		grams[CG_GRAM_BOUND(8)];
+	bool		good = true;
+	size_t		n;
+	int			i;
+
+	for (i = 0; i < 7; i++)
+	{
+		n = cg_text_grams(odd[i], strlen(odd[i]), grams);
+		good = good && n == 2 && grams[n - 1] == CG_GRAM_ODD;
+	}
+	ok(good, "a text that ILIKE may find otherwise is marked");
+	for (i = 0, good = true; i < 5; i++)
+	{
+		n = cg_text_grams(even[i], strlen(even[i]), grams);
+		good = good && n == 1 && grams[0] != CG_GRAM_ODD;
+	}
+	ok(good, "others are not");
+}
+
+/* No more pieces of a pattern than there is room for. */
+static void
+test_long_pattern(void)
+{
+	CgGram		grams[CG_MAX_PATTERN_GRAMS + 1];
+	char		pattern[4 * CG_MAX_PATTERN_GRAMS];
+	size_t		n;
+	size_t		len;
+	bool		good = true;
+
+	for (len = 0; len < sizeof(pattern); len++)
+		pattern[len] = (char) (len % 50 == 49 ? '%' : ' ' + (len * 7) % 60 + 6);
+	for (len = 0; len <= sizeof(pattern); len++)
+	{
+		grams[CG_MAX_PATTERN_GRAMS] = 4711;
+		n = cg_pattern_grams(pattern, len, false, grams);
+		good = good && n <= CG_MAX_PATTERN_GRAMS && grams[CG_MAX_PATTERN_GRAMS] == 4711;
+	}
+	ok(good && n == CG_MAX_PATTERN_GRAMS, "a long pattern gives %d", CG_MAX_PATTERN_GRAMS);
+	/* the last character of a run of Han adds two at once */
+	for (len = 0; len + 3 <= sizeof(pattern) - 1; len += 3)
+	{
+		memcpy(pattern + len, "\xe5\xbc", 2);
+		pattern[len + 2] = (char) (0x80 + len / 3);
+	}
+	for (; len > 0; len -= 3)
+	{
+		grams[CG_MAX_PATTERN_GRAMS] = 4711;
+		n = cg_pattern_grams(pattern, len, false, grams);
+		good = good && n <= CG_MAX_PATTERN_GRAMS && grams[CG_MAX_PATTERN_GRAMS] == 4711;
+	}
+	ok(good, "whatever it consists of");
 }
 
 int
@@ -155,6 +241,10 @@ main(void)
 	ok(finds("x\xe5\xbc\xa0\xe4\xb8\x89y", "%\xe5\xbc\xa0\xe4\xb8\x89%",
 			 false) == 'y', "two in the middle");
 	ok(finds("abc", "%\xff" "abc%", false) == 'y', "an invalid byte ends a run");
+	ok(finds("\xf0\x9f\x98\x80" "ab", "\xf0\x9f\x98\x80" "AB", true) == 'y',
+	   "a picture has no case");
+	test_odd();
+	test_long_pattern();
 	test_prefixes();
 	test_numbers();
 	return tap_done();

@@ -189,6 +189,8 @@ check_collect(void)
 
 	ok(cg_collect(CG_FORM_CODE, " a-１ ", 7, c, 4) == 2 && c[0] == 'A' &&
 	   c[1] == '1', "code");
+	ok(cg_collect(CG_FORM_CODE, "a\xE2\x80\x93" "1\xEF\xBC\x8D\xEF\xBD\x81", 11, c, 4) == 3 &&
+	   c[0] == 'A' && c[1] == '1' && c[2] == 'A', "code with wide hyphens");
 	ok(cg_collect(CG_FORM_WORD, " a - ", 5, c, 4) == 2 && c[0] == 'a' &&
 	   c[1] == '-', "word");
 	ok(cg_collect(CG_FORM_LINE, " a\t- ", 5, c, 4) == 3 && c[1] == ' ',

@@ -66,6 +66,12 @@ main(void)
 		  "duration: 1.5 ms  plan:\nQuery Text: \"SELECT 138\"\nPlan: \n  Plan Rows: 138\n  Filter: \"(n = 138)\"\n  Output: \n    - \"138\"\n",
 		  "SELECT 138",
 		  "duration: 1.5 ms  plan:\nQuery Text: \"SELECT ?\"\nPlan: \n  Plan Rows: 138\n  Filter: \"(n = ?)\"\n  Output: \n    - \"?\"\n");
+	check("json without a query",
+		  "duration: 1.5 ms  plan:\n{\n  \"Plan\": {\n    \"Filter\": \"(n = 138)\"\n  }\n}", NULL,
+		  "duration: 1.5 ms  plan:\n?");
+	check("json of another query",
+		  "duration: 1.5 ms  plan:\n{\n  \"Query Text\": \"SELECT 138\",\n  \"Plan\": {\n    \"Filter\": \"(n = 138)\"\n  }\n}", NULL,
+		  "duration: 1.5 ms  plan:\n{\n  \"Query Text\": \"?\",\n  \"Plan\": {\n    \"Filter\": \"(n = ?)\"\n  }\n}");
 	check("no plan", "nothing 138", NULL, "nothing 138?");
 	return tap_done();
 }

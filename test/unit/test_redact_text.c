@@ -106,6 +106,7 @@ lists(void)
 	is_text("VALUES (1),(2) RETURNING x", "VALUES (?), ... RETURNING x");
 	is_text("VALUES (1, now()), (2, now())", "VALUES (?, now()), (?, now())");
 	is_text("f(x=5,6)", "f(x=?,?)");
+	is_text("f(x,(5)) = (6)", "f(x,(?)) = (?)");
 }
 
 /* Whatever room there is: no byte too many, no token cut. */
