@@ -189,13 +189,16 @@ wait_up($_) foreach @nodes;
 sub worker_pid { return as($primary, undef, "SELECT pid FROM cipguard.worker_status WHERE database = 'postgres'"); }
 
 my @memory;
+# What killed and stopped last may have taken until the end.
+my $left = 0;
 if ($long)
 {
 	sleep(1) while time() < $calm;
 	client(\&elder, 'elder');
-	sleep(0.3 * ($end - time()));
+	$left = $end - time();
+	sleep(0.3 * $left) if $left > 0;
 	my $worker = worker_pid();
-	my ($first, $since) = ($worker ? memory_of($worker) : undef, time());
+	my $first = $worker ? memory_of($worker) : undef;
 	my $ingested = as($primary, undef, 'SELECT sum(ingested) FROM cipguard.worker_status');
 	sleep(0.5) while time() < $end - 1;
 	push @memory, [ 'the worker', $first, memory_of($worker), as($primary, undef, 'SELECT sum(ingested) FROM cipguard.worker_status') - $ingested ]
@@ -326,7 +329,7 @@ foreach my $tx (sort { my ($aw, $an, $bw, $bn) = map { split /-/ } $a, $b; $aw <
 	}
 }
 is("$lost $undead", '0 0', "what was committed is there, and nothing else: $committed transactions");
-$row{"client $_"} = { map { $_->[0] => $_->[1] } map { my @v = values_of(0, $_); ([ name => $v[0] ], [ phone => $v[1] ], [ address => $v[2] ]) } $_ } foreach 1 .. $rows;
+@{ $row{"client $_"} }{qw(name phone address)} = values_of(0, $_) foreach 1 .. $rows;
 cmp_ok($committed, '>', $long ? $seconds : 4, 'enough of them');
 
 # As a reader sees them.  Of persons whose keys are destroyed nothing is left.
@@ -368,9 +371,8 @@ foreach my $line (split(/\n/, as($primary, undef, 'SELECT id, client FROM bench'
 	$event{"client UPDATE $client"}++;
 }
 my @unequal = grep { ($event{$_} // 0) != ($logged{$_} // 0) } sort keys %{ { %event, %logged } };
-is(scalar @unequal, 0, 'every change is in the log once: ' . keys %logged) or diag(join("\n", map { "$_: " . ($event{$_} // 0) . ' committed, ' . ($logged{$_} // 0) . ' logged' } @unequal[ 0 .. ($#unequal < 9 ? $#unequal : 9) ]));
-is(as($primary, undef, q{SELECT count(*) FROM client c WHERE id <= 1000000 AND v <> (SELECT count(*) FROM (SELECT before ->> 'id' AS id FROM cipguard.audit_log WHERE action = 'UPDATE' AND relation = 'public.client' OFFSET 0) l WHERE l.id = c.id::text)}),
-	'0', 'and counters say the same') if !$long;
+is(scalar @unequal, 0, 'every change is in the log once: ' . keys %logged)
+  or diag(join("\n", map { "$_: " . ($event{$_} // 0) . ' committed, ' . ($logged{$_} // 0) . ' logged' } splice(@unequal, 0, 10)));
 
 # Disclosures.
 my (%recorded, %subjects);
@@ -439,6 +441,7 @@ is(join("\n", map { "$_: $complaints{$_}" } sort keys %complaints), '', 'process
 # ledger of consents; a worker its buffers.  In a minute there are some 1000
 # statements, so 8 MB are a few kB of each: more than any of these, less than
 # what a statement that forgets its memory leaves.
+is(scalar @memory, 2, 'memory was measured') if $left > 15;
 foreach my $m (@memory)
 {
 	my ($who, $first, $last, $n) = @$m;
