@@ -223,8 +223,8 @@ cg_charge_compared(PlannedStmt *stmt)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 		const char *list = rte->rtekind != RTE_RELATION ||
-			rte->enrname == NULL ? NULL :
-			strchr(rte->enrname, CG_RTE_COMPARED);
+		rte->enrname == NULL ? NULL :
+		strchr(rte->enrname, CG_RTE_COMPARED);
 
 		/* The entries of children repeat the mark of the parent. */
 		if (list != NULL &&
