@@ -25,6 +25,7 @@
 #include "budget.h"
 #include "plan.h"
 #include "plan_mask.h"
+#include "plan_origin.h"
 
 static void note_query(Query *query, CgScope *parent);
 static void note_outputs(Query *query, CgScope *parent);
