@@ -108,18 +108,18 @@ keep_targets(List *targets, Index varno, Query *query)
 		tle->expr = (Expr *)
 			makeFuncExpr(cg_plan_functions->keep_person, exprType(value),
 						 lappend(list_make5(value,
-									makeConst(OIDOID, -1, InvalidOid,
-											  sizeof(Oid),
-											  ObjectIdGetDatum(p->relid),
-											  false, true),
-									makeConst(INT4OID, -1, InvalidOid,
-											  sizeof(int32),
-											  Int32GetDatum(tle->resno),
-											  false, true),
-									column_or_null(varno, p->relid,
-												   p->subject),
-									column_or_null(varno, p->relid,
-												   birthday)),
+											makeConst(OIDOID, -1, InvalidOid,
+													  sizeof(Oid),
+													  ObjectIdGetDatum(p->relid),
+													  false, true),
+											makeConst(INT4OID, -1, InvalidOid,
+													  sizeof(int32),
+													  Int32GetDatum(tle->resno),
+													  false, true),
+											column_or_null(varno, p->relid,
+														   p->subject),
+											column_or_null(varno, p->relid,
+														   birthday)),
 								 makeConst(cg_plan_functions->checked, -1,
 										   InvalidOid, sizeof(bool),
 										   BoolGetDatum(true), false, true)),
@@ -289,7 +289,7 @@ closed_in(int32 category, Oid relid, const CgSubject *subject, int birthday)
 {
 	CgAsk		ask = {.user = GetUserId(),.category = category,
 		.relation = relid,.now = cg_access_now(),.subject = subject,
-		.birthday = birthday,.minors = cg_access_minors(category, relid)};
+	.birthday = birthday,.minors = cg_access_minors(category, relid)};
 	CgAnswer	answer = {DT_NOBEGIN, DT_NOEND, NULL};
 	int64		activity = 0;
 

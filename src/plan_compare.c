@@ -25,6 +25,7 @@
 #include "budget.h"
 #include "plan.h"
 #include "plan_mask.h"
+#include "plan_origin.h"
 
 static void note_query(Query *query, CgScope *parent);
 static void note_outputs(Query *query, CgScope *parent);
@@ -223,8 +224,8 @@ cg_charge_compared(PlannedStmt *stmt)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 		const char *list = rte->rtekind != RTE_RELATION ||
-			rte->enrname == NULL ? NULL :
-			strchr(rte->enrname, CG_RTE_COMPARED);
+		rte->enrname == NULL ? NULL :
+		strchr(rte->enrname, CG_RTE_COMPARED);
 
 		/* The entries of children repeat the mark of the parent. */
 		if (list != NULL &&

@@ -106,13 +106,6 @@ extern void cg_plan_compared(Query *query);
 /* Charge a plan that is about to run for that. */
 extern void cg_charge_compared(PlannedStmt *stmt);
 
-/*
- * The columns seen in clear that an expression uses: add of each its range
- * table entry and number.
- */
-extern void cg_find_origins(Node *node, CgScope *scope,
-							void (*add) (RangeTblEntry *rte, AttrNumber attnum));
-
 /* plan_sort.c: what readers sort by. */
 extern void cg_plan_sort(Query *query);
 

@@ -30,7 +30,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -47,26 +46,7 @@
 #include "label.h"
 #include "plan.h"
 #include "plan_mask.h"
-
-/* A protected column that a value is made of. */
-typedef struct CgOrigin
-{
-	Oid			relid;
-	AttrNumber	attnum;			/* 0: the whole row */
-	RangeTblEntry *rte;
-	int32		category;		/* or CG_MANY_CATEGORIES */
-	uint32		path;			/* by which the value came from there */
-} CgOrigin;
-
-typedef struct CgOriginSearch
-{
-	CgScope    *scope;
-	List	   *origins;
-	bool		plain;			/* without those that are shown as masks */
-	bool		masks;			/* has it met a mask? */
-	List	   *recursive;		/* CTEs that are being looked at */
-	uint32		path;			/* range table entries passed so far, hashed */
-} CgOriginSearch;
+#include "plan_origin.h"
 
 typedef struct CgOutput
 {
@@ -87,7 +67,6 @@ static bool loses_rules(TargetEntry *tle, List *targets,
 static bool is_multiexpr(TargetEntry *tle, Bitmapset *wanted);
 static bool has_ref(List *clauses, Index ref);
 static void change_ref(List *clauses, Index from, Index to);
-static int32 combine(int32 a, int32 b);
 static Node *output_key(Node *node, CgOutput *out);
 static Node *output_mutator(Node *node, void *context);
 static Node *output_var(Var *var, CgOutput *out);
@@ -97,12 +76,6 @@ static Node *wrap(Node *value, List *origins, Node *subject, Var *direct,
 static Node *disclose_call(Node *value, CgOrigin *origin, Node *subject,
 						   Var *direct);
 static Node *row_shown_inside(Var *var, CgScope *scope);
-static bool find_origins(Node *node, void *context);
-static void var_origins(Var *var, CgOriginSearch *search);
-static void add_origin(CgOriginSearch *search, const CgProtection *p,
-					   RangeTblEntry *rte, AttrNumber attnum);
-static void column_origins(Query *query, CgScope *parent, AttrNumber attnum,
-						   CgOriginSearch *search);
 
 void
 cg_plan_output(Query *query)
@@ -274,7 +247,7 @@ output_list(List **targets, CgScope *scope, List **categories)
 			*categories = lappend_int(*categories, out.category);
 		else
 			lfirst_int(list_nth_cell(*categories, column)) =
-				combine(list_nth_int(*categories, column), out.category);
+				cg_combine_categories(list_nth_int(*categories, column), out.category);
 		column++;
 	}
 	*targets = list_concat(*targets, hidden);
@@ -349,7 +322,7 @@ loses_rules(TargetEntry *tle, List *targets, const CgProtection *p,
 	Param	   *param = (Param *) tle->expr;
 	ListCell   *lc;
 
-	(void) find_origins((Node *) tle->expr, &search);
+	(void) cg_origins_of((Node *) tle->expr, &search);
 	foreach(lc, IsA(param, Param) &&
 			param->paramkind == PARAM_MULTIEXPR ? targets : NIL)
 	{
@@ -357,8 +330,8 @@ loses_rules(TargetEntry *tle, List *targets, const CgProtection *p,
 
 		if (IsA(link, SubLink) && link->subLinkType == MULTIEXPR_SUBLINK &&
 			link->subLinkId == param->paramid >> 16)
-			column_origins((Query *) link->subselect, scope,
-						   param->paramid & 0xFFFF, &search);
+			cg_origins_of_column((Query *) link->subselect, scope,
+								 param->paramid & 0xFFFF, &search);
 	}
 	foreach(lc, search.origins)
 	{
@@ -413,15 +386,6 @@ change_ref(List *clauses, Index from, Index to)
 	}
 }
 
-/* Of a value that is made of two. */
-static int32
-combine(int32 a, int32 b)
-{
-	if (a == CG_NO_CATEGORY || a == b)
-		return b;
-	return b == CG_NO_CATEGORY ? a : CG_MANY_CATEGORIES;
-}
-
 /*
  * An expression that rows are grouped by is wrapped as a whole: with grouping
  * sets it is NULL in some rows, and what it is made of is not.
@@ -435,7 +399,7 @@ output_key(Node *node, CgOutput *out)
 	(void) output_mutator((Node *) copyObject(node), &probe);
 	if (!probe.changed)
 		return node;
-	(void) find_origins(node, &search);
+	(void) cg_origins_of(node, &search);
 	return wrap(node, search.origins, NULL, NULL, out);
 }
 
@@ -462,7 +426,7 @@ output_mutator(Node *node, void *context)
 
 				if (func == F_COUNT_ANY || func == F_COUNT_)
 					return node;
-				(void) find_origins(node, &search);
+				(void) cg_origins_of(node, &search);
 				return wrap(node, search.origins, NULL, NULL, out);
 			}
 		case T_SubLink:
@@ -477,14 +441,14 @@ output_mutator(Node *node, void *context)
 				{
 					CgOriginSearch search = {out->scope, NIL, out->plain};
 
-					column_origins(scope.query, out->scope, 1, &search);
+					cg_origins_of_column(scope.query, out->scope, 1, &search);
 					if (search.origins != NIL)
 					{
 						out->changed = true;
 						output_query(&scope, &ignored);
 						if (ignored != NIL)
-							out->category = combine(out->category,
-													linitial_int(ignored));
+							out->category = cg_combine_categories(out->category,
+																  linitial_int(ignored));
 					}
 				}
 				return node;
@@ -538,7 +502,7 @@ output_var(Var *var, CgOutput *out)
 	CgOriginSearch search = {out->scope, NIL, out->plain};
 	Var		   *subject = NULL;
 
-	var_origins(var, &search);
+	cg_origins_of_var(var, &search);
 	if (search.origins == NIL)
 		return (Node *) var;
 	if (!cg_scope_up(out->scope, var->varlevelsup)->grouped)
@@ -558,7 +522,7 @@ output_gate(FuncExpr *gate, CgOutput *out)
 	if (IsA(var, Var) && gate->funcid == cg_plan_functions->gate_value &&
 		!cg_scope_up(out->scope, var->varlevelsup)->grouped)
 		return output_var(var, out);
-	(void) find_origins((Node *) var, &search);
+	(void) cg_origins_of((Node *) var, &search);
 	return wrap((Node *) gate, search.origins, NULL, NULL, out);
 }
 
@@ -579,7 +543,7 @@ wrap(Node *value, List *origins, Node *subject, Var *direct, CgOutput *out)
 		CgOrigin   *origin = lfirst(lc);
 
 		out->changed = true;
-		out->category = combine(out->category, origin->category);
+		out->category = cg_combine_categories(out->category, origin->category);
 		value = disclose_call(value, origin, subject, direct);
 		if (typmod != -1)
 			value = (Node *) makeRelabelType((Expr *) value, type, typmod,
@@ -636,7 +600,7 @@ cg_shown_inside(Var *var, CgScope *scope)
 	elem = get_base_element_type(var->vartype);
 	if (!cg_is_encrypted_type(OidIsValid(elem) ? elem : var->vartype))
 		return NULL;
-	var_origins(var, &search);
+	cg_origins_of_var(var, &search);
 	foreach(lc, search.origins)
 	{
 		CgOrigin   *origin = lfirst(lc);
@@ -695,10 +659,10 @@ cg_reads_origins(Node *node, CgScope *scope)
 
 	/* A column of a set operation is that of each arm. */
 	if (scope->query->setOperations != NULL && IsA(node, Var))
-		column_origins(scope->query, scope->parent, ((Var *) node)->varattno,
-					   &search);
+		cg_origins_of_column(scope->query, scope->parent, ((Var *) node)->varattno,
+							 &search);
 	else
-		(void) find_origins(node, &search);
+		(void) cg_origins_of(node, &search);
 	if (search.masks || search.origins == NIL || !row_security)
 		return false;
 	foreach(lc, search.origins)
@@ -712,200 +676,4 @@ cg_reads_origins(Node *node, CgScope *scope)
 			return false;
 	}
 	return true;
-}
-
-void
-cg_find_origins(Node *node, CgScope *scope,
-				void (*add) (RangeTblEntry *rte, AttrNumber attnum))
-{
-	CgOriginSearch search = {scope, NIL, true};
-	ListCell   *lc;
-
-	(void) find_origins(node, &search);
-	foreach(lc, search.origins)
-	{
-		CgOrigin   *origin = lfirst(lc);
-
-		add(origin->rte, origin->attnum);
-	}
-}
-
-/* Collect the protected columns, seen in clear, that an expression uses. */
-static bool
-find_origins(Node *node, void *context)
-{
-	CgOriginSearch *search = context;
-
-	if (node == NULL || IsA(node, Query) || IsA(node, NullTest))
-		return false;
-	if (IsA(node, Var))
-	{
-		var_origins((Var *) node, search);
-		return false;
-	}
-	if (cg_is_gate(node))
-		return find_origins(linitial(((FuncExpr *) node)->args), context);
-	if (IsA(node, FuncExpr) && cg_shows_by_itself(((FuncExpr *) node)->funcid))
-	{
-		search->masks = true;
-		return false;
-	}
-	if (IsA(node, SubLink))
-	{
-		SubLink    *link = (SubLink *) node;
-
-		if (link->subLinkType == EXPR_SUBLINK ||
-			link->subLinkType == ARRAY_SUBLINK)
-			column_origins((Query *) link->subselect, search->scope, 1,
-						   search);
-		return false;
-	}
-	return expression_tree_walker(node, find_origins, context);
-}
-
-static void
-var_origins(Var *var, CgOriginSearch *search)
-{
-	CgScope    *saved = search->scope;
-	CgScope    *at = cg_scope_up(saved, var->varlevelsup);
-	RangeTblEntry *rte = cg_scope_rte(saved, var);
-	uint32		path = search->path;
-	ListCell   *lc;
-
-	if (rte == NULL || var->varattno < 0)
-		return;
-	check_stack_depth();
-	search->scope = at;
-	search->path = hash_combine(path, murmurhash32(var->varno));
-	switch (rte->rtekind)
-	{
-		case RTE_RELATION:
-			{
-				const CgProtection *p = cg_rte_protection(at, var->varno);
-
-				if (p != NULL)
-					add_origin(search, p, rte, var->varattno);
-				break;
-			}
-		case RTE_SUBQUERY:
-			column_origins(rte->subquery, at, var->varattno, search);
-			break;
-		case RTE_CTE:
-			{
-				CgScope    *home;
-				Query	   *query = cg_cte_query(rte, at, &home);
-
-				if (query == NULL || list_member_ptr(search->recursive, query))
-					break;
-				search->recursive = lappend(search->recursive, query);
-				column_origins(query, home, var->varattno, search);
-				search->recursive = list_delete_ptr(search->recursive, query);
-				break;
-			}
-		case RTE_JOIN:
-			(void) find_origins(var->varattno <= 0 ?
-								(Node *) rte->joinaliasvars :
-								list_nth(rte->joinaliasvars,
-										 var->varattno - 1), search);
-			break;
-		case RTE_VALUES:
-			foreach(lc, rte->values_lists)
-				(void) find_origins(var->varattno <= 0 ? lfirst(lc) :
-									list_nth(lfirst(lc), var->varattno - 1),
-									search);
-			break;
-		case RTE_FUNCTION:
-			(void) find_origins((Node *) rte->functions, search);
-			break;
-		case RTE_TABLEFUNC:
-			(void) find_origins((Node *) rte->tablefunc, search);
-			break;
-		default:
-			if (cg_group_exprs(rte) != NIL && var->varattno > 0)
-				(void) find_origins(list_nth(cg_group_exprs(rte),
-											 var->varattno - 1), search);
-			break;
-	}
-	search->scope = saved;
-	search->path = path;
-}
-
-/*
- * A value that is made of the same column of two rows, as by a self-join, has
- * two origins: two values are given.
- */
-static void
-add_origin(CgOriginSearch *search, const CgProtection *p, RangeTblEntry *rte,
-		   AttrNumber attnum)
-{
-	CgOrigin   *origin;
-	ListCell   *lc;
-	int32		category = CG_NO_CATEGORY;
-	bool		counts = false;
-	int			i;
-
-	for (i = attnum > 0 ? attnum : 1; i <= (attnum > 0 ? attnum : p->natts);
-		 i++)
-	{
-		const CgProtectedColumn *column = cg_protected_column(p, i);
-		CgLevel		level;
-
-		if (column == NULL)
-			continue;
-		level = cg_scope_level(p, i);
-		if (level == CG_LEVEL_READ ||
-			(level == CG_LEVEL_SEARCH && column->encrypted &&
-			 !search->plain))
-			counts = true;
-		category = combine(category, column->n_needs == 1 ?
-						   column->needs[0] : CG_MANY_CATEGORIES);
-	}
-	if (!counts)
-		return;
-	foreach(lc, search->origins)
-	{
-		origin = lfirst(lc);
-		if (origin->relid == p->relid && origin->attnum == attnum &&
-			origin->path == search->path)
-			return;
-	}
-	origin = palloc0(sizeof(CgOrigin));
-	origin->relid = p->relid;
-	origin->attnum = attnum;
-	origin->rte = rte;
-	origin->category = category;
-	origin->path = search->path;
-	search->origins = lappend(search->origins, origin);
-}
-
-/* Of a column of a sub-query's result; attnum 0: all of them. */
-static void
-column_origins(Query *query, CgScope *parent, AttrNumber attnum,
-			   CgOriginSearch *search)
-{
-	CgScope		scope = {query, parent, false};
-	CgScope    *saved = search->scope;
-	ListCell   *lc;
-
-	search->scope = &scope;
-	if (query->setOperations != NULL)
-	{
-		foreach(lc, query->rtable)
-		{
-			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-
-			if (rte->rtekind == RTE_SUBQUERY)
-				column_origins(rte->subquery, &scope, attnum, search);
-		}
-	}
-	else
-		foreach(lc, query->commandType == CMD_SELECT ? query->targetList :
-				query->returningList)
-	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-
-		if (attnum <= 0 ? !tle->resjunk : tle->resno == attnum)
-			(void) find_origins((Node *) tle->expr, search);
-	}
-	search->scope = saved;
 }

@@ -117,7 +117,7 @@ foreach my $attempt (
 	hidden('pupil', "$what: a row $move", "BEGIN; $sql; SELECT mobile, card FROM app.client WHERE id IS NULL OR id IN (99, 999); ROLLBACK",
 		shows => qr/ERROR:  ZC030: cannot change column "id" of a row that is withheld/);
 }
-hidden('worker', "another role of the login: a row $move", 'SET ROLE writer; UPDATE app.client SET id = 99 WHERE id = 2', shows => qr/ERROR:  ZC030/);
+hidden('worker', "another role of the login: a row $move", 'BEGIN; SET ROLE writer; UPDATE app.client SET id = 99 WHERE id = 2; ROLLBACK', shows => qr/ERROR:  ZC030/);
 is(as($node, 'pupil', 'BEGIN; UPDATE app.client SET id = 2 WHERE id = 2; UPDATE app.client SET id = 99 WHERE id = 3 RETURNING id; ROLLBACK'),
 	"99", 'that does not keep others from getting another id');
 
@@ -216,15 +216,15 @@ officer(q(SELECT cipguard.lift_restriction('2', 'settled')));
 # ---------- consent, minors ----------
 
 officer(q(SELECT cipguard.add_activity('news', 'newsletter', 'consent', '{m7,c7,birth_date}', 'marketing'); SELECT cipguard.record_consent('1', 'news', 'give', guardian => 'mother')));
-refused($node, 'pupil', 'UPDATE app.client SET id = 99 WHERE id = 2', 'ZC031', 'who states no purpose does not move a row for the purpose that he states next');
-refused($node, 'worker', 'SET ROLE writer; UPDATE app.client SET id = 99 WHERE id = 2', 'ZC031', 'nor in another role of his');
+refused($node, 'pupil', 'BEGIN; UPDATE app.client SET id = 99 WHERE id = 2; ROLLBACK', 'ZC031', 'who states no purpose does not move a row for the purpose that he states next');
+refused($node, 'worker', 'BEGIN; SET ROLE writer; UPDATE app.client SET id = 99 WHERE id = 2; ROLLBACK', 'ZC031', 'nor in another role of his');
 hidden('pupil', 'without consent there is nothing to see', q(SET cipguard.purpose = 'news'; SELECT id, mobile, card FROM app.client WHERE id < 3), shows => qr/7731947000001/);
 officer(q(SELECT cipguard.end_activity('news')));
 officer(q(SELECT cipguard.set_condition(NULL, 'minor', 'on')));
 foreach my $attempt (q(UPDATE app.client SET born = '1970-01-01' WHERE id = 2), q(UPDATE app.client SET born = NULL WHERE id = 2),
 	q(MERGE INTO app.client c USING (SELECT 2 AS i) s ON c.id = s.i WHEN MATCHED THEN UPDATE SET born = '1970-01-01'))
 {
-	refused($node, 'pupil', $attempt, 'ZC032', "a minor does not become of age: $attempt");
+	refused($node, 'pupil', "BEGIN; $attempt; ROLLBACK", 'ZC032', "a minor does not become of age: $attempt");
 }
 is(as($node, 'pupil', q(BEGIN; UPDATE app.client SET born = '1981-01-01' WHERE id = 1 RETURNING born; ROLLBACK)), '1981-01-01', 'the date of birth of an adult is corrected');
 officer(q(SELECT cipguard.set_condition(NULL, 'minor', NULL)));
@@ -241,7 +241,7 @@ foreach my $sql (
 	q(UPDATE cipguard.alert_rule SET enabled = false), q(UPDATE cipguard.category SET sensitive = false),
 	q(UPDATE cipguard.request SET state = 'approved'))
 {
-	my $err = error_of($node, 'loader', $sql);
+	my $err = error_of($node, 'loader', "BEGIN; $sql; ROLLBACK");
 	like($err, qr/ERROR:  (?:ZC015|428C9|42703)/, "pg_write_all_data: $sql");
 }
 refused($node, 'loader', q(COPY cipguard.restriction (subject, reason) FROM STDIN), 'ZC015', 'pg_write_all_data: COPY FROM');
@@ -328,7 +328,7 @@ my @asks = (
 	q(MERGE INTO app.client c USING (SELECT 1) s ON c.mobile LIKE '%0002' WHEN MATCHED THEN DELETE),
 	q(INSERT INTO app.client VALUES (2) ON CONFLICT (id) DO UPDATE SET note = 'x' WHERE app.client.mobile LIKE '%0002' RETURNING id),
 	q(DO $$BEGIN PERFORM 1 FROM app.client WHERE mobile LIKE '%0002'; END$$), q(EXPLAIN (ANALYZE) SELECT id FROM app.client WHERE mobile LIKE '%0002'));
-refused($node, 'pupil', $_, 'ZC033', "spent: $_") foreach @asks;
+refused($node, 'pupil', "BEGIN; $_; ROLLBACK", 'ZC033', "spent: $_") foreach @asks;
 is(as($node, 'pupil', q(SELECT count(most_common_vals), count(histogram_bounds) FROM pg_stats WHERE tablename = 'client' AND attname = 'mobile')), '0|0',
 	'nor do statistics show what the budget does not');
 is(as($node, 'pupil', 'SELECT id FROM app.client WHERE id = 1'), '1', 'what touches no value goes on');
