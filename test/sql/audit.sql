@@ -24,7 +24,7 @@ BEGIN
 			regexp_replace(e.after::text, 'cip1:[\w-]+', '<armor>', 'g')
 		FROM cipguard.audit_log e
 		WHERE e.seq > coalesce(nullif(current_setting('audit_test.mark', true), ''), '0')::bigint
-			AND e.action = ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'])
+			AND e.action = ANY (ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'AUDIT ON', 'AUDIT OFF'])
 		ORDER BY e.seq;
 	PERFORM set_config('audit_test.mark', coalesce((SELECT max(seq) FROM cipguard.audit_change), 0)::text, false);
 END
