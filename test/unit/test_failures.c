@@ -43,7 +43,7 @@ static const uint8_t dek[CG_KEY_LEN] = "a data key that nobody may find.";
 static const uint8_t token_key[CG_KEY_LEN] = "a token key that stays where it";
 static const uint8_t kek[CG_KEK_LEN] = "the key all the others are under";
 static const uint8_t seed[CG_ED25519_SEED_LEN] = "a seed that signs what is sealed";
-static const uint8_t text[LONG_TEXT] = "What only its reader may read, and that is more than a block.";
+static const uint8_t text[LONG_TEXT + 1] = "What only its reader may read, and that is more than a block.";
 static const uint8_t nonce[CG_MAX_NONCE_LEN] = "prefix of 12suffix of 12";
 static uint8_t subkey[8][CG_KEY_LEN];	/* derived from dek and token_key */
 
