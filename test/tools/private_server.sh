@@ -153,6 +153,7 @@ build() {
 	rm "$inst$share/extension"
 	link_entries "$share/extension" "$inst$share/extension"
 	make -s install COPT="${CIPGUARD_COPT:-}" DESTDIR="$inst" >> "$work/build.log" 2>&1 || return 1
+	# shellcheck disable=SC2016 # expanded when they run
 	if [ -n "${CIPGUARD_WRAP:-}" ]; then
 		mv "$inst$bindir/postgres" "$inst$bindir/postgres.bin"
 		printf '#!/bin/bash\nexec %s "${0%%/*}/postgres.bin" "$@"\n' "$CIPGUARD_WRAP" > "$inst$bindir/postgres"
