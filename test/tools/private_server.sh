@@ -153,11 +153,15 @@ build() {
 	rm "$inst$share/extension"
 	link_entries "$share/extension" "$inst$share/extension"
 	make -s install COPT="${CIPGUARD_COPT:-}" DESTDIR="$inst" >> "$work/build.log" 2>&1 || return 1
+	# shellcheck disable=SC2016 # expanded when they run
 	if [ -n "${CIPGUARD_WRAP:-}" ]; then
 		mv "$inst$bindir/postgres" "$inst$bindir/postgres.bin"
 		# shellcheck disable=SC2016 # expanded when it runs
 		printf '#!/bin/bash\nexec %s "${0%%/*}/postgres.bin" "$@"\n' "$CIPGUARD_WRAP" > "$inst$bindir/postgres"
-		chmod 755 "$inst$bindir/postgres"
+		# A restart would run what the server noted as its program: without the command.
+		mv "$inst$bindir/pg_ctl" "$inst$bindir/pg_ctl.bin"
+		printf '#!/bin/bash\nexec "${0%%/*}/pg_ctl.bin" "$@" -p "${0%%/*}/postgres"\n' > "$inst$bindir/pg_ctl"
+		chmod 755 "$inst$bindir/postgres" "$inst$bindir/pg_ctl"
 	fi
 
 	[ "$(realpath "$inst$lib")" = "$(realpath "$("$inst$bindir/pg_config" --pkglibdir)")" ] ||
