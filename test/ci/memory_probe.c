@@ -1,13 +1,10 @@
-/*-------------------------------------------------------------------------
- *
+/*
  * memory_probe.c
- *	  Functions that err on purpose.
+ *		Functions that err on purpose.
  *
  * `make sanitize` and `make valgrind` call one of each kind in their servers
  * and have to hear of it: a tool that is silent here was not there at all.
  * The sizes and values are volatile, or the compiler would see through.
- *
- *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
