@@ -94,9 +94,8 @@
 #define SearchSysCache4(...) OPENED_OR_NULL(HeapTuple, __VA_ARGS__)
 #define ReleaseSysCache(tuple) CLOSED(tuple)
 #undef SearchSysCacheList1
-#undef ReleaseSysCacheList
 #define SearchSysCacheList1(id, key) OPENED(struct catclist *, id, key)
-#define ReleaseSysCacheList(list) CLOSED(list)
+#define ReleaseCatCacheList(list) CLOSED(list)
 #define lookup_rowtype_tupdesc(type, typmod) OPENED(TupleDesc, type, typmod)
 #undef ReleaseTupleDesc
 #define ReleaseTupleDesc(desc) CLOSED(desc)
