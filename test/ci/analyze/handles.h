@@ -62,6 +62,7 @@
 #include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "storage/fd.h"
+#include "utils/catcache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
