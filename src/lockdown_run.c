@@ -28,6 +28,7 @@
 
 #include "cipguard.h"
 #include "guc.h"
+#include "held.h"
 #include "lockdown.h"
 #include "plan.h"
 #include "plan_mask.h"
@@ -116,6 +117,7 @@ static void
 run(CG_EXECUTOR_RUN_PARAMS)
 {
 	ExecutorRun_hook_type next = prev_run ? prev_run : standard_ExecutorRun;
+	CgHeld	   *holding = cg_holding;
 	CgStop		stop;
 
 	begin_statement();
@@ -134,14 +136,16 @@ run(CG_EXECUTOR_RUN_PARAMS)
 	stop.touches = touches_protected(stop.stmt);
 	stop.generation = 0;
 	depth++;
-	queryDesc->dest = &stop.pub;
 	PG_TRY();
 	{
+		cg_held_run(queryDesc, count);
+		queryDesc->dest = &stop.pub;
 		next(CG_EXECUTOR_RUN_ARGS);
 	}
 	PG_FINALLY();
 	{
 		queryDesc->dest = stop.next;
+		cg_holding = holding;
 		depth--;
 	}
 	PG_END_TRY();
@@ -208,10 +212,13 @@ utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 		GetPortalByName(fetch->portalname);
 		ListCell   *lc;
 
-		if (PortalIsValid(portal) && portal->holdStore != NULL &&
-			cg_lockdown_generation() != 0)
-			foreach(lc, portal->stmts)
-				check_plan(lfirst_node(PlannedStmt, lc));
+		if (PortalIsValid(portal) && portal->holdStore != NULL)
+		{
+			if (cg_lockdown_generation() != 0)
+				foreach(lc, portal->stmts)
+					check_plan(lfirst_node(PlannedStmt, lc));
+			cg_held_check(portal);
+		}
 	}
 	else
 		begin_statement();
