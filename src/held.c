@@ -11,9 +11,10 @@
  * the user has changed.  Under the purpose that was stated then, since that of
  * a transaction ends with it.  The answer is an error, not a mask.
  *
- * Doors whose rows leave the plan one by one need none of this.  Nor is
- * anybody asked again about what an aggregate has made of many rows below a
- * door.
+ * Doors whose rows leave the plan one by one need none of this.  Where a door
+ * does not know the person, since rows are merged below it, a gate does that
+ * they have passed (plan_gate.c); without one the cursor is stopped when any
+ * condition of persons comes into force.
  */
 #include "postgres.h"
 
@@ -78,8 +79,10 @@ static bool holds_values(PlanState *node, void *below);
 static bool is_blocking(PlanState *node);
 static bool has_door(Node *node, void *context);
 static int	door_of(CgHeld *held, const CgRowGate *gate, int need);
-static void ask_under_purpose(CgHeld *held, int door, bool changed);
-static void ask(CgHeld *held, int number, bool changed);
+static CgReason ask(CgHeld *held, Oid user, const CgHeldDoor **at);
+static CgReason ask_under_purpose(CgHeld *held, int door, Oid user,
+								  bool changed);
+static CgReason ask_door(CgHeld *held, int number, Oid user, bool changed);
 pg_noreturn static void refuse(const CgHeldDoor *door, CgReason reason);
 
 CgHeld	   *cg_holding = NULL;
@@ -287,35 +290,61 @@ void
 cg_held_check(Portal portal)
 {
 	CgHeld	   *held = held_of(portal);
-	bool		changed;
-	int			i;
+	const CgHeldDoor *door;
+	CgReason	reason;
 
 	if (held == NULL)
 		return;
 	cg_access_tick();
-	changed = held->asked_for != GetUserId() ||
-		held->asked_at != cg_access_generation;
-	for (i = 0; i < held->n_doors; i++)
-		ask_under_purpose(held, i, changed);
-	held->asked_for = GetUserId();
-	held->asked_at = cg_access_generation;
+	reason = ask(held, GetUserId(), &door);
+	if (reason != CG_GRANTED)
+		refuse(door, reason);
 }
 
-static void
-ask_under_purpose(CgHeld *held, int door, bool changed)
+bool
+cg_held_is_lost(Portal portal)
+{
+	CgHeld	   *held = held_of(portal);
+	const CgHeldDoor *door;
+
+	return held != NULL && ask(held, held->user, &door) != CG_GRANTED;
+}
+
+/* Which condition does a user not meet, and at which door? */
+static CgReason
+ask(CgHeld *held, Oid user, const CgHeldDoor **at)
+{
+	bool		changed = held->asked_for != user ||
+		held->asked_at != cg_access_generation;
+	uint64		now = cg_access_generation;
+	int			i;
+
+	for (i = 0; i < held->n_doors; i++)
+	{
+		CgReason	reason = ask_under_purpose(held, i, user, changed);
+
+		*at = &held->doors[i];
+		if (reason != CG_GRANTED)
+			return reason;
+	}
+	held->asked_for = user;
+	held->asked_at = now;
+	return CG_GRANTED;
+}
+
+static CgReason
+ask_under_purpose(CgHeld *held, int door, Oid user, bool changed)
 {
 	char	   *stated = cg_purpose;
+	CgReason	reason = CG_GRANTED;
 
 	if (strcmp(stated == NULL ? "" : stated, held->doors[door].purpose) == 0)
-	{
-		ask(held, door, changed);
-		return;
-	}
+		return ask_door(held, door, user, changed);
 	cg_purpose = held->doors[door].purpose;
 	cg_guc_generation++;
 	PG_TRY();
 	{
-		ask(held, door, changed);
+		reason = ask_door(held, door, user, changed);
 	}
 	PG_FINALLY();
 	{
@@ -323,46 +352,43 @@ ask_under_purpose(CgHeld *held, int door, bool changed)
 		cg_guc_generation++;
 	}
 	PG_END_TRY();
+	return reason;
 }
 
-static void
-ask(CgHeld *held, int number, bool changed)
+static CgReason
+ask_door(CgHeld *held, int number, Oid user, bool changed)
 {
-	CgHeldDoor *door = &held->doors[number];
+	const CgHeldDoor *door = &held->doors[number];
+	CgReason	reason = CG_GRANTED;
 	CgAccess	access;
 	CgAsk		ask = {0};
 	int			i;
 
 	/* What functions of others gave is theirs to give. */
-	ask.user = door->user == held->user ? GetUserId() : door->user;
+	ask.user = door->user == held->user ? user : door->user;
 	ask.category = door->category;
 	ask.relation = door->relation;
 	ask.now = cg_access_now();
 	cg_access_judge(ask.user, ask.category, ask.relation, ask.now, &access);
 	if (access.no_read != CG_GRANTED)
-		refuse(door, access.no_read);
+		return access.no_read;
 	ask.minors = access.minors;
 
 	/* Who was of age still is. */
 	if (door->adults)
 		access.rows &= ~(1 << CG_MINOR);
 	if (!changed || access.rows == 0)
-		return;
-	for (i = 0; i < held->n_persons; i++)
+		return CG_GRANTED;
+	for (i = 0; reason == CG_GRANTED && i < held->n_persons; i++)
 	{
 		const CgHeldPerson *person = &held->persons[i];
-		CgReason	reason;
 
 		CHECK_FOR_INTERRUPTS();
-		if (person->door != number)
-			continue;
 		ask.subject = person->known ? &person->subject : NULL;
-		reason = cg_decide_row(access.rows, &ask);
-		if (reason != CG_GRANTED)
-			refuse(door, reason);
+		if (person->door == number)
+			reason = cg_decide_row(access.rows, &ask);
 	}
-	if (held->many)
-		refuse(door, CG_SUBJECT_UNKNOWN);
+	return reason == CG_GRANTED && held->many ? CG_SUBJECT_UNKNOWN : reason;
 }
 
 static void

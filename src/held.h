@@ -34,4 +34,7 @@ extern void cg_held_note(const struct CgRowGate *gate, const CgSubject *subject)
  */
 extern void cg_held_check(Portal portal);
 
+/* The same question of who opened it; true: he may not. */
+extern bool cg_held_is_lost(Portal portal);
+
 #endif							/* CG_HELD_H */

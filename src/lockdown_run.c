@@ -78,7 +78,7 @@ static TimestampTz given_at = 0;
 static int	depth = 0;
 
 static List *held = NIL;		/* names of cursors WITH HOLD */
-static uint64 held_generation = 0;	/* lockdowns that they were closed for */
+static uint64 held_generation = 0;	/* rights that they were closed for */
 
 void
 cg_lockdown_run_init(void)
@@ -250,16 +250,19 @@ note_held(const char *name)
 	MemoryContextSwitchTo(old);
 }
 
-/* Nothing was given yet; and what is held from before may be locked down. */
+/* Nothing was given yet; and what is held from before may be closed now. */
 static void
 begin_statement(void)
 {
 	if (depth > 0)
 		return;
 	num_given = 0;
-	if (held != NIL && held_generation != cg_lockdown_generation())
+	if (held == NIL || !IsTransactionState())
+		return;
+	(void) cg_lockdown_generation();
+	if (held_generation != cg_access_generation)
 	{
-		held_generation = cg_lockdown_generation();
+		held_generation = cg_access_generation;
 		close_held();
 	}
 }
@@ -283,10 +286,13 @@ close_held(void)
 		ListCell   *stmt;
 
 		if (PortalIsValid(portal) && !portal->portalPinned)
+		{
+			closed = cg_held_is_lost(portal);
 			foreach(stmt, portal->stmts)
 				closed = closed ||
 				plan_locked_down(lfirst_node(PlannedStmt, stmt), &relid,
 								 &category);
+		}
 		if (closed)
 			PortalDrop(portal, false);
 		if (closed || !PortalIsValid(portal))

@@ -83,7 +83,8 @@ sub fetch
 	return $s->query('FETCH ALL FROM c') . $s->{stderr};
 }
 
-# Each cursor is stopped with that SQLSTATE by what happens, and undone.
+# Each cursor is stopped with that SQLSTATE by what happens, and undone.  While
+# nobody was restricted it is not known whose values are distinct.
 sub stopped
 {
 	my ($name, $purpose, $state, $happens, $undo, @whom) = @_;
@@ -92,11 +93,24 @@ sub stopped
 	foreach (@whom)
 	{
 		my $got = fetch($session{$_});
-		like($got, qr/ERROR:  $state: /, "$name: $_ stops");
+		like($got, $state eq 'ZC030' ? qr/ERROR:  ZC0(?:30|29): / : qr/ERROR:  $state: /, "$name: $_ stops");
 		unlike($got, $plain, "$name: $_ gives nothing");
 		$session{$_}->quit;
 	}
 	$undo->();
+	return;
+}
+
+sub suspend
+{
+	officer("SELECT cipguard.suspend_access(id, 'why') FROM cipguard.access_grants WHERE grantee = 'reader'::regrole AND category IN ('m8', 'c8')");
+	return;
+}
+
+sub resume
+{
+	my $ids = as($node, undef, "SELECT string_agg(id::text, ',') FROM cipguard.access_grant WHERE suspended_at IS NOT NULL");
+	officer("SELECT cipguard.resume_access(id) FROM unnest('{$ids}'::bigint[]) id");
 	return;
 }
 
@@ -105,9 +119,8 @@ my @own = grep { !/function/ } @all;
 my $undone = sub { };
 stopped('revoked', 'care', '42501', sub { officer("SELECT cipguard.revoke_access(id) FROM cipguard.access_grants WHERE grantee = '$_'::regrole") foreach qw(reader friend) },
 	sub { grant($_) foreach qw(reader friend) }, @all);
-my $suspended;
-stopped('suspended', 'care', '42501', sub { officer("SELECT cipguard.suspend_access(id, 'why') FROM cipguard.access_grants WHERE grantee = 'reader'::regrole AND category IN ('m8', 'c8')") },
-	sub { officer("SELECT cipguard.resume_access(id) FROM cipguard.access_grants WHERE grantee = 'reader'::regrole AND category IN ('m8', 'c8')") }, @own);
+stopped('suspended', 'care', '42501', sub { suspend() },
+	sub { resume() }, @own);
 stopped('restricted', 'care', 'ZC030', sub { officer("SELECT cipguard.restrict_subject('7', 'disputed')") },
 	sub { officer("SELECT cipguard.lift_restriction('7', 'settled')") }, @all);
 stopped('withdrawn', 'news', 'ZC031', sub { officer("SELECT cipguard.record_consent('7', 'news', 'withdraw')") },
@@ -143,12 +156,19 @@ foreach (@own)
 
 # Functions that fetch.
 $s = open_cursor($holding{hold}, 'care');
-officer("SELECT cipguard.suspend_access(id, 'why') FROM cipguard.access_grants WHERE grantee = 'reader'::regrole AND category IN ('m8', 'c8')");
+suspend();
 $s->{stderr} = '';
 $got = $s->query(q(DO $$DECLARE c refcursor := 'c'; m text; BEGIN FETCH c INTO m; RAISE EXCEPTION 'got %', m; END$$)) . $s->{stderr};
 unlike($got, $plain, 'a function is given nothing either') or diag($got);
 $s->quit;
-officer("SELECT cipguard.resume_access(id) FROM cipguard.access_grants WHERE grantee = 'reader'::regrole AND category IN ('m8', 'c8')");
+resume();
+
+$s = open_cursor($holding{hold}, 'care');
+$s->query('BEGIN; SELECT 1 / 0');
+officer("SELECT cipguard.record_consent('7', 'news', 'give')");
+$s->query('ROLLBACK');
+like(fetch($s), $plain, 'a transaction that failed does not end it');
+$s->quit;
 
 # A lockdown, while conditions of persons are in force.
 officer("SELECT cipguard.restrict_subject('40', 'disputed')");
