@@ -28,6 +28,7 @@
 
 #include "cipguard.h"
 #include "guc.h"
+#include "held.h"
 #include "lockdown.h"
 #include "plan.h"
 #include "plan_mask.h"
@@ -77,7 +78,7 @@ static TimestampTz given_at = 0;
 static int	depth = 0;
 
 static List *held = NIL;		/* names of cursors WITH HOLD */
-static uint64 held_generation = 0;	/* lockdowns that they were closed for */
+static uint64 held_generation = 0;	/* rights that they were closed for */
 
 void
 cg_lockdown_run_init(void)
@@ -116,6 +117,7 @@ static void
 run(CG_EXECUTOR_RUN_PARAMS)
 {
 	ExecutorRun_hook_type next = prev_run ? prev_run : standard_ExecutorRun;
+	CgHeld	   *holding = cg_holding;
 	CgStop		stop;
 
 	begin_statement();
@@ -134,14 +136,16 @@ run(CG_EXECUTOR_RUN_PARAMS)
 	stop.touches = touches_protected(stop.stmt);
 	stop.generation = 0;
 	depth++;
-	queryDesc->dest = &stop.pub;
 	PG_TRY();
 	{
+		cg_held_run(queryDesc, count);
+		queryDesc->dest = &stop.pub;
 		next(CG_EXECUTOR_RUN_ARGS);
 	}
 	PG_FINALLY();
 	{
 		queryDesc->dest = stop.next;
+		cg_holding = holding;
 		depth--;
 	}
 	PG_END_TRY();
@@ -208,10 +212,13 @@ utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 		GetPortalByName(fetch->portalname);
 		ListCell   *lc;
 
-		if (PortalIsValid(portal) && portal->holdStore != NULL &&
-			cg_lockdown_generation() != 0)
-			foreach(lc, portal->stmts)
-				check_plan(lfirst_node(PlannedStmt, lc));
+		if (PortalIsValid(portal) && portal->holdStore != NULL)
+		{
+			if (cg_lockdown_generation() != 0)
+				foreach(lc, portal->stmts)
+					check_plan(lfirst_node(PlannedStmt, lc));
+			cg_held_check(portal);
+		}
 	}
 	else
 		begin_statement();
@@ -243,16 +250,19 @@ note_held(const char *name)
 	MemoryContextSwitchTo(old);
 }
 
-/* Nothing was given yet; and what is held from before may be locked down. */
+/* Nothing was given yet; and what is held from before may be closed now. */
 static void
 begin_statement(void)
 {
 	if (depth > 0)
 		return;
 	num_given = 0;
-	if (held != NIL && held_generation != cg_lockdown_generation())
+	if (held == NIL || !IsTransactionState())
+		return;
+	(void) cg_lockdown_generation();
+	if (held_generation != cg_access_generation)
 	{
-		held_generation = cg_lockdown_generation();
+		held_generation = cg_access_generation;
 		close_held();
 	}
 }
@@ -276,10 +286,13 @@ close_held(void)
 		ListCell   *stmt;
 
 		if (PortalIsValid(portal) && !portal->portalPinned)
+		{
+			closed = cg_held_is_lost(portal);
 			foreach(stmt, portal->stmts)
 				closed = closed ||
 				plan_locked_down(lfirst_node(PlannedStmt, stmt), &relid,
 								 &category);
+		}
 		if (closed)
 			PortalDrop(portal, false);
 		if (closed || !PortalIsValid(portal))

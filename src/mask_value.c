@@ -351,6 +351,7 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 {
 	CgDisclosing *d = fcinfo->flinfo->fn_extra;
 	CgRowConditions conditions;
+	CgSubject	person;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
@@ -371,7 +372,7 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 		 cg_row_gate_ask(d->gate, &fcinfo->args[3],
 						 &fcinfo->args[4]) != CG_GRANTED))
 		return give_mask(fcinfo, d->masking, PG_GETARG_DATUM(0), true);
-	if (!d->encrypted)
+	if (!d->encrypted && cg_holding == NULL)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	if (d->user != GetUserId() || d->epoch != cg_access_epoch() ||
 		d->statement != cg_access_now())
@@ -381,7 +382,11 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 		d->statement = cg_access_now();
 		d->epoch = cg_access_epoch();
 	}
-	return d->may_read ? map(d->masking, PG_GETARG_DATUM(0), show_plain) :
+	if (cg_holding != NULL && d->may_read && conditions != 0 &&
+		cg_row_gate_subject(d->gate, &fcinfo->args[3], &person))
+		cg_held_note(d->gate, &person);
+	return d->may_read && d->encrypted ?
+		map(d->masking, PG_GETARG_DATUM(0), show_plain) :
 		PG_GETARG_DATUM(0);
 }
 
@@ -520,7 +525,9 @@ may_give(FunctionCallInfo fcinfo, CgDisclosing *d, bool *withheld)
 	}
 	if (!cg_row_gate_spend(d->gate) || !record(fcinfo, d, subject))
 		return false;
-	cg_row_gate_given(d->gate, subject);
+	/* Of merged rows the gate has noted the persons. */
+	if (subject != NULL || !d->gated || d->conditions == 0)
+		cg_row_gate_given(d->gate, subject);
 	return true;
 }
 

@@ -12,12 +12,12 @@
  *
  * And an index keeps what nobody can read any more after all other values, so
  * that a range without an end holds it, while the operator says null.  Scans
- * by an index of a table that uses keys of subjects test their conditions
- * once more.
+ * by an index test their conditions once more, of all tables once there are
+ * keys of subjects: values are copied.  No plan from before holds what is gone,
+ * since destroying a key builds the indexes anew in which it was used.
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -26,9 +26,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "parser/parse_func.h"
-#include "parser/parsetree.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "compat.h"
 
@@ -46,10 +44,9 @@ static bool is_order_operator(Oid opno);
 static const CgEncType *column_type(Node *node);
 static Oid	twin_of(Oid opno, Oid type);
 static Node *key_of(char *func, Oid result, Node *arg, int32 category);
-static void recheck(Plan *plan, PlannedStmt *stmt);
-static void recheck_all(List *plans, PlannedStmt *stmt);
-static void recheck_scan(Scan *scan, List *quals, PlannedStmt *stmt);
-static bool uses_subject_keys(Oid relid);
+static void recheck(Plan *plan);
+static void recheck_all(List *plans);
+static void recheck_scan(Scan *scan, List *quals);
 static bool has_order_operator(Node *node, void *context);
 
 bool
@@ -64,8 +61,10 @@ cg_plan_order(Query *query)
 void
 cg_plan_recheck(PlannedStmt *stmt)
 {
-	recheck(stmt->planTree, stmt);
-	recheck_all(stmt->subplans, stmt);
+	if (!cg_subject_any())
+		return;
+	recheck(stmt->planTree);
+	recheck_all(stmt->subplans);
 }
 
 /* The planner may scribble on its input, so nodes are changed in place. */
@@ -209,7 +208,7 @@ key_of(char *func, Oid result, Node *arg, int32 category)
 }
 
 static void
-recheck(Plan *plan, PlannedStmt *stmt)
+recheck(Plan *plan)
 {
 	if (plan == NULL)
 		return;
@@ -217,48 +216,46 @@ recheck(Plan *plan, PlannedStmt *stmt)
 	switch (nodeTag(plan))
 	{
 		case T_IndexScan:
-			recheck_scan((Scan *) plan, ((IndexScan *) plan)->indexqualorig,
-						 stmt);
+			recheck_scan((Scan *) plan, ((IndexScan *) plan)->indexqualorig);
 			break;
 		case T_IndexOnlyScan:
-			recheck_scan((Scan *) plan, ((IndexOnlyScan *) plan)->recheckqual,
-						 stmt);
+			recheck_scan((Scan *) plan, ((IndexOnlyScan *) plan)->recheckqual);
 			break;
 		case T_BitmapHeapScan:
 			recheck_scan((Scan *) plan,
-						 ((BitmapHeapScan *) plan)->bitmapqualorig, stmt);
+						 ((BitmapHeapScan *) plan)->bitmapqualorig);
 			break;
 		case T_Append:
-			recheck_all(((Append *) plan)->appendplans, stmt);
+			recheck_all(((Append *) plan)->appendplans);
 			break;
 		case T_MergeAppend:
-			recheck_all(((MergeAppend *) plan)->mergeplans, stmt);
+			recheck_all(((MergeAppend *) plan)->mergeplans);
 			break;
 		case T_SubqueryScan:
-			recheck(((SubqueryScan *) plan)->subplan, stmt);
+			recheck(((SubqueryScan *) plan)->subplan);
 			break;
 		case T_CustomScan:
-			recheck_all(((CustomScan *) plan)->custom_plans, stmt);
+			recheck_all(((CustomScan *) plan)->custom_plans);
 			break;
 		default:
 			break;
 	}
-	recheck(plan->lefttree, stmt);
-	recheck(plan->righttree, stmt);
+	recheck(plan->lefttree);
+	recheck(plan->righttree);
 }
 
 static void
-recheck_all(List *plans, PlannedStmt *stmt)
+recheck_all(List *plans)
 {
 	ListCell   *lc;
 
 	foreach(lc, plans)
-		recheck(lfirst(lc), stmt);
+		recheck(lfirst(lc));
 }
 
 /* The conditions of the index, as conditions on the rows that it finds. */
 static void
-recheck_scan(Scan *scan, List *quals, PlannedStmt *stmt)
+recheck_scan(Scan *scan, List *quals)
 {
 	List	   *more = NIL;
 	ListCell   *lc;
@@ -267,19 +264,7 @@ recheck_scan(Scan *scan, List *quals, PlannedStmt *stmt)
 		if (has_order_operator(lfirst(lc), NULL) &&
 			!contain_subplans(lfirst(lc)))
 		more = lappend(more, copyObject(lfirst(lc)));
-	if (more != NIL &&
-		uses_subject_keys(rt_fetch(scan->scanrelid, stmt->rtable)->relid))
-		scan->plan.qual = list_concat(scan->plan.qual, more);
-}
-
-static bool
-uses_subject_keys(Oid relid)
-{
-	Relation	rel = table_open(relid, NoLock);
-	bool		result = cg_subject_persons(rel) != 0;
-
-	table_close(rel, NoLock);
-	return result;
+	scan->plan.qual = list_concat(scan->plan.qual, more);
 }
 
 static bool

@@ -22,6 +22,7 @@
 
 #include "access.h"
 #include "decision.h"
+#include "held.h"
 #include "person.h"
 #include "protect.h"
 
@@ -105,12 +106,17 @@ cg_row_gate_spend(CgRowGate *g)
 		cg_row_gate_charge(g);
 }
 
-/* It is given: is the person a canary?  subject may be NULL. */
+/*
+ * It is given: is the person a canary, and may a cursor hold it?  subject may
+ * be NULL.
+ */
 static inline void
 cg_row_gate_given(CgRowGate *g, const CgSubject *subject)
 {
 	if (unlikely(cg_any_canary()))
 		cg_row_gate_canary(g, subject);
+	if (unlikely(cg_holding != NULL))
+		cg_held_note(g, subject);
 }
 
 /*

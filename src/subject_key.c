@@ -30,6 +30,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -377,6 +378,19 @@ cg_subject_table(LOCKMODE lock)
 	if (lock != AccessShareLock)
 		LockRelation(rel, lock);
 	return rel;
+}
+
+bool
+cg_subject_any(void)
+{
+	Relation	rel = cg_watch_open(&watch);
+	bool		result;
+
+	if (rel == NULL)
+		return false;
+	result = RelationGetNumberOfBlocks(rel) > 0;
+	table_close(rel, AccessShareLock);
+	return result;
 }
 
 static HeapTuple

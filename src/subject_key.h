@@ -46,6 +46,9 @@ cg_is_destroyed(const CgEnvelope *env)
 /* Can what is sealed under the key be opened?  Does not raise. */
 extern bool cg_subject_usable(uint64 id);
 
+/* Has any person a key in this database?  It may be destroyed. */
+extern bool cg_subject_any(void);
+
 /*
  * The id of the key of the person whom a row is about, which is made if there
  * is none; 0 if the table does not use keys of subjects or the row has no
