@@ -20,7 +20,8 @@ cd "$(dirname "$0")/../.."
 top=$PWD
 dir=$(mktemp -d "${CIPGUARD_TMP:-/tmp}/cipguard-faults.XXXXXX")
 chmod 755 "$dir"
-trap 'rm -rf "$dir"' EXIT
+# What was interrupted with this script still writes there.
+trap 'wait; rm -rf "$dir"' EXIT
 jobs=${FAULTS_JOBS:-$(nproc)} running=0
 mkdir "$dir/results"
 

@@ -28,6 +28,8 @@ else
 	compiler=clang kind=fuzz
 	flags+=('-fsanitize=fuzzer-no-link,address,undefined')
 fi
+# It is longer than what is shown of a failure, and would hide the rest.
+export ASAN_OPTIONS=print_legend=0:${ASAN_OPTIONS:-}
 command -v "$compiler" > /dev/null || { echo "fuzz: $compiler is missing" >&2; exit 1; }
 [ "$seconds" = 0 ] && engine=(test/fuzz/replay.c) || engine=(-fsanitize=fuzzer)
 build=$dir/$kind
