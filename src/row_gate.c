@@ -337,7 +337,7 @@ decide(const CgRowGate *g, int need, CgRowConditions conditions,
 	v->is_number = subject != NULL && subject->is_number;
 	v->number = v->is_number ? subject->number : 0;
 	v->len = 0;
-	if (v->known && !v->is_number)
+	if (subject != NULL && !subject->is_number)
 	{
 		v->len = subject->len;
 		memcpy(v->text, subject->text, subject->len);

@@ -81,7 +81,7 @@ static CgConverted *remembered(FunctionCallInfo fcinfo, const CgHead *other,
 static void require_rights(FunctionCallInfo fcinfo, Datum value);
 static bool undecidable(Datum a, Datum b);
 static void wrong_type(void);
-static void not_searchable(const CgHead *head);
+pg_noreturn static void not_searchable(const CgHead *head);
 static Datum abbreviate(Datum original, SortSupport ssup);
 static bool never_abort(int memtupcount, SortSupport ssup);
 static int	compare_sort(Datum a, Datum b, SortSupport ssup);
@@ -271,6 +271,7 @@ compare_heads(const CgHead *a, const CgHead *b)
 {
 	int			result;
 
+	Assert(a->token != NULL && b->token != NULL);
 	if (a->type != b->type)
 		wrong_type();
 	if (a->category != b->category &&

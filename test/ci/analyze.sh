@@ -59,9 +59,13 @@ each() { # COMMAND...
 # At -O0, as what the optimizer does before the analyser looks hides faults and
 # makes up others.  With the default limit (5) of states per
 # statement it leaves larger files half way.
+# Tests do not look whether there was memory, so they are left to cppcheck.
 gcc_analyzer() {
-	printf '%s\n' "${files[@]}" "${others[@]}" |
-		each gcc "${flags[@]}" -O0 -fanalyzer --param analyzer-bb-explosion-factor=20 -c -o /dev/null '{}'
+	local analyze=(gcc "${flags[@]}" -O0 -fanalyzer --param analyzer-bb-explosion-factor=20 -c -o /dev/null '{}')
+	printf '%s\n' "${files[@]/#src\/suite_ctr.c/}" | each "${analyze[@]}"
+	# One loop there fills what another reads, up to the same length: gcc 12 sees no connection.
+	printf '%s\n' "${files[@]}" | { grep -x src/suite_ctr.c || true; } |
+		each "${analyze[@]}" -Wno-analyzer-use-of-uninitialized-value
 }
 
 # What scan-build runs.  handles.h makes what the server opens and closes known.
