@@ -17,8 +17,9 @@
 #
 # UNIT=0, REGRESS=0, ISOLATION=0 or TAP=0 leaves a kind out; TESTS='a b' runs only
 # the tests of these names; SERVERS='a b' runs those of pg_regress in these
-# servers only (plain, preloaded, masked).  CIPGUARD_TAP_TIMEOUT (300) is how many
-# seconds a TAP script may take.
+# servers only (plain, preloaded, masked).  CIPGUARD_TAP_TIMEOUT (300) and
+# CIPGUARD_REGRESS_TIMEOUT (3600) are how many seconds a TAP script and all SQL
+# tests in one server may take.
 . "$(dirname "$0")/private_server.sh"
 
 stage "$@"
@@ -172,8 +173,8 @@ regress() { # PROGRAM LABEL DATABASE TEST...
 	for t; do touch -a "$work/src/expected/$t.out"; done
 	# Expected files are looked for below the output directory first.
 	ln -s "$work/src/expected" "$out/expected"
-	"$program" --bindir="$bindir" --inputdir=test --outputdir="$out" --encoding=UTF8 --no-locale \
-		--dbname="$db" "$@" > "$out/output" 2>&1 || true
+	timeout -k 20 "${CIPGUARD_REGRESS_TIMEOUT:-3600}" "$program" --bindir="$bindir" --inputdir=test \
+		--outputdir="$out" --encoding=UTF8 --no-locale --dbname="$db" "$@" > "$out/output" 2>&1 || true
 	for t; do
 		if regress_ok "$out/output" "$t"; then pass "$label/$t"; else fail "$label/$t"; bad=1; fi
 	done
