@@ -104,7 +104,7 @@ cg_held_run(QueryDesc *queryDesc, uint64 count)
 	if (held != NULL && portal->holdStore == NULL)
 		cg_held_check(portal);
 	else if (held == NULL && (portal->name[0] != '\0' || count != 0) &&
-			 ((portal->cursorOptions & CURSOR_OPT_HOLD) != 0 ||
+			 (portal->holdStore != NULL ||
 			  holds_values(queryDesc->planstate, &below)))
 		held = hold(portal);
 	cg_holding = held;
