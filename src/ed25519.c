@@ -12,13 +12,11 @@
 
 #include "base64.h"
 #include "ed25519.h"
+#include "hex.h"
 
 #define PEM_BEGIN	"-----BEGIN PUBLIC KEY-----"
 #define PEM_END		"-----END PUBLIC KEY-----"
 #define TEXT_MAX	256			/* of a public key, without white space */
-
-static bool read_hex(const char *text, size_t len, uint8_t *out);
-static int	hex_digit(char c);
 
 CgStatus
 cg_ed25519_public(const uint8_t seed[CG_ED25519_SEED_LEN],
@@ -119,7 +117,7 @@ cg_ed25519_read_public(const char *text, size_t len,
 	}
 
 	if (!pem && n == 2 * CG_ED25519_KEY_LEN)
-		return read_hex(packed, n, key) ? CG_OK : CG_E_FORMAT;
+		return cg_hex_decode(packed, key, CG_ED25519_KEY_LEN);
 	if (cg_base64_decode(CG_BASE64_STD, packed, n, der,
 						 pem ? sizeof(der) : CG_ED25519_KEY_LEN,
 						 &i) != CG_OK ||
@@ -128,33 +126,4 @@ cg_ed25519_read_public(const char *text, size_t len,
 		return CG_E_FORMAT;
 	memcpy(key, pem ? der + sizeof(prefix) : der, CG_ED25519_KEY_LEN);
 	return CG_OK;
-}
-
-static bool
-read_hex(const char *text, size_t len, uint8_t *out)
-{
-	size_t		i;
-
-	for (i = 0; i < len; i += 2)
-	{
-		int			high = hex_digit(text[i]);
-		int			low = hex_digit(text[i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		out[i / 2] = (uint8_t) (high << 4 | low);
-	}
-	return true;
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }

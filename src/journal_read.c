@@ -25,12 +25,12 @@
 
 #include "bytes.h"
 #include "cipguard.h"
+#include "hex.h"
 #include "journal_read.h"
 
 #define READ_AHEAD		(256 * 1024)
 
 static bool look_at(CgSpoolFile *file);
-static int	hex_digit(char c);
 static const uint8 *window(CgSpoolReader *reader, off_t pos, Size len);
 static Size frame_at(CgSpoolReader *reader, off_t pos);
 static void cannot_read(const char *path);
@@ -43,12 +43,6 @@ cannot_read(const char *path)
 			 errmsg("could not read the disclosure journal \"%s\": %m", path),
 			 errhint("Check the permissions of the directory \"%s\" and of the files in it.",
 					 cg_journal_directory())));
-}
-
-static int
-hex_digit(char c)
-{
-	return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
 static int
@@ -82,9 +76,7 @@ cg_spool_files(Oid database)
 			file->segment.database != database)
 			continue;
 		snprintf(file->path, MAXPGPATH, "%s/%s", directory, de->d_name);
-		for (i = 0; i < CG_FRAME_NODE_LEN; i++)
-			file->node[i] = hex_digit(file->segment.node[2 * i]) * 16 +
-				hex_digit(file->segment.node[2 * i + 1]);
+		(void) cg_hex_decode(file->segment.node, file->node, CG_FRAME_NODE_LEN);
 		files = lappend(files, file);
 	}
 	FreeDir(dir);

@@ -6,15 +6,14 @@
  * tools differ, and not by base64.c, whose tables are looked up by what is
  * secret here.
  */
+#include "hex.h"
 #include "kek_text.h"
 #include "wipe.h"
 
 #define BASE64_DIGITS	43		/* of 32 bytes, without padding */
 
-static const char *read_hex(const char *text, uint8_t *key);
 static const char *read_base64(const char *text, uint8_t *key);
 static bool is_blank(char c);
-static int	hex_digit(char c);
 static int	base64_digit(char c);
 
 const char *
@@ -31,7 +30,7 @@ cg_kek_parse(const char *text, size_t len, uint8_t key[CG_KEK_LEN])
 	if (len == 0)
 		fault = "empty";
 	else if (len == 2 * CG_KEK_LEN)
-		fault = read_hex(text, key);
+		fault = cg_hex_decode(text, key, CG_KEK_LEN) == CG_OK ? NULL : "malformed";
 	else if (len == BASE64_DIGITS ||
 			 (len == BASE64_DIGITS + 1 && text[BASE64_DIGITS] == '='))
 		fault = read_base64(text, key);
@@ -46,23 +45,6 @@ cg_kek_parse(const char *text, size_t len, uint8_t key[CG_KEK_LEN])
 	if (fault != NULL)
 		cg_wipe(key, CG_KEK_LEN);
 	return fault;
-}
-
-static const char *
-read_hex(const char *text, uint8_t *key)
-{
-	size_t		i;
-
-	for (i = 0; i < CG_KEK_LEN; i++)
-	{
-		int			high = hex_digit(text[2 * i]);
-		int			low = hex_digit(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return "malformed";
-		key[i] = (uint8_t) (high << 4 | low);
-	}
-	return NULL;
 }
 
 /* The bits that do not reach a byte must be zero. */
@@ -96,18 +78,6 @@ static bool
 is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static int

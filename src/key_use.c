@@ -587,7 +587,10 @@ put(CgCount *count, ReturnSetInfo *result)
 		char	   *attribute = NULL;
 
 		if (use->key.place == in_constant)
+		{
+			Assert(count->names != NIL);
 			attribute = list_nth(count->names, use->key.attribute - 1);
+		}
 		else if (use->key.attribute > 0)
 			attribute = get_attname(use->key.relation,
 									(AttrNumber) use->key.attribute, true);

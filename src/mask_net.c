@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "hex.h"
 #include "mask_impl.h"
 
 #define IP_MAX			49		/* 45 of IPv6 with IPv4 at its end, /128 */
@@ -12,7 +13,6 @@
 
 static size_t mask_email(bool strict, const char *text, size_t len,
 						 char *out);
-static int	hex_value(uint32_t c);
 static bool parse_ipv4(const uint32_t *c, size_t n, unsigned octet[4]);
 static bool parse_ipv6(const uint32_t *c, size_t n,
 					   unsigned group[IPV6_GROUPS]);
@@ -67,19 +67,6 @@ cg_mask_email_strict(const char *text, size_t len, char *out)
 	return mask_email(true, text, len, out);
 }
 
-/* -1 if it is no hexadecimal digit. */
-static int
-hex_value(uint32_t c)
-{
-	if (is_digit(c))
-		return (int) (c - '0');
-	if (c - 'a' < 6)
-		return (int) (c - 'a') + 10;
-	if (c - 'A' < 6)
-		return (int) (c - 'A') + 10;
-	return -1;
-}
-
 /* Four decimals of 0 to 255; a leading zero might mean octal. */
 static bool
 parse_ipv4(const uint32_t *c, size_t n, unsigned octet[4])
@@ -127,8 +114,8 @@ parse_ipv6(const uint32_t *c, size_t n, unsigned group[IPV6_GROUPS])
 
 		if (count == IPV6_GROUPS)
 			return false;
-		for (; i < n && hex_value(c[i]) >= 0 && i - start < 4; i++)
-			group[count] = group[count] * 16 + (unsigned) hex_value(c[i]);
+		for (; i < n && cg_hex_digit(c[i]) >= 0 && i - start < 4; i++)
+			group[count] = group[count] * 16 + (unsigned) cg_hex_digit(c[i]);
 		if (i < n && c[i] == '.')
 		{
 			if (count > IPV6_GROUPS - 2 ||
@@ -276,7 +263,7 @@ cg_mask_mac(const char *text, size_t len, char *out)
 				(c[i] != ':' && c[i] != '.' && !cg_is_hyphen(c[i])))
 				return cg_put_stars(n, out);
 		}
-		else if (hex_value(c[i]) < 0 || digits == MAC_DIGITS)
+		else if (cg_hex_digit(c[i]) < 0 || digits == MAC_DIGITS)
 			return cg_put_stars(n, out);
 		else
 			d[digits++] = c[i] >= 'a' ? c[i] - 'a' + 'A' : c[i];

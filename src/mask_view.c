@@ -45,6 +45,7 @@ static char *build_query(Oid relid);
 static void add_column(StringInfo buf, Oid relid, Form_pg_attribute att,
 					   const char *relation);
 static const char *category_literal(int32 category);
+static char *column_or_null(Oid relid, AttrNumber attnum);
 static char *person_of(Oid relid);
 static void add_plain_column(StringInfo buf, Oid relid, AttrNumber attnum,
 							 const char *relation, const char *name);
@@ -550,21 +551,19 @@ category_literal(int32 category)
 														false)->name));
 }
 
+static char *
+column_or_null(Oid relid, AttrNumber attnum)
+{
+	return attnum == InvalidAttrNumber ? pstrdup("NULL::pg_catalog.text") :
+		psprintf("t.%s", quote_identifier(get_attname(relid, attnum, false)));
+}
+
 /* The columns that name the person of a row and tell the birthday. */
 static char *
 person_of(Oid relid)
 {
-	const AttrNumber attnums[2] = {cg_subject_column(relid),
-	cg_birthday_column(relid)};
-	char	   *columns[2];
-	int			i;
-
-	for (i = 0; i < 2; i++)
-		columns[i] = attnums[i] == InvalidAttrNumber ?
-			pstrdup("NULL::pg_catalog.text") :
-			psprintf("t.%s", quote_identifier(get_attname(relid, attnums[i],
-														  false)));
-	return psprintf("%s, %s", columns[0], columns[1]);
+	return psprintf("%s, %s", column_or_null(relid, cg_subject_column(relid)),
+					column_or_null(relid, cg_birthday_column(relid)));
 }
 
 /* One that is generated from protected ones is for whoever may read those. */

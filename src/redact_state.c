@@ -476,6 +476,7 @@ cg_state_ran(QueryDesc *queryDesc)
 bool
 cg_state_whole(QueryDesc *queryDesc)
 {
+	Assert(queryDesc != NULL);
 	return this_message()->last == queryDesc &&
 		queryDesc->sourceText != NULL &&
 		is_whole(queryDesc->sourceText,

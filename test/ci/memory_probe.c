@@ -20,8 +20,9 @@ Datum
 probe_stack(PG_FUNCTION_ARGS)
 {
 	volatile char area[16] = {0};
+	volatile char *volatile end = area + sizeof(area) - 1 + one;
 
-	area[sizeof(area) - 1 + one] = 1;
+	*end = 1;
 	PG_RETURN_INT32(area[0]);
 }
 

@@ -33,9 +33,17 @@ END
 # the default is no crash to the server.
 options=abort_on_error=1:print_stacktrace=1:log_path=$work/sanitize/reports/report
 export CIPGUARD_WRAP="env LD_PRELOAD='$asan $work/stub.so' \
-	ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1:quarantine_size_mb=32:$options UBSAN_OPTIONS=$options"
-# UBSan from a library of its own would not get at its log_path beside the other.
-export CIPGUARD_COPT='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -static-libubsan'
+	ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1:quarantine_size_mb=32:$options"
+
+# UBSan reads its options with the first report, from where the server has its
+# title by then instead of the environment.  So they are linked in, and UBSan
+# with them: of a library of its own, AddressSanitizer would take the log_path.
+gcc -fPIC -c -x c -o "$work/options.o" - <<-END
+	__attribute__((weak)) const char *__ubsan_default_options(void);
+	const char *__ubsan_default_options(void) { return "$options"; }
+END
+export CIPGUARD_COPT="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-static-libubsan -Wl,--exclude-libs,libubsan.a -Wl,$work/options.o"
 
 UNIT=0 suite sanitize
 probe sanitize probe_stack probe_index

@@ -133,12 +133,12 @@ SELECT cipguard.set_alert_rule('bulk', true, 60, '1 hour', true);
 RESET ROLE;
 \c - regress_cipguard_reader
 \copy (SELECT mobile FROM alerted.client) TO '/dev/null'
+SELECT mobile FROM alerted.client WHERE id = 1;
 \c - :super
 SELECT alerted.ingest();
 SELECT kind FROM alerted.news WHERE login_role = 'regress_cipguard_reader' AND kind = 'bulk';
 \c - regress_cipguard_reader
 \copy (SELECT mobile FROM alerted.client) TO '/dev/null'
-SELECT mobile FROM alerted.client WHERE id = 1;
 \c - :super
 SELECT alerted.ingest();
 SELECT kind, detail, suspends FROM alerted.news WHERE login_role = 'regress_cipguard_reader' AND kind = 'bulk';

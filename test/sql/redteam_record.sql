@@ -1,5 +1,4 @@
 -- server: masked
--- Of expressions that a query groups by, 18 and later know the persons: redteam_record_1.out.
 -- A reader who wants no trace uses the value anywhere but in the output list:
 -- whatever could carry it away is recorded, with the person.  What only
 -- compares is not, and finds its index.
@@ -97,7 +96,8 @@ SET ROLE regress_cipguard_reader;
 -- Those whose error would have told.
 CREATE TEMP TABLE ran AS SELECT statement, run(n, statement) AS state FROM statements ORDER BY n;
 SELECT state, statement FROM ran WHERE state IS NOT NULL;
-SELECT statement, records(n) FROM statements WHERE records(n) IS NOT NULL ORDER BY n;
+-- Of expressions that a query groups by, 18 and later know the persons.
+SELECT statement, CASE WHEN statement ~ 'GROUP BY .*leak_fixed' THEN replace(records(n), CASE WHEN current_setting('server_version_num')::int < 180000 THEN '{}' ELSE '{1,2}' END, '{?}') ELSE records(n) END AS records FROM statements WHERE records(n) IS NOT NULL ORDER BY n;
 SELECT statement, discloses(statement) FROM statements WHERE records(n) IS NULL ORDER BY n;
 -- An equality of the reader's own, found by its name.
 RESET ROLE;

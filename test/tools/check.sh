@@ -1,12 +1,13 @@
 #!/bin/bash
 # check.sh: `make check`: build, and run every test in private servers
 #
-# A test is a unit program (test/unit), a pg_regress file (test/sql), an
-# isolation spec (test/specs) or a TAP script (test/t).  Unit programs run
-# twice, as built for production and with sanitizers.  pg_regress runs three
-# times: the tests of types, keys, views and the log in a plain server and in
-# one that preloads cipguard without masking tables, against the same expected
-# files; those of masking in one that masks.  Last line: "N passed, N failed".  A skipped test is neither.
+# A test is a unit program (test/unit), a fuzz target on its seeds (test/fuzz), a
+# pg_regress file (test/sql), an isolation spec (test/specs) or a TAP script (test/t).
+# Unit programs run twice, as built for production and with sanitizers.
+# pg_regress runs three times: the tests of types, keys, views and the log in a
+# plain server and in one that preloads cipguard without masking tables, against
+# the same expected files; those of masking in one that masks.  Last line:
+# "N passed, N failed".  A skipped test is neither.
 #
 # TAP scripts get what `make installcheck` of PostgreSQL's own tree gives them.
 #
@@ -267,6 +268,7 @@ if [ "${UNIT:-1}" != 0 ]; then
 	# shellcheck disable=SC2086 # a list of words
 	job unit_plain unit plain -O2 ${CIPGUARD_COPT:-}
 	job unit_sanitized unit_sanitized
+	[ -n "${TESTS:-}" ] || job fuzz env FUZZ_SECONDS=0 test/tools/fuzz.sh
 fi
 [ "${TAP:-1}" = 0 ] || tap_scripts
 count

@@ -195,8 +195,11 @@ versions() {
 
 # shellcheck disable=SC2046 # file names without spaces
 forbidden_c() { # comments of C++, wiping by memset, malloc, unbounded strings
-	local rc=0
-	found -nHE '(^|[^:"])//' $(c_files) || rc=1
+	local f rc=0
+	# Strings are not looked into.
+	! for f in $(c_files); do
+		sed -E 's/"([^"\\]|\\.)*"/""/g' "$f" | grep -nE '(^|[^:])//' | sed "s,^,$f:,"
+	done | grep . || rc=1
 	found -nHE '\b(strcpy|strcat|sprintf|gets|strtok)\b *\(' $(grep -E '^src/' "$work/files") || rc=1
 	found -nHE '[^_a-z](malloc|calloc|realloc|free) *\(' $(grep -LE '#include <stdlib' $(grep '^src/.*\.c$' "$work/files")) || rc=1
 	return $rc

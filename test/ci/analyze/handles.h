@@ -62,6 +62,7 @@
 #include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "storage/fd.h"
+#include "utils/catcache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -94,9 +95,8 @@
 #define SearchSysCache4(...) OPENED_OR_NULL(HeapTuple, __VA_ARGS__)
 #define ReleaseSysCache(tuple) CLOSED(tuple)
 #undef SearchSysCacheList1
-#undef ReleaseSysCacheList
 #define SearchSysCacheList1(id, key) OPENED(struct catclist *, id, key)
-#define ReleaseSysCacheList(list) CLOSED(list)
+#define ReleaseCatCacheList(list) CLOSED(list)
 #define lookup_rowtype_tupdesc(type, typmod) OPENED(TupleDesc, type, typmod)
 #undef ReleaseTupleDesc
 #define ReleaseTupleDesc(desc) CLOSED(desc)
