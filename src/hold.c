@@ -122,6 +122,30 @@ cg_hold_check(const char *subject, Size len, Oid relid)
 }
 
 void
+cg_hold_check_key(int64 persons, uint64 id)
+{
+	CgActing	acting;
+	bool		found = false;
+	uint64		i;
+
+	cg_act_begin(&acting, cg_audit_owner());
+	cg_act_execute("SELECT subject FROM cipguard.legal_hold"
+				   " WHERE ended_at IS NULL");
+	for (i = 0; i < SPI_processed && !found; i++)
+	{
+		char	   *subject = SPI_getvalue(SPI_tuptable->vals[i],
+										   SPI_tuptable->tupdesc, 1);
+		CgPerson	person;
+
+		cg_person(persons, subject, strlen(subject), &person);
+		found = cg_subject_find(&person) == id;
+	}
+	cg_act_end(&acting);
+	if (found)
+		refuse(InvalidOid, "destroy a key");
+}
+
+void
 cg_hold_check_label(Oid relid)
 {
 	cg_access_listen();

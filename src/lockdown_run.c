@@ -138,7 +138,7 @@ run(CG_EXECUTOR_RUN_PARAMS)
 	depth++;
 	PG_TRY();
 	{
-		cg_held_run(queryDesc, count);
+		cg_held_run(queryDesc, direction, count);
 		queryDesc->dest = &stop.pub;
 		next(CG_EXECUTOR_RUN_ARGS);
 	}

@@ -65,7 +65,7 @@ cipguard_verify_match(PG_FUNCTION_ARGS)
 	/* Before the answer, whatever it is. */
 	if (!cg_budget_spend(category, InvalidOid, 1))
 		cg_raise_refusal(category, InvalidOid, CG_BUDGET_SPENT, "comparing");
-	if (cg_preloaded && !cg_journal_rows(cg_journal_entry(InvalidOid)))
+	if (!cg_journal_value())
 		PG_RETURN_NULL();
 	PG_RETURN_BOOL(matches(&env, candidate));
 }

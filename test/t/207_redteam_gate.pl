@@ -229,6 +229,38 @@ foreach my $attempt (q(UPDATE app.client SET born = '1970-01-01' WHERE id = 2), 
 is(as($node, 'pupil', q(BEGIN; UPDATE app.client SET born = '1981-01-01' WHERE id = 1 RETURNING born; ROLLBACK)), '1981-01-01', 'the date of birth of an adult is corrected');
 officer(q(SELECT cipguard.set_condition(NULL, 'minor', NULL)));
 
+# Ages that are encrypted: person 1 is grown up, 2 a child, of 3 nobody knows.
+as($node, undef, <<'SQL');
+CREATE TABLE app.pupil (id int PRIMARY KEY, mobile text, born cipguard.enc_date('birth_date'));
+CREATE TABLE app.numbered (id int PRIMARY KEY, mobile text, number cipguard.enc_text('resident_id'));
+INSERT INTO app.pupil VALUES (1, '7731947000001', '1980-05-05'), (2, '7731947000002', '2019-05-05'), (3, '7731947000003', NULL);
+INSERT INTO app.numbered VALUES (1, '7731947000001', '11010519491231002X'), (2, '7731947000002', '11010120190505001X'), (3, '7731947000003', NULL);
+SECURITY LABEL FOR cipguard ON COLUMN app.pupil.id IS 'subject';
+SECURITY LABEL FOR cipguard ON COLUMN app.pupil.mobile IS 'm7';
+SECURITY LABEL FOR cipguard ON COLUMN app.numbered.id IS 'subject';
+SECURITY LABEL FOR cipguard ON COLUMN app.numbered.mobile IS 'm7';
+GRANT ALL ON app.pupil, app.numbered TO pupil;
+SQL
+officer(q(SELECT cipguard.set_condition('m7', 'minor', 'on')));
+foreach my $table (qw(pupil numbered))
+{
+	hidden('pupil', "app.$table: an encrypted age tells who is grown up", "SELECT mobile FROM app.$table WHERE id <> 3", shows => qr/7731947000001/);
+	is(as($node, 'pupil', "SELECT count(*) FROM app.$table WHERE mobile LIKE '7731947%'"), '1', 'and nobody else is');
+}
+refused($node, 'pupil', "BEGIN; UPDATE app.pupil SET born = '1970-01-01' WHERE id = 2; ROLLBACK", 'ZC032', 'nor does a child become of age by it');
+officer(q(SELECT cipguard.set_condition('m7', 'minor', NULL)));
+
+# A child's consent is a guardian's.
+officer(q(SELECT cipguard.add_activity('club', 'club', 'consent', '{m7,birth_date}', 'marketing')));
+officer("SELECT cipguard.record_consent('$_', 'club', 'give')") foreach (1, 2);
+my $club = q(SET cipguard.purpose = 'club'; SELECT string_agg(id::text, ',' ORDER BY id) FROM app.%s WHERE mobile LIKE '7731947%%');
+is(as($node, 'pupil', sprintf($club, $_)), '1', "app.$_: a child does not consent by itself") foreach qw(pupil client);
+officer(q(SELECT cipguard.record_consent('2', 'club', 'give', guardian => 'mother')));
+is(as($node, 'pupil', sprintf($club, $_)), '1,2', "app.$_: but by a guardian") foreach qw(pupil client);
+officer(q(SELECT cipguard.record_consent('2', 'club', 'give')));
+is(as($node, 'pupil', sprintf($club, $_)), '1', "app.$_: the last answer counts") foreach qw(pupil client);
+officer(q(SELECT cipguard.end_activity('club')));
+
 # ---------- registers ----------
 
 officer(q(SELECT cipguard.restrict_subject('2', 'disputed'), cipguard.lockdown('category other', 'drill')));
