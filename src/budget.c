@@ -23,6 +23,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "commands/trigger.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -96,6 +97,8 @@ typedef struct CgCharge
 	int			n_grants;		/* any of them will do; 0: none is needed */
 	CgAccount  *grant;			/* space for max_grants */
 	int			max_grants;
+	CgPurse		purse;
+	uint32		want;			/* to set aside next time */
 } CgCharge;
 
 /* A value that was paid for before it is given. */
@@ -118,6 +121,7 @@ static void prepare(CgCharge *charge, int32 category, Oid relation);
 static void add_role(CgCharge *charge, Oid role);
 static void add_grants(CgCharge *charge);
 static bool spend(CgCharge *charge, uint32 n, const char *doing);
+static void put_back(XactEvent event, void *arg);
 static void refuse(const CgCharge *charge, CgSpent why,
 				   const CgAccount *which, bool first, int error,
 				   const char *doing);
@@ -136,12 +140,16 @@ static CgBudgetRow *rows = NULL;
 static int	num_rows = 0;
 static CgCharge charges[NUM_CHARGES];
 static CgPrepaid prepaid[NUM_CHARGES];
+static bool running = false;	/* a statement, at whose end purses empty */
+static bool purses_used = false;
+static uint64 last_serial = 0;
 
 void
 cg_budget_init(void)
 {
 	cg_watch_access(&watch);
 	cg_budget_slot_init();
+	RegisterXactCallback(put_back, NULL);
 }
 
 /* ---------- limits ---------- */
@@ -304,14 +312,25 @@ cg_budget_spend(int32 category, Oid relation, uint32 n)
 	return n == 0 || spend(charge, n, NULL);
 }
 
+struct CgPurse *
+cg_budget_purse(int32 category, Oid relation)
+{
+	CgCharge   *charge = charge_of(category, relation);
+
+	return charge->purse.left > 0 ? &charge->purse : NULL;
+}
+
 void
 cg_budget_compare(int32 category, Oid relation)
 {
 	CgPrepaid  *paid = &prepaid[(uint32) category % NUM_CHARGES];
+	CgCharge   *charge;
 
 	if (cg_budget_is_free(category, relation))
 		return;
-	(void) spend(charge_of(category, relation), 1, "comparing");
+	charge = charge_of(category, relation);
+	(void) spend(charge, 1, "comparing");
+	charge->purse.serial = ++last_serial;
 	paid->category = category;
 	paid->user = GetUserId();
 	paid->statement = cg_access_now();
@@ -359,6 +378,9 @@ prepare(CgCharge *charge, int32 category, Oid relation)
 {
 	Oid			login = GetAuthenticatedUserId();
 
+	cg_budget_put_back(&charge->purse);
+	charge->purse.serial = ++last_serial;
+	charge->want = 0;
 	charge->user = InvalidOid;
 	charge->category = category;
 	charge->relation = relation;
@@ -429,6 +451,9 @@ spend(CgCharge *charge, uint32 n, const char *doing)
 	int			error;
 	int			i = 0;
 
+	if (cg_budget_pay(&charge->purse, n))
+		return true;
+	cg_budget_put_back(&charge->purse);
 	for (;;)
 	{
 		int			n_accounts = 0;
@@ -440,9 +465,16 @@ spend(CgCharge *charge, uint32 n, const char *doing)
 		}
 		if (charge->n_grants > 0)
 			accounts[n_accounts++] = &charge->grant[i];
-		result = cg_budget_charge(accounts, n_accounts, n, &which, &first);
+		result = cg_budget_charge(accounts, n_accounts, n,
+								  running ? charge->want : 0, &charge->purse,
+								  &which, &first);
 		if (likely(result == CG_SPEND_DONE))
+		{
+			/* Who is shown one value shall not pay for setting aside. */
+			charge->want = Min(2 * charge->want + 1, CG_MAX_PURSE);
+			purses_used = purses_used || charge->purse.left > 0;
 			return true;
+		}
 		error = errno;
 		if (result == CG_SPEND_GRANT && i + 1 < charge->n_grants)
 			i++;
@@ -451,6 +483,25 @@ spend(CgCharge *charge, uint32 n, const char *doing)
 	}
 	refuse(charge, result, which, first, error, doing);
 	return false;
+}
+
+void
+cg_budget_running(bool begins)
+{
+	running = begins;
+	if (!begins)
+		put_back(XACT_EVENT_COMMIT, NULL);
+}
+
+/* What purses still hold; called at the end of a transaction, too. */
+static void
+put_back(XactEvent event, void *arg)
+{
+	int			i;
+
+	for (i = 0; i < NUM_CHARGES && purses_used; i++)
+		cg_budget_put_back(&charges[i].purse);
+	purses_used = false;
 }
 
 static void
@@ -609,6 +660,7 @@ cg_budget_left(int32 category, Oid user, uint64 *hour_left, uint64 *day_left)
 	*hour_left = *day_left = PG_UINT64_MAX;
 	if (!cg_budget_counts())
 		return;
+	put_back(XACT_EVENT_COMMIT, NULL);
 	roles[n++] = user;
 	if (user == GetUserId() && OidIsValid(GetAuthenticatedUserId()) &&
 		GetAuthenticatedUserId() != user)
@@ -781,6 +833,7 @@ cipguard_budget_rows(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (!cg_budget_counts())
 		return (Datum) 0;
+	put_back(XACT_EVENT_COMMIT, NULL);
 	keys = cg_budget_keys(&n);
 	for (i = 0; i < n; i++)
 		if (keys[i].database == MyDatabaseId && keys[i].grant == 0 &&
@@ -832,6 +885,7 @@ cipguard_shown_under(PG_FUNCTION_ARGS)
 
 	if (!cg_budget_counts())
 		PG_RETURN_NULL();
+	put_back(XACT_EVENT_COMMIT, NULL);
 	cg_budget_used(&key, &count);
 	PG_RETURN_INT64((int64) count.all);
 }
