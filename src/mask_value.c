@@ -46,6 +46,7 @@
 #include "guc.h"
 #include "journal.h"
 #include "label.h"
+#include "listen.h"
 #include "lockdown.h"
 #include "mask_datum.h"
 #include "mask_enc.h"
@@ -305,7 +306,7 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	if (d == NULL)
 		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo, PG_NARGS() == 7);
 
-	cg_access_listen();
+	cg_listen();
 	now = cg_access_now();
 	if (d->user != GetUserId() || d->statement != now ||
 		d->epoch != cg_access_epoch() || d->row_security != row_security)
@@ -365,7 +366,7 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 			cg_column_level(p, (AttrNumber) PG_GETARG_INT32(2)) ==
 			CG_LEVEL_NONE;
 	}
-	cg_access_listen();
+	cg_listen();
 	conditions = cg_row_gate_check(d->gate);
 	if (d->blind ||
 		(conditions != 0 &&
