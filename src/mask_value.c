@@ -67,6 +67,7 @@ typedef struct CgMasking
 	CgEncMask  *enc;
 	CgDatumMask *plain;			/* of any other type */
 	TypeCacheEntry *equality;
+	CgReason	reason;			/* why the person is withheld, if that is told */
 } CgMasking;
 
 /* The state of one disclose_value() call; in fn_extra. */
@@ -97,6 +98,7 @@ static Datum map(CgMasking *m, Datum value,
 				 struct varlena *(*map_one) (CgMasking *, Datum));
 static Datum map_array(CgMasking *m, Datum value,
 					   struct varlena *(*map_one) (CgMasking *, Datum));
+static void require_plan(FunctionCallInfo fcinfo);
 static CgDisclosing *disclosing(FunctionCallInfo fcinfo, bool knows_birthday);
 static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
 static bool may_give(FunctionCallInfo fcinfo, CgDisclosing *d, bool *withheld);
@@ -290,16 +292,7 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	Datum		value;
 	bool		withheld = false;
 
-	/* SQL can make no proof, but it can make a null of its type. */
-	if (PG_ARGISNULL(PG_NARGS() - 1))
-	{
-		cg_event_refused("call of disclose_value", InvalidOid);
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("only plans call %s", "cipguard.disclose_value()"),
-				 errhint("Select the column itself, or use %s.",
-						 "cipguard.disclose()")));
-	}
+	require_plan(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	value = PG_GETARG_DATUM(0);
@@ -338,9 +331,24 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(value);
 }
 
+/* SQL can make no proof, but it can make a null of its type. */
+static void
+require_plan(FunctionCallInfo fcinfo)
+{
+	if (!PG_ARGISNULL(PG_NARGS() - 1))
+		return;
+	cg_event_refused("call of a function that plans call", InvalidOid);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("only plans call cipguard.%s()",
+					get_func_name(fcinfo->flinfo->fn_oid)),
+			 errhint("Select the column itself, or use %s.",
+					 "cipguard.disclose()")));
+}
+
 /*
  * gate_value(value anyelement, relation oid, attnum int4, subject "any",
- *			  birthday "any") RETURNS anyelement
+ *			  birthday "any", proof checked) RETURNS anyelement
  *
  * The value as a reader may work with it: itself, or the mask if the person
  * is withheld from him.  The functions of encrypted types do not know the
@@ -352,8 +360,10 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 {
 	CgDisclosing *d = fcinfo->flinfo->fn_extra;
 	CgRowConditions conditions;
+	CgReason	reason = CG_GRANTED;
 	CgSubject	person;
 
+	require_plan(fcinfo);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
 	if (d == NULL)
@@ -368,11 +378,14 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 	}
 	cg_listen();
 	conditions = cg_row_gate_check(d->gate);
-	if (d->blind ||
-		(conditions != 0 &&
-		 cg_row_gate_ask(d->gate, &fcinfo->args[3],
-						 &fcinfo->args[4]) != CG_GRANTED))
+	if (!d->blind && conditions != 0)
+		reason = cg_row_gate_ask(d->gate, &fcinfo->args[3], &fcinfo->args[4]);
+	if (d->blind || reason != CG_GRANTED)
+	{
+		if (d->masking != NULL)
+			d->masking->reason = reason;
 		return give_mask(fcinfo, d->masking, PG_GETARG_DATUM(0), true);
+	}
 	if (!d->encrypted && cg_holding == NULL)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	if (d->user != GetUserId() || d->epoch != cg_access_epoch() ||
@@ -421,7 +434,7 @@ withhold(CgMasking *m, Datum value)
 		result = (struct varlena *) DatumGetPointer(datumCopy(PointerGetDatum(datum),
 															  false, -1));
 	if (result != NULL)
-		cg_withhold(result);
+		cg_withhold(result, m->reason);
 	return result;
 }
 

@@ -106,13 +106,11 @@ cg_load_functions(void)
 									ANYOID, f.checked);
 	row[6] = f.checked;
 	f.disclose_row = find_function("disclose_row", 7, row);
-	f.gate_value = our_function("gate_value", 5, any, OIDOID, INT4OID, ANYOID,
-								ANYOID);
-	f.gate_value_serial = our_function("gate_value_serial", 5, any, OIDOID,
-									   INT4OID, ANYOID, ANYOID);
 	f.keep_value = our_function("keep_value", 3, any, any, INT4OID, 0, 0);
 	f.keep_plain = our_function("keep_plain", 3, ANYOID, any, INT4OID, 0, 0);
 	row[5] = f.checked;
+	f.gate_value = find_function("gate_value", 6, row);
+	f.gate_value_serial = find_function("gate_value_serial", 6, row);
 	f.keep_person = find_function("keep_person", 6, row);
 	f.storable = our_function("storable", 1, any, 0, 0, 0, 0);
 	f.visible_statistics = our_function("visible_statistics", 3, any,

@@ -165,7 +165,7 @@ get_head(Datum value, CgHead *head)
 	head->token_version = cg_get_u16(p + 10);
 	head->token = (p[2] & CG_FLAG_SEARCHABLE) ? p + CG_HEADER_LEN : NULL;
 	head->display = (p[2] & CG_FLAG_DISPLAY) != 0;
-	head->withheld = head->display && p[1] == CG_DISPLAY_WITHHELD;
+	head->withheld = head->display && p[1] >= CG_DISPLAY_WITHHELD;
 	head->datum = datum;
 	head->whole = value;
 	head->fresh = NULL;
