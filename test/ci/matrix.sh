@@ -167,7 +167,8 @@ for v in "${versions[@]}"; do
 			124) skip "$v" 'not ready in time'; continue ;;
 			*) failed=$((failed + 1)) result=FAILED ;;
 		esac
-		printf '%-8sPostgreSQL %s: %s (%s s)\n' "$result" "$v" "$(tail -n 1 "$logs/pg$v/output")" $((SECONDS - began))
+		counts=$(grep -E '^[0-9]+ passed, ' "$logs/pg$v/output" | tail -n 1 || true)
+		printf '%-8sPostgreSQL %s: %s (%s s)\n' "$result" "$v" "${counts:-no test was run}" $((SECONDS - began))
 		if [ "$rc" = 0 ]; then
 			grep '^skipped ' "$logs/pg$v/output" || true
 		else
