@@ -98,8 +98,8 @@ static Datum map(CgMasking *m, Datum value,
 				 struct varlena *(*map_one) (CgMasking *, Datum));
 static Datum map_array(CgMasking *m, Datum value,
 					   struct varlena *(*map_one) (CgMasking *, Datum));
-static void require_plan(FunctionCallInfo fcinfo);
 static CgDisclosing *disclosing(FunctionCallInfo fcinfo, bool knows_birthday);
+static inline void judge_anew(FunctionCallInfo fcinfo, CgDisclosing *d);
 static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
 static bool may_give(FunctionCallInfo fcinfo, CgDisclosing *d, bool *withheld);
 static bool record(FunctionCallInfo fcinfo, CgDisclosing *d,
@@ -288,11 +288,10 @@ Datum
 cipguard_disclose_value(PG_FUNCTION_ARGS)
 {
 	CgDisclosing *d = fcinfo->flinfo->fn_extra;
-	TimestampTz now;
 	Datum		value;
 	bool		withheld = false;
 
-	require_plan(fcinfo);
+	cg_require_plan(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	value = PG_GETARG_DATUM(0);
@@ -300,16 +299,7 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo, PG_NARGS() == 7);
 
 	cg_listen();
-	now = cg_access_now();
-	if (d->user != GetUserId() || d->statement != now ||
-		d->epoch != cg_access_epoch() || d->row_security != row_security)
-	{
-		judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
-		d->user = GetUserId();
-		d->statement = now;
-		d->epoch = cg_access_epoch();
-		d->row_security = row_security;
-	}
+	judge_anew(fcinfo, d);
 	if (d->bypasses)
 		PG_RETURN_DATUM(value); /* noted when the statement began */
 	if (d->encrypted && (!row_security || am_walsender))
@@ -331,21 +321,6 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(value);
 }
 
-/* SQL can make no proof, but it can make a null of its type. */
-static void
-require_plan(FunctionCallInfo fcinfo)
-{
-	if (!PG_ARGISNULL(PG_NARGS() - 1))
-		return;
-	cg_event_refused("call of a function that plans call", InvalidOid);
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("only plans call cipguard.%s()",
-					get_func_name(fcinfo->flinfo->fn_oid)),
-			 errhint("Select the column itself, or use %s.",
-					 "cipguard.disclose()")));
-}
-
 /*
  * gate_value(value anyelement, relation oid, attnum int4, subject "any",
  *			  birthday "any", proof checked) RETURNS anyelement
@@ -363,7 +338,7 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 	CgReason	reason = CG_GRANTED;
 	CgSubject	person;
 
-	require_plan(fcinfo);
+	cg_require_plan(fcinfo);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
 	if (d == NULL)
@@ -388,14 +363,7 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 	}
 	if (!d->encrypted && cg_holding == NULL)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	if (d->user != GetUserId() || d->epoch != cg_access_epoch() ||
-		d->statement != cg_access_now())
-	{
-		judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
-		d->user = GetUserId();
-		d->statement = cg_access_now();
-		d->epoch = cg_access_epoch();
-	}
+	judge_anew(fcinfo, d);
 	if (cg_holding != NULL && d->may_read && conditions != 0 &&
 		cg_row_gate_subject(d->gate, &fcinfo->args[3], &person))
 		cg_held_note(d->gate, &person);
@@ -463,6 +431,23 @@ disclosing(FunctionCallInfo fcinfo, bool knows_birthday)
 	cg_row_gate_types(d->gate, get_fn_expr_argtype(fcinfo->flinfo, 3),
 					  birthday);
 	return d;
+}
+
+/* If anything has changed. */
+static inline void
+judge_anew(FunctionCallInfo fcinfo, CgDisclosing *d)
+{
+	TimestampTz now = cg_access_now();
+
+	if (likely(d->user == GetUserId() && d->statement == now &&
+			   d->epoch == cg_access_epoch() &&
+			   d->row_security == row_security))
+		return;
+	judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
+	d->user = GetUserId();
+	d->statement = now;
+	d->epoch = cg_access_epoch();
+	d->row_security = row_security;
 }
 
 static void

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -24,6 +25,7 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "enc_type.h"
+#include "event.h"
 #include "plan_functions.h"
 
 #define MAX_CALLS	256			/* of all types together */
@@ -261,4 +263,19 @@ cg_shows_by_itself(Oid func)
 		func == f->disclose_text || func == f->disclose_text_row ||
 		func == f->disclose_value ||
 		func == f->disclose_row;
+}
+
+/* SQL can make no proof, but it can make a null of its type. */
+void
+cg_require_plan(FunctionCallInfo fcinfo)
+{
+	if (!PG_ARGISNULL(PG_NARGS() - 1))
+		return;
+	cg_event_refused("call of a function that plans call", InvalidOid);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("only plans call cipguard.%s()",
+					get_func_name(fcinfo->flinfo->fn_oid)),
+			 errhint("Select the column itself, or use %s.",
+					 "cipguard.disclose()")));
 }
