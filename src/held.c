@@ -286,7 +286,7 @@ door_of(CgHeld *held, const CgRowGate *gate, int need)
 {
 	const char *purpose = cg_purpose == NULL ? "" : cg_purpose;
 	bool		adults = (gate->conditions[need] & (1 << CG_MINOR)) != 0 &&
-		!gate->minors[need];
+	!gate->minors[need];
 	CgHeldDoor *door;
 	int			i;
 
@@ -338,7 +338,7 @@ static CgReason
 ask(CgHeld *held, Oid user, const CgHeldDoor **at)
 {
 	bool		changed = held->asked_for != user ||
-		held->asked_at != cg_access_generation;
+	held->asked_at != cg_access_generation;
 	uint64		now = cg_access_generation;
 	int			i;
 
