@@ -129,22 +129,23 @@ is(plain('nobody_set', $all), 3000, 'no limit when that is switched off');
 $role = new_reader(2000000, 'NULL');
 is(plain($role, "$all LIMIT 1777"), 1777, 'of a large budget');
 is(used($role), 1777, 'what was given counts');
-plain($role, "SELECT phone, 1 / (id - 900) FROM app.client");
-cmp_ok(used($role), '<', 1777 + 1000, 'an error: what was set aside is put back');
+my $in_order = 'SET synchronize_seqscans = off;';
+plain($role, "$in_order SELECT phone, 1 / (id - 900) FROM app.client");
+is(used($role), 1777 + 900, 'an error: what was set aside is put back');
 my $before = used($role);
 is(plain($role, "BEGIN; DECLARE c CURSOR FOR $all; FETCH 700 FROM c; SELECT hour_used - $before FROM cipguard.budget_status WHERE category = 'mobile' AND hour_limit = 2000000"), 700, 'a cursor');
 is(used($role), $before + 700, 'a transaction that is not ended');
-like(as($node, $role, "SELECT string_agg(phone::text, ','), max((SELECT hour_used FROM cipguard.budget_status WHERE hour_limit = 2000000)) - $before - 700 FROM app.client WHERE id <= 300"), qr/\|(0|300)\z/, 'who looks sees whole numbers');
+like(as($node, $role, "$in_order SELECT phone, CASE WHEN id = 300 THEN (SELECT hour_used + 0 * id FROM cipguard.budget_status WHERE hour_limit = 2000000) - $before - 700 END FROM app.client WHERE id <= 300"), qr/\|300\z/, 'who looks on the way sees what was given so far');
 $before = used($role);
 {
 	my ($out, $err) = ('', '');
-	my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-U', $role, '-c', 'SELECT phone, CASE WHEN id = 1500 THEN pg_sleep(600) END FROM app.client' ], '<', '/dev/null', '>', \$out, '2>', \$err);
+	my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-U', $role, '-c', "$in_order SELECT phone, CASE WHEN id = 1500 THEN pg_sleep(600) END FROM app.client" ], '<', '/dev/null', '>', \$out, '2>', \$err);
 	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = '$role' AND wait_event = 'PgSleep'") or die 'does not sleep';
 	as($node, undef, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '$role'");
 	$run->finish;
 	$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = '$role'");
 }
-is(used($role) - $before, 1499, 'a session that is ended');
+is(used($role) - $before, 1500, 'a session that is ended');
 $role = new_reader(12000, 'NULL');
 @sessions = map { { out => '', err => '' } } 1 .. 8;
 $_->{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-U', $role, '-c', $all ],
