@@ -29,8 +29,6 @@
 # has a `check` of its own, which does nothing).
 
 PG_CONFIG ?= pg_config
-TOOLS = demo check bench fuzz lint
-CI = matrix sanitize valgrind sqlsmith coverage analyze soak faults check-all
 TOOLS = demo check check-clients bench fuzz lint
 CI = matrix sanitize valgrind sqlsmith coverage analyze soak faults check-all
 SCRIPTED = deps $(TOOLS) $(CI)

@@ -20,7 +20,6 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -35,6 +34,7 @@
 #include "event.h"
 #include "grant.h"
 #include "guc.h"
+#include "listen.h"
 #include "suspension.h"
 
 typedef struct CgVerdictKey
@@ -97,13 +97,6 @@ cg_access_tick(void)
 }
 
 void
-cg_access_listen(void)
-{
-	if (!HistoricSnapshotActive())
-		AcceptInvalidationMessages();
-}
-
-void
 cg_watch_access(CgWatch *of)
 {
 	of->access = true;
@@ -117,7 +110,7 @@ verdict_on(int32 category, Oid relation)
 	const CgAccessVerdict *verdict;
 	TimestampTz now = cg_access_now();
 
-	cg_access_listen();
+	cg_listen();
 	verdict = recent_verdicts[(category ^ relation) % NUM_RECENT];
 	if (likely(verdict_epoch == cg_access_epoch() && verdict != NULL &&
 			   verdict->key.category == category &&

@@ -45,7 +45,7 @@ typedef struct CgAccess
  * Highest level the current user has on a category now, under the current
  * purpose and circumstances.  relation may be InvalidOid; a grant limited to
  * one table counts only when that table is named.  Cached, as are the
- * functions below; cheap enough for every value.
+ * functions below; cheap enough for every value.  It listens for news before.
  */
 extern CgLevel cg_access_level(int32 category, Oid relation);
 
@@ -95,14 +95,6 @@ extern void cg_access_judge(Oid user, int32 category, Oid relation,
  */
 extern void cg_access_tick(void);
 extern TimestampTz cg_access_ticked_at; /* 0: without limits so far */
-
-/*
- * Hear of what was committed elsewhere since, a lockdown above all.  Whoever
- * gives plaintext does so before each value, since a statement takes long;
- * cg_access_level() does, so that is for those who remember its answer.  What
- * is cached of catalogs may be made anew meanwhile.
- */
-extern void cg_access_listen(void);
 
 /* The time that grants are judged by. */
 static inline TimestampTz

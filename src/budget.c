@@ -7,13 +7,6 @@
  * in each case to the role itself, though the limit may be that of a group.  A
  * grant with a row limit, where no other one opens the values, is charged too.
  *
- * The limit of a role is that of the row of cipguard.budget which names it;
- * else the largest of those which name a role that it is a member of; else
- * that of the row for every role; and in each case of the category rather than
- * of every category.  Where there is none, half of the number counts from
- * which the courts take the disclosure of such data for a crime (article 5 of
- * the interpretation 法释〔2017〕10号: 50, 500 and 5000).
- *
  * Call sites ask value for value.  What a value is charged to is remembered
  * for each category and relation until the statement, the user, a grant, a
  * budget or a category changes.
@@ -23,6 +16,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "commands/trigger.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -41,6 +35,7 @@
 #include "access.h"
 #include "alert.h"
 #include "budget.h"
+#include "budget_limit.h"
 #include "budget_slot.h"
 #include "catalog.h"
 #include "category.h"
@@ -49,37 +44,7 @@
 #include "guc.h"
 #include "maintenance.h"
 
-#define DEFAULT_LEVEL_4		25
-#define DEFAULT_SENSITIVE	250
-#define DEFAULT_OTHER		2500
 #define NUM_CHARGES			32
-#define EVERY_CATEGORY		(-1)
-
-/* Columns of cipguard.budget, in the order of sql/parts/44_budget.sql. */
-enum
-{
-	COL_GRANTEE = 1,
-	COL_CATEGORY,
-	COL_PER_HOUR,
-	COL_PER_DAY,
-	COL_SET_BY,
-	COL_SET_AT
-};
-#define NUM_COLS COL_SET_AT
-
-/* CG_NO_LIMIT: none. */
-typedef struct CgLimits
-{
-	uint64		per_hour;
-	uint64		per_day;
-} CgLimits;
-
-typedef struct CgBudgetRow
-{
-	Oid			grantee;		/* InvalidOid: every role */
-	int32		category;		/* EVERY_CATEGORY */
-	CgLimits	limits;
-} CgBudgetRow;
 
 /* What a value of a category and relation is charged to. */
 typedef struct CgCharge
@@ -96,6 +61,8 @@ typedef struct CgCharge
 	int			n_grants;		/* any of them will do; 0: none is needed */
 	CgAccount  *grant;			/* space for max_grants */
 	int			max_grants;
+	CgPurse		purse;
+	uint32		want;			/* to set aside next time */
 } CgCharge;
 
 /* A value that was paid for before it is given. */
@@ -106,11 +73,6 @@ typedef struct CgPrepaid
 	TimestampTz statement;
 } CgPrepaid;
 
-static void load_rows(void);
-static uint64 limit_of(Datum value, bool isnull);
-static CgLimits limits_of(Oid role, int32 category);
-static const CgBudgetRow *row_of(Oid grantee, int32 category);
-static CgLimits default_limits(int32 category);
 static CgBudgetKey role_key(Oid role, int32 category);
 static CgBudgetKey grant_key(int64 grant);
 static inline CgCharge *charge_of(int32 category, Oid relation);
@@ -118,6 +80,8 @@ static void prepare(CgCharge *charge, int32 category, Oid relation);
 static void add_role(CgCharge *charge, Oid role);
 static void add_grants(CgCharge *charge);
 static bool spend(CgCharge *charge, uint32 n, const char *doing);
+static void empty_purses(void);
+static void transaction_ends(XactEvent event, void *arg);
 static void refuse(const CgCharge *charge, CgSpent why,
 				   const CgAccount *which, bool first, int error,
 				   const char *doing);
@@ -129,140 +93,18 @@ static bool would_help(Oid grantee, int32 category);
 static bool is_granted(Oid role, int32 category);
 static void show(ReturnSetInfo *result, const CgBudgetKey *key);
 
-static CgWatch watch = {.relname = "budget",.natts = NUM_COLS};
-static MemoryContext context = NULL;
-static uint64 loaded = 0;		/* generation of rows[] */
-static CgBudgetRow *rows = NULL;
-static int	num_rows = 0;
 static CgCharge charges[NUM_CHARGES];
 static CgPrepaid prepaid[NUM_CHARGES];
+static bool running = false;	/* a statement, at whose end purses empty */
+static bool purses_used = false;
+static uint64 last_serial = 0;
 
 void
 cg_budget_init(void)
 {
-	cg_watch_access(&watch);
+	cg_budget_limit_init();
 	cg_budget_slot_init();
-}
-
-/* ---------- limits ---------- */
-
-static void
-load_rows(void)
-{
-	uint64		generation = watch.generation;
-	Relation	rel;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	int			allocated = 16;
-
-	if (loaded == generation)
-		return;
-	loaded = 0;
-	num_rows = 0;
-	if (context == NULL)
-		context = AllocSetContextCreate(CacheMemoryContext,
-										"cipguard budgets",
-										ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(context);
-	rows = MemoryContextAlloc(context, allocated * sizeof(CgBudgetRow));
-	rel = cg_watch_open(&watch);
-	if (rel != NULL)
-	{
-		scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		{
-			Datum		values[NUM_COLS];
-			bool		nulls[NUM_COLS];
-			CgBudgetRow *row;
-
-			heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
-			if (num_rows == allocated)
-			{
-				allocated *= 2;
-				rows = repalloc(rows, allocated * sizeof(CgBudgetRow));
-			}
-			row = &rows[num_rows++];
-			row->grantee = nulls[COL_GRANTEE - 1] ? InvalidOid :
-				DatumGetObjectId(values[COL_GRANTEE - 1]);
-			row->category = nulls[COL_CATEGORY - 1] ? EVERY_CATEGORY :
-				cg_name_hash(TextDatumGetCString(values[COL_CATEGORY - 1]));
-			row->limits.per_hour = limit_of(values[COL_PER_HOUR - 1],
-											nulls[COL_PER_HOUR - 1]);
-			row->limits.per_day = limit_of(values[COL_PER_DAY - 1],
-										   nulls[COL_PER_DAY - 1]);
-		}
-		systable_endscan(scan);
-		table_close(rel, AccessShareLock);
-	}
-	loaded = generation;
-}
-
-static uint64
-limit_of(Datum value, bool isnull)
-{
-	return isnull ? CG_NO_LIMIT : (uint64) DatumGetInt64(value);
-}
-
-static CgLimits
-limits_of(Oid role, int32 category)
-{
-	const CgBudgetRow *row;
-	CgLimits	most = {0, 0};
-	bool		member = false;
-	int			i;
-
-	load_rows();
-	row = row_of(role, category);
-	if (row != NULL)
-		return row->limits;
-	for (i = 0; i < num_rows; i++)
-	{
-		if (!OidIsValid(rows[i].grantee) ||
-			(rows[i].category != category &&
-			 rows[i].category != EVERY_CATEGORY) ||
-			row_of(rows[i].grantee, category) != &rows[i] ||
-			!cg_has_privs_of(role, rows[i].grantee))
-			continue;
-		member = true;
-		most.per_hour = Max(most.per_hour, rows[i].limits.per_hour);
-		most.per_day = Max(most.per_day, rows[i].limits.per_day);
-	}
-	if (member)
-		return most;
-	row = row_of(InvalidOid, category);
-	return row != NULL ? row->limits : default_limits(category);
-}
-
-/* That of the category rather than that of every category. */
-static const CgBudgetRow *
-row_of(Oid grantee, int32 category)
-{
-	const CgBudgetRow *found = NULL;
-	int			i;
-
-	for (i = 0; i < num_rows; i++)
-	{
-		if (rows[i].grantee != grantee)
-			continue;
-		if (rows[i].category == category)
-			return &rows[i];
-		if (rows[i].category == EVERY_CATEGORY)
-			found = &rows[i];
-	}
-	return found;
-}
-
-static CgLimits
-default_limits(int32 category)
-{
-	const CgCategory *c = cg_category_by_id(category, true);
-	CgLimits	limits = {CG_NO_LIMIT, CG_NO_LIMIT};
-
-	if (!cg_default_budgets || c == NULL)
-		return limits;
-	limits.per_hour = limits.per_day = c->level >= 4 ? DEFAULT_LEVEL_4 :
-		c->level == 3 || c->sensitive ? DEFAULT_SENSITIVE : DEFAULT_OTHER;
-	return limits;
+	RegisterXactCallback(transaction_ends, NULL);
 }
 
 /* ---------- charging ---------- */
@@ -304,14 +146,25 @@ cg_budget_spend(int32 category, Oid relation, uint32 n)
 	return n == 0 || spend(charge, n, NULL);
 }
 
+struct CgPurse *
+cg_budget_purse(int32 category, Oid relation)
+{
+	CgCharge   *charge = charge_of(category, relation);
+
+	return charge->purse.left > 0 ? &charge->purse : NULL;
+}
+
 void
 cg_budget_compare(int32 category, Oid relation)
 {
 	CgPrepaid  *paid = &prepaid[(uint32) category % NUM_CHARGES];
+	CgCharge   *charge;
 
 	if (cg_budget_is_free(category, relation))
 		return;
-	(void) spend(charge_of(category, relation), 1, "comparing");
+	charge = charge_of(category, relation);
+	(void) spend(charge, 1, "comparing");
+	charge->purse.serial = ++last_serial;
 	paid->category = category;
 	paid->user = GetUserId();
 	paid->statement = cg_access_now();
@@ -359,6 +212,9 @@ prepare(CgCharge *charge, int32 category, Oid relation)
 {
 	Oid			login = GetAuthenticatedUserId();
 
+	cg_budget_put_back(&charge->purse);
+	charge->purse.serial = ++last_serial;
+	charge->want = 0;
 	charge->user = InvalidOid;
 	charge->category = category;
 	charge->relation = relation;
@@ -377,7 +233,7 @@ prepare(CgCharge *charge, int32 category, Oid relation)
 static void
 add_role(CgCharge *charge, Oid role)
 {
-	CgLimits	limits = limits_of(role, charge->category);
+	CgLimits	limits = cg_budget_limits(role, charge->category);
 	CgAccount  *account;
 
 	if (limits.per_hour == CG_NO_LIMIT && limits.per_day == CG_NO_LIMIT)
@@ -429,6 +285,9 @@ spend(CgCharge *charge, uint32 n, const char *doing)
 	int			error;
 	int			i = 0;
 
+	if (cg_budget_pay(&charge->purse, n))
+		return true;
+	cg_budget_put_back(&charge->purse);
 	for (;;)
 	{
 		int			n_accounts = 0;
@@ -440,9 +299,16 @@ spend(CgCharge *charge, uint32 n, const char *doing)
 		}
 		if (charge->n_grants > 0)
 			accounts[n_accounts++] = &charge->grant[i];
-		result = cg_budget_charge(accounts, n_accounts, n, &which, &first);
+		result = cg_budget_charge(accounts, n_accounts, n,
+								  running ? charge->want : 0, &charge->purse,
+								  &which, &first);
 		if (likely(result == CG_SPEND_DONE))
+		{
+			/* Who is shown one value shall not pay for setting aside. */
+			charge->want = Min(2 * charge->want + 1, CG_MAX_PURSE);
+			purses_used = purses_used || charge->purse.left > 0;
 			return true;
+		}
 		error = errno;
 		if (result == CG_SPEND_GRANT && i + 1 < charge->n_grants)
 			i++;
@@ -451,6 +317,31 @@ spend(CgCharge *charge, uint32 n, const char *doing)
 	}
 	refuse(charge, result, which, first, error, doing);
 	return false;
+}
+
+void
+cg_budget_running(bool begins)
+{
+	running = begins;
+	if (!begins)
+		empty_purses();
+}
+
+static void
+empty_purses(void)
+{
+	int			i;
+
+	for (i = 0; i < NUM_CHARGES && purses_used; i++)
+		cg_budget_put_back(&charges[i].purse);
+	purses_used = false;
+}
+
+/* If a session is ended, its statement has no end of its own. */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	empty_purses();
 }
 
 static void
@@ -609,13 +500,14 @@ cg_budget_left(int32 category, Oid user, uint64 *hour_left, uint64 *day_left)
 	*hour_left = *day_left = PG_UINT64_MAX;
 	if (!cg_budget_counts())
 		return;
+	empty_purses();
 	roles[n++] = user;
 	if (user == GetUserId() && OidIsValid(GetAuthenticatedUserId()) &&
 		GetAuthenticatedUserId() != user)
 		roles[n++] = GetAuthenticatedUserId();
 	for (i = 0; i < n; i++)
 	{
-		CgLimits	limits = limits_of(roles[i], category);
+		CgLimits	limits = cg_budget_limits(roles[i], category);
 		CgBudgetKey key = role_key(roles[i], category);
 		CgBudgetCount count;
 
@@ -646,7 +538,7 @@ cipguard_guard_budget(PG_FUNCTION_ARGS)
 	HeapTuple	tuples[2];
 	HeapTuple	tuple;
 	TupleDesc	desc;
-	int			cols[2] = {COL_SET_BY, COL_SET_AT};
+	int			cols[2] = {CG_BUDGET_SET_BY, CG_BUDGET_SET_AT};
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 	int			i;
@@ -666,11 +558,11 @@ cipguard_guard_budget(PG_FUNCTION_ARGS)
 	{
 		bool		every_role;
 		bool		every_category;
-		Datum		grantee = heap_getattr(tuples[i], COL_GRANTEE, desc,
+		Datum		grantee = heap_getattr(tuples[i], CG_BUDGET_GRANTEE, desc,
 										   &every_role);
-		Datum		name = heap_getattr(tuples[i], COL_CATEGORY, desc,
+		Datum		name = heap_getattr(tuples[i], CG_BUDGET_CATEGORY, desc,
 										&every_category);
-		int32		category = EVERY_CATEGORY;
+		int32		category = CG_EVERY_CATEGORY;
 
 		if (!every_category && TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 			category = cg_name_hash(TextDatumGetCString(name));
@@ -747,7 +639,7 @@ is_granted(Oid role, int32 category)
 		if (strcmp(TextDatumGetCString(heap_getattr(tuple, level, desc,
 													&isnull)), "read") != 0)
 			continue;
-		if (category != EVERY_CATEGORY &&
+		if (category != CG_EVERY_CATEGORY &&
 			category != cg_name_hash(TextDatumGetCString(heap_getattr(tuple,
 																	  name,
 																	  desc,
@@ -781,6 +673,7 @@ cipguard_budget_rows(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (!cg_budget_counts())
 		return (Datum) 0;
+	empty_purses();
 	keys = cg_budget_keys(&n);
 	for (i = 0; i < n; i++)
 		if (keys[i].database == MyDatabaseId && keys[i].grant == 0 &&
@@ -811,7 +704,7 @@ show(ReturnSetInfo *result, const CgBudgetKey *key)
 		return;
 	values[1] = CStringGetTextDatum(NameStr(c->name));
 	cg_budget_used(key, &count);
-	limits = limits_of(key->role, key->category);
+	limits = cg_budget_limits(key->role, key->category);
 	values[0] = ObjectIdGetDatum(key->role);
 	values[2] = Int64GetDatum((int64) count.hour);
 	values[3] = Int64GetDatum((int64) limits.per_hour);
@@ -832,6 +725,7 @@ cipguard_shown_under(PG_FUNCTION_ARGS)
 
 	if (!cg_budget_counts())
 		PG_RETURN_NULL();
+	empty_purses();
 	cg_budget_used(&key, &count);
 	PG_RETURN_INT64((int64) count.all);
 }

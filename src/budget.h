@@ -17,6 +17,13 @@
 extern bool cg_budget_spend(int32 category, Oid relation, uint32 n);
 
 /*
+ * What is set aside for values of a category and relation; NULL: nothing.
+ * Until the user, the statement or the epoch is another, or the serial number
+ * of the purse, cg_budget_pay() out of it does what cg_budget_spend() does.
+ */
+extern struct CgPurse *cg_budget_purse(int32 category, Oid relation);
+
+/*
  * A statement of the current user compares values of a category, as it
  * begins.  Without seeing any it could ask about all of them, so it costs one;
  * the first value that it is given is not charged again.  An error if the
@@ -39,6 +46,12 @@ extern bool cg_budget_is_unlimited(int32 category, Oid user);
  */
 extern void cg_budget_left(int32 category, Oid user, uint64 *hour_left,
 						   uint64 *day_left);
+
+/*
+ * The outermost statement begins or ends: in between, values are set aside
+ * for it.  Raises nothing.
+ */
+extern void cg_budget_running(bool begins);
 
 /* At load: watch the table of budgets and set up their shared memory. */
 extern void cg_budget_init(void);

@@ -97,4 +97,22 @@ cg_budget_add(CgBudgetCount *count, uint64_t n)
 	count->all += n;
 }
 
+/* Take back what was added when these were the newest cells. */
+static inline void
+cg_budget_take_back(CgBudgetCount *count, uint64_t n, int64_t hour_cell,
+					int64_t day_cell)
+{
+	if (count->hour_cell - hour_cell < CG_HOUR_CELLS)
+	{
+		count->hour_cells[hour_cell % CG_HOUR_CELLS] -= n;
+		count->hour -= n;
+	}
+	if (count->day_cell - day_cell < CG_DAY_CELLS)
+	{
+		count->day_cells[day_cell % CG_DAY_CELLS] -= n;
+		count->day -= n;
+	}
+	count->all -= n;
+}
+
 #endif							/* CG_BUDGET_COUNT_H */

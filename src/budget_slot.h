@@ -32,13 +32,37 @@ typedef enum CgSpent
 	CG_SPEND_UNWRITTEN			/* the file cannot be written; errno */
 } CgSpent;
 
+#define CG_MAX_ACCOUNTS	3
+#define CG_MAX_PURSE	256
+
+/* Values that were set aside: counted as spent, and to be given yet. */
+typedef struct CgPurse
+{
+	uint64		serial;			/* of what it is for; changes with that */
+	uint32		left;
+	int64		until;			/* seconds: then the next cell begins */
+	int			n;
+	CgAccount	accounts[CG_MAX_ACCOUNTS];
+	int64		hour_cells[CG_MAX_ACCOUNTS];	/* that count them */
+	int64		day_cells[CG_MAX_ACCOUNTS];
+} CgPurse;
+
 /*
  * Spend n values from each of the accounts (which may be put in another order),
  * or from none.  If not done, which is the account that it was for; first tells
- * whether nobody heard of that in the time that it lasts.
+ * whether nobody heard of that in the time that it lasts.  If done, up to want
+ * more are set aside in the purse, which must be empty, while that is far from
+ * the limit of each account.
  */
 extern CgSpent cg_budget_charge(CgAccount **accounts, int n_accounts,
-								uint32 n, CgAccount **which, bool *first);
+								uint32 n, uint32 want, CgPurse *purse,
+								CgAccount **which, bool *first);
+
+/* Spend n of what was set aside; false if that cannot be. */
+extern bool cg_budget_pay(CgPurse *purse, uint32 n);
+
+/* Give back what is left. */
+extern void cg_budget_put_back(CgPurse *purse);
 
 /* What counts of an account now. */
 extern void cg_budget_used(const CgBudgetKey *key, CgBudgetCount *count);

@@ -31,6 +31,8 @@
 #include "cipguard.h"
 #include "inval.h"
 
+static void news_of(CgWatch *watch);
+static bool find_table(CgWatch *watch);
 static void relation_changed(Datum arg, Oid relid);
 
 static CgWatch *watches = NULL;
@@ -44,6 +46,14 @@ cg_watch(CgWatch *watch)
 	watch->generation = 1;
 	watch->next = watches;
 	watches = watch;
+}
+
+static void
+news_of(CgWatch *watch)
+{
+	watch->generation++;
+	if (watch->access)
+		cg_access_generation++;
 }
 
 Oid
@@ -63,21 +73,30 @@ cg_schema_oid(void)
 	return nspoid;
 }
 
+/*
+ * What is concluded from a table that is not there is stale at once: no
+ * message tells of a table whose OID we do not know.
+ */
+static bool
+find_table(CgWatch *watch)
+{
+	Oid			nspoid = cg_schema_oid();
+
+	if (OidIsValid(nspoid))
+		watch->relid = get_relname_relid(watch->relname, nspoid);
+	if (OidIsValid(watch->relid))
+		return true;
+	news_of(watch);
+	return false;
+}
+
 Relation
 cg_watch_open(CgWatch *watch)
 {
 	Relation	rel;
 
-	if (!OidIsValid(watch->relid))
-	{
-		Oid			nspoid = cg_schema_oid();
-
-		if (!OidIsValid(nspoid))
-			return NULL;
-		watch->relid = get_relname_relid(watch->relname, nspoid);
-		if (!OidIsValid(watch->relid))
-			return NULL;
-	}
+	if (!OidIsValid(watch->relid) && !find_table(watch))
+		return NULL;
 	rel = table_open(watch->relid, AccessShareLock);
 	if (RelationGetNumberOfAttributes(rel) != watch->natts)
 		ereport(ERROR,
@@ -102,9 +121,7 @@ relation_changed(Datum arg, Oid relid)
 	{
 		if (OidIsValid(relid) && relid != watch->relid)
 			continue;
-		watch->generation++;
-		if (watch->access)
-			cg_access_generation++;
+		news_of(watch);
 		watch->relid = InvalidOid;
 		ours = ours || (OidIsValid(relid) && !watch->rows_only);
 	}

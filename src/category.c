@@ -263,11 +263,8 @@ load_categories(void)
 	categories = table;
 	memset(recent_categories, 0, sizeof(recent_categories));
 
-	/*
-	 * What changed while we read makes the next call read again, and so does
-	 * an extension that was not there: nothing tells when it comes.
-	 */
-	loaded_generation = rel != NULL ? generation : 0;
+	/* What changed while we read makes the next call read again. */
+	loaded_generation = generation;
 }
 
 /*

@@ -28,6 +28,7 @@
 #include "key_provider.h"
 #include "keyring.h"
 #include "label.h"
+#include "listen.h"
 #include "lockdown.h"
 #include "minor.h"
 #include "person.h"
@@ -56,6 +57,7 @@ _PG_init(void)
 	cg_preloaded = process_shared_preload_libraries_in_progress;
 	cg_guc_init();
 	cg_catalog_init();
+	cg_listen_init();
 	cg_enc_type_init();
 	cg_category_init();
 	cg_keyring_init();

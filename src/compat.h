@@ -31,6 +31,7 @@
 #include "utils/rangetypes.h"
 #include "utils/backend_status.h"
 #include "utils/regproc.h"
+#include "utils/syscache.h"
 
 #if PG_VERSION_NUM < 150000
 #error "cipguard needs PostgreSQL 15 or later"
@@ -127,11 +128,19 @@ cg_try_input(PGFunction function, const char *text, int32 typmod,
 #endif
 }
 
-/* 16 replaced pg_class_ownercheck and its kin by object_ownercheck. */
+/*
+ * 16 replaced pg_class_ownercheck and its kin by object_ownercheck, to which a
+ * relation that does not exist is an internal error from 18 on.
+ */
 static inline bool
 cg_owns_relation(Oid relid, Oid roleid)
 {
 #if PG_VERSION_NUM >= 160000
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) &&
+		!superuser_arg(roleid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
 	return object_ownercheck(RelationRelationId, relid, roleid);
 #else
 	return pg_class_ownercheck(relid, roleid);

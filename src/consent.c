@@ -31,11 +31,11 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/tupmacs.h"
 #include "catalog/pg_collation.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lock.h"
@@ -72,6 +72,26 @@ enum
 	COL_RECORDED_BY
 };
 #define NUM_COLS COL_RECORDED_BY
+
+/* How a tuple begins. */
+typedef struct CgEventStart
+{
+	int64		id;
+	int64		activity;
+	TimestampTz at;
+	char		rest[FLEXIBLE_ARRAY_MEMBER];	/* action, subject, separate */
+} CgEventStart;
+
+/* What is read of one. */
+typedef struct CgEvent
+{
+	int64		id;
+	int64		activity;
+	const struct varlena *action;
+	const struct varlena *subject;
+	bool		separate;
+	bool		guardian;
+} CgEvent;
 
 /* What is known of a person: the number of the event, shifted, and these. */
 #define GIVEN		1
@@ -130,7 +150,8 @@ static void grow_texts(void);
 static uint64 *enter(const CgSubject *subject);
 static uint64 look_up(Relation rel, int64 activity, const CgSubject *subject);
 static bool load_ledger(Relation rel, int64 activity);
-static uint64 state_of(const Datum *values, bool no_guardian);
+static void open_event(HeapTuple tuple, CgEvent *event);
+static uint64 state_of(const CgEvent *event);
 static bool is_decimal(const char *text, Size len, int64 *number);
 static bool is_sensitive(int32 category);
 static bool is_under_14(const CgAsk *ask);
@@ -456,22 +477,41 @@ grow_texts(void)
 
 /* ---------- reading the ledger ---------- */
 
+/*
+ * The columns that are read, none of which is null but the guardian.  Taking
+ * tuples apart column by column would be most of what loading costs.
+ */
+static void
+open_event(HeapTuple tuple, CgEvent *event)
+{
+	const CgEventStart *start = (const CgEventStart *) GETSTRUCT(tuple);
+	const char *at = start->rest;
+
+	event->id = start->id;
+	event->activity = start->activity;
+	event->action = (const struct varlena *) at;
+	at += VARSIZE_ANY(at);
+	at = (const char *) att_align_pointer((uintptr_t) at, TYPALIGN_INT, -1,
+										  at);
+	event->subject = (const struct varlena *) at;
+	event->separate = *(const bool *) (at + VARSIZE_ANY(at));
+	event->guardian = !heap_attisnull(tuple, COL_GUARDIAN, NULL);
+}
+
 /* What an event says of the person; 0: it is no answer. */
 static uint64
-state_of(const Datum *values, bool no_guardian)
+state_of(const CgEvent *event)
 {
-	text	   *action = DatumGetTextPP(values[COL_ACTION - 1]);
-	uint64		state = DatumGetInt64(values[COL_ID - 1]);
+	uint64		state = (uint64) event->id << ID_SHIFT | KNOWN;
 
-	state = state << ID_SHIFT | KNOWN;
-	if (VARSIZE_ANY_EXHDR(action) == 3) /* ask */
+	if (VARSIZE_ANY_EXHDR(event->action) == 3)	/* ask */
 		return 0;
-	if (VARSIZE_ANY_EXHDR(action) != 4) /* refuse, withdraw */
+	if (VARSIZE_ANY_EXHDR(event->action) != 4)	/* refuse, withdraw */
 		return state;
 	state |= GIVEN;
-	if (DatumGetBool(values[COL_SEPARATE - 1]))
+	if (event->separate)
 		state |= SEPARATE;
-	if (!no_guardian)
+	if (event->guardian)
 		state |= BY_GUARDIAN;
 	return state;
 }
@@ -488,8 +528,6 @@ look_up(Relation rel, int64 activity, const CgSubject *subject)
 	HeapTuple	tuple;
 	uint64		state = KNOWN;
 	text	   *key;
-	Datum		values[NUM_COLS];
-	bool		nulls[NUM_COLS];
 
 	if (!OidIsValid(index_oid))
 		elog(ERROR, "index of the ledger of consents is missing");
@@ -506,10 +544,11 @@ look_up(Relation rel, int64 activity, const CgSubject *subject)
 	while ((tuple = systable_getnext_ordered(scan,
 											 BackwardScanDirection)) != NULL)
 	{
+		CgEvent		event;
 		uint64		found;
 
-		heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
-		found = state_of(values, nulls[COL_GUARDIAN - 1]);
+		open_event(tuple, &event);
+		found = state_of(&event);
 		if (found != 0)
 		{
 			state = found;
@@ -530,8 +569,6 @@ static bool
 load_ledger(Relation rel, int64 activity)
 {
 	uint64		generation = ledger.generation;
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel),
-													&TTSOpsHeapTuple);
 	double		events = rel->rd_rel->reltuples;	/* -1: unknown */
 	uint64		seen = 0;
 	uint64		answers = 0;
@@ -543,6 +580,7 @@ load_ledger(Relation rel, int64 activity)
 	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	while (fits && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
+		CgEvent		event;
 		CgSubject	subject;
 		text	   *name;
 		uint64		state;
@@ -550,19 +588,16 @@ load_ledger(Relation rel, int64 activity)
 
 		CHECK_FOR_INTERRUPTS();
 		seen++;
-		ExecStoreHeapTuple(tuple, slot, false);
-		slot_getsomeattrs(slot, COL_ACTIVITY);
-		if (DatumGetInt64(slot->tts_values[COL_ACTIVITY - 1]) != activity)
+		open_event(tuple, &event);
+		if (event.activity != activity)
 			continue;
-		slot_getsomeattrs(slot, COL_SEPARATE);
-		state = state_of(slot->tts_values,
-						 heap_attisnull(tuple, COL_GUARDIAN, NULL));
+		state = state_of(&event);
 		if (state == 0)
 			continue;
 		/* At most one person for each answer that is still to come. */
 		if (++answers == MIN_ENTRIES / 2 && events > seen)
 			ledger.expected = (uint64) (events * answers / seen);
-		name = DatumGetTextPP(slot->tts_values[COL_SUBJECT - 1]);
+		name = DatumGetTextPP(PointerGetDatum(event.subject));
 		subject.text = VARDATA_ANY(name);
 		subject.len = VARSIZE_ANY_EXHDR(name);
 		subject.is_number = is_decimal(subject.text, subject.len,
@@ -574,7 +609,6 @@ load_ledger(Relation rel, int64 activity)
 			ledger.texts_size * sizeof(CgTextEntry) + ledger.text_bytes <=
 			MAX_BYTES;
 	}
-	ExecDropSingleTupleTableSlot(slot);
 	systable_endscan(scan);
 	if (!fits)
 	{

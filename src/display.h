@@ -25,9 +25,10 @@
 #include "fmgr.h"
 
 #include "envelope.h"
+#include "reason.h"
 
 #define CG_DISPLAY_PLAIN	1
-#define CG_DISPLAY_WITHHELD	2
+#define CG_DISPLAY_WITHHELD	2	/* and the reason, if that is told */
 
 /* Is this detoasted datum one? */
 static inline bool
@@ -47,14 +48,22 @@ extern struct varlena *cg_display_make(uint8 type, int32 category,
 static inline bool
 cg_is_withheld(const struct varlena *datum)
 {
-	return ((const uint8 *) VARDATA_ANY(datum))[1] == CG_DISPLAY_WITHHELD;
+	return ((const uint8 *) VARDATA_ANY(datum))[1] >= CG_DISPLAY_WITHHELD;
+}
+
+/* Why?  CG_GRANTED: that is not told. */
+static inline CgReason
+cg_withheld_reason(const struct varlena *datum)
+{
+	return (CgReason) (((const uint8 *) VARDATA_ANY(datum))[1] -
+					   CG_DISPLAY_WITHHELD);
 }
 
 /* Make it one. */
 static inline void
-cg_withhold(struct varlena *datum)
+cg_withhold(struct varlena *datum, CgReason reason)
 {
-	((uint8 *) VARDATA_ANY(datum))[1] = CG_DISPLAY_WITHHELD;
+	((uint8 *) VARDATA_ANY(datum))[1] = CG_DISPLAY_WITHHELD + reason;
 }
 
 /* One that prints as the plaintext of an encrypted value. */

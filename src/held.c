@@ -25,6 +25,7 @@
 #include "tcop/pquery.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/tuplestore.h"
 
 #include "compat.h"
 
@@ -61,6 +62,7 @@ struct CgHeld
 {
 	Portal		portal;
 	MemoryContext context;		/* the portal's */
+	bool		scrolls;		/* holds only what was fetched already */
 	Oid			user;			/* who ran it first */
 	Oid			asked_for;		/* the last who was asked about, */
 	uint64		asked_at;		/* and the state of rights then */
@@ -72,6 +74,7 @@ struct CgHeld
 	bool		many;			/* more than are noted */
 };
 
+static bool gives_again(MaterialState *top, ScanDirection direction);
 static CgHeld *held_of(Portal portal);
 static CgHeld *hold(Portal portal);
 static void forget(void *arg);
@@ -90,9 +93,10 @@ CgHeld	   *cg_holding = NULL;
 static List *cursors = NIL;		/* CgHeld, in the contexts of their portals */
 
 void
-cg_held_run(QueryDesc *queryDesc, uint64 count)
+cg_held_run(QueryDesc *queryDesc, ScanDirection direction, uint64 count)
 {
 	Portal		portal = ActivePortal;
+	PlanState  *top = queryDesc->planstate;
 	bool		below = false;
 	CgHeld	   *held;
 
@@ -102,12 +106,31 @@ cg_held_run(QueryDesc *queryDesc, uint64 count)
 	cg_holding = NULL;
 	held = held_of(portal);
 	if (held != NULL && portal->holdStore == NULL)
-		cg_held_check(portal);
+	{
+		if (!held->scrolls || gives_again((MaterialState *) top, direction))
+			cg_held_check(portal);
+	}
 	else if (held == NULL && (portal->name[0] != '\0' || count != 0) &&
-			 ((portal->cursorOptions & CURSOR_OPT_HOLD) != 0 ||
-			  holds_values(queryDesc->planstate, &below)))
+			 (portal->holdStore != NULL || holds_values(top, &below)))
+	{
 		held = hold(portal);
+		held->scrolls = portal->holdStore == NULL &&
+			IsA(top, MaterialState) &&
+			!holds_values(outerPlanState(top), &below);
+	}
 	cg_holding = held;
+}
+
+/*
+ * What stands on top for a cursor to go back keeps what it gave, and asks for
+ * a row at a time when it is at the end of that.
+ */
+static bool
+gives_again(MaterialState *top, ScanDirection direction)
+{
+	return top->tuplestorestate != NULL &&
+		(ScanDirectionIsBackward(direction) ||
+		 !tuplestore_ateof(top->tuplestorestate));
 }
 
 static CgHeld *
@@ -263,7 +286,7 @@ door_of(CgHeld *held, const CgRowGate *gate, int need)
 {
 	const char *purpose = cg_purpose == NULL ? "" : cg_purpose;
 	bool		adults = (gate->conditions[need] & (1 << CG_MINOR)) != 0 &&
-		!gate->minors[need];
+	!gate->minors[need];
 	CgHeldDoor *door;
 	int			i;
 
@@ -315,7 +338,7 @@ static CgReason
 ask(CgHeld *held, Oid user, const CgHeldDoor **at)
 {
 	bool		changed = held->asked_for != user ||
-		held->asked_at != cg_access_generation;
+	held->asked_at != cg_access_generation;
 	uint64		now = cg_access_generation;
 	int			i;
 

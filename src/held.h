@@ -23,7 +23,8 @@ extern CgHeld *cg_holding;
  * what the cursor holds is asked about first; from now on cg_holding is set if
  * it may hold values.  The caller restores what it was.
  */
-extern void cg_held_run(QueryDesc *queryDesc, uint64 count);
+extern void cg_held_run(QueryDesc *queryDesc, ScanDirection direction,
+						uint64 count);
 
 /* A value was given: of that person, if it is known. */
 extern void cg_held_note(const struct CgRowGate *gate, const CgSubject *subject);

@@ -59,6 +59,7 @@
 #include "event.h"
 #include "hold.h"
 #include "label.h"
+#include "listen.h"
 #include "protect.h"
 #include "subject_key.h"
 #include "subject_set.h"
@@ -115,16 +116,40 @@ cg_hold_check(const char *subject, Size len, Oid relid)
 {
 	CgSubject	about;
 
-	cg_access_listen();
+	cg_listen_now();
 	cg_listed_subject(&about, subject, len);
 	if (cg_set_has(&held, &about))
 		refuse(relid, "destroy a key");
 }
 
 void
+cg_hold_check_key(int64 persons, uint64 id)
+{
+	CgActing	acting;
+	bool		found = false;
+	uint64		i;
+
+	cg_act_begin(&acting, cg_audit_owner());
+	cg_act_execute("SELECT subject FROM cipguard.legal_hold"
+				   " WHERE ended_at IS NULL");
+	for (i = 0; i < SPI_processed && !found; i++)
+	{
+		char	   *subject = SPI_getvalue(SPI_tuptable->vals[i],
+										   SPI_tuptable->tupdesc, 1);
+		CgPerson	person;
+
+		cg_person(persons, subject, strlen(subject), &person);
+		found = cg_subject_find(&person) == id;
+	}
+	cg_act_end(&acting);
+	if (found)
+		refuse(InvalidOid, "destroy a key");
+}
+
+void
 cg_hold_check_label(Oid relid)
 {
-	cg_access_listen();
+	cg_listen_now();
 	check_tree(relid, "change the subject column of a table");
 }
 
@@ -146,7 +171,7 @@ cipguard_hold_row(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function must be called as a row trigger after UPDATE or DELETE")));
-	cg_access_listen();
+	cg_listen_now();
 	if (!cg_set_any(&held))
 		return PointerGetDatum(NULL);
 	rel = trigdata->tg_relation;
@@ -292,7 +317,7 @@ note_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
 		(((ObjectAccessDrop *) arg)->dropflags &
 		 PERFORM_DELETION_INTERNAL) != 0 && sub_id == 0)
 		return;
-	cg_access_listen();
+	cg_listen_now();
 	if (!cg_set_any(&held) ||
 		(sub_id != 0 && sub_id != cg_subject_column(object_id) &&
 		 (cg_protection(object_id) == NULL ||

@@ -13,6 +13,9 @@
 /* Raise CG_ERRCODE_LEGAL_HOLD if the data of a person must not be destroyed. */
 extern void cg_hold_check(const char *subject, Size len, Oid relid);
 
+/* The same of whoever a key belongs to, of persons of that table. */
+extern void cg_hold_check_key(int64 persons, uint64 id);
+
 /*
  * A table, or one above it, has a subject column, or is about to: give it the
  * trigger, if anybody is under hold.  True if something had to be done.

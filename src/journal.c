@@ -542,6 +542,12 @@ cg_journal_text(CgDisclosed *d, const char *subject, Size len)
 	return count(d);
 }
 
+bool
+cg_journal_value(void)
+{
+	return !cg_preloaded || cg_journal_rows(cg_journal_entry(InvalidOid));
+}
+
 /*
  * The first value; or the user or what he claims is another one than before,
  * and what was collected is of the former.

@@ -48,6 +48,12 @@ extern bool cg_journal_int(CgDisclosed *d, int64 subject);
 extern bool cg_journal_text(CgDisclosed *d, const char *subject, Size len);
 
 /*
+ * The same of one value of which neither relation nor person is known; true
+ * without preloading, when nothing is recorded.
+ */
+extern bool cg_journal_value(void);
+
+/*
  * Record an event without values at once, such as 'dump': stored values given
  * under row_security = off.  These have no masks, so if it cannot be recorded
  * that is an error unless cipguard.on_audit_failure is warn.

@@ -43,6 +43,7 @@
 #include "event.h"
 #include "grant.h"
 #include "keep_person.h"
+#include "listen.h"
 #include "minor.h"
 #include "person.h"
 #include "plan_functions.h"
@@ -200,7 +201,7 @@ cipguard_keep_person(PG_FUNCTION_ARGS)
 								  get_fn_expr_argtype(fcinfo->flinfo, 3),
 								  get_fn_expr_argtype(fcinfo->flinfo, 4));
 			}
-			cg_access_listen();
+			cg_listen_now();
 			gate->all |= CG_ASKS_BIRTHDAY;
 			known = cg_row_gate_subject(gate, &fcinfo->args[3], &subject);
 			birthday = cg_row_gate_birthday(gate, &fcinfo->args[4]);

@@ -6,7 +6,7 @@
  * its transaction on, in every session and on every standby, and survives a
  * restart, since it is a row like any other.  The news of the commit comes as
  * an invalidation; whoever gives plaintext listens for it before each value
- * (cg_access_listen()).
+ * (cg_listen()).
  *
  * It binds everybody: officers, owners, superusers, and whoever was granted
  * access in an emergency.  A lockdown of a role binds those who are members
@@ -60,6 +60,7 @@
 #include "event.h"
 #include "inval.h"
 #include "label.h"
+#include "listen.h"
 #include "lockdown.h"
 #include "protect.h"
 
@@ -331,7 +332,7 @@ cg_stored_locked_down(const CgProtection *p)
 uint64
 cg_lockdown_generation(void)
 {
-	cg_access_listen();
+	cg_listen();
 	return watch.generation;
 }
 

@@ -26,6 +26,7 @@
 
 #include "compat.h"
 
+#include "budget.h"
 #include "cipguard.h"
 #include "guc.h"
 #include "held.h"
@@ -118,35 +119,36 @@ run(CG_EXECUTOR_RUN_PARAMS)
 {
 	ExecutorRun_hook_type next = prev_run ? prev_run : standard_ExecutorRun;
 	CgHeld	   *holding = cg_holding;
+	bool		stops = !IsParallelWorker() && queryDesc->dest != NULL;
 	CgStop		stop;
 
 	begin_statement();
-	if (IsParallelWorker() || queryDesc->dest == NULL)
-	{
-		next(CG_EXECUTOR_RUN_ARGS);
-		return;
-	}
 	stop.pub.receiveSlot = stop_row;
 	stop.pub.rStartup = stop_startup;
 	stop.pub.rShutdown = stop_shutdown;
 	stop.pub.rDestroy = stop_destroy;
-	stop.pub.mydest = queryDesc->dest->mydest;
+	stop.pub.mydest = stops ? queryDesc->dest->mydest : DestNone;
 	stop.next = queryDesc->dest;
 	stop.stmt = queryDesc->plannedstmt;
 	stop.touches = touches_protected(stop.stmt);
 	stop.generation = 0;
-	depth++;
+	if (depth++ == 0)
+		cg_budget_running(true);
 	PG_TRY();
 	{
-		cg_held_run(queryDesc, count);
-		queryDesc->dest = &stop.pub;
+		if (stops)
+		{
+			cg_held_run(queryDesc, direction, count);
+			queryDesc->dest = &stop.pub;
+		}
 		next(CG_EXECUTOR_RUN_ARGS);
 	}
 	PG_FINALLY();
 	{
 		queryDesc->dest = stop.next;
 		cg_holding = holding;
-		depth--;
+		if (--depth == 0)
+			cg_budget_running(false);
 	}
 	PG_END_TRY();
 }

@@ -48,7 +48,7 @@ is_iban(const uint32_t *c, size_t n)
 		   (c[0] != (uint32_t) row[0] || c[1] != (uint32_t) row[1]))
 		row += 4;
 	if (row[0] == '\0' ||
-		n != (size_t) ((row[2] - '0') * 10 + (row[3] - '0')))
+		n != (size_t) (row[2] - '0') * 10 + (size_t) (row[3] - '0'))
 		return false;
 
 	/* 00, 01 and 99 are congruent to valid ones, and never given. */

@@ -46,6 +46,7 @@
 #include "guc.h"
 #include "journal.h"
 #include "label.h"
+#include "listen.h"
 #include "lockdown.h"
 #include "mask_datum.h"
 #include "mask_enc.h"
@@ -66,6 +67,7 @@ typedef struct CgMasking
 	CgEncMask  *enc;
 	CgDatumMask *plain;			/* of any other type */
 	TypeCacheEntry *equality;
+	CgReason	reason;			/* why the person is withheld, if that is told */
 } CgMasking;
 
 /* The state of one disclose_value() call; in fn_extra. */
@@ -97,6 +99,7 @@ static Datum map(CgMasking *m, Datum value,
 static Datum map_array(CgMasking *m, Datum value,
 					   struct varlena *(*map_one) (CgMasking *, Datum));
 static CgDisclosing *disclosing(FunctionCallInfo fcinfo, bool knows_birthday);
+static inline void judge_anew(FunctionCallInfo fcinfo, CgDisclosing *d);
 static void judge(CgDisclosing *d, Oid relid, AttrNumber attnum);
 static bool may_give(FunctionCallInfo fcinfo, CgDisclosing *d, bool *withheld);
 static bool record(FunctionCallInfo fcinfo, CgDisclosing *d,
@@ -285,37 +288,18 @@ Datum
 cipguard_disclose_value(PG_FUNCTION_ARGS)
 {
 	CgDisclosing *d = fcinfo->flinfo->fn_extra;
-	TimestampTz now;
 	Datum		value;
 	bool		withheld = false;
 
-	/* SQL can make no proof, but it can make a null of its type. */
-	if (PG_ARGISNULL(PG_NARGS() - 1))
-	{
-		cg_event_refused("call of disclose_value", InvalidOid);
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("only plans call %s", "cipguard.disclose_value()"),
-				 errhint("Select the column itself, or use %s.",
-						 "cipguard.disclose()")));
-	}
+	cg_require_plan(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	value = PG_GETARG_DATUM(0);
 	if (d == NULL)
 		fcinfo->flinfo->fn_extra = d = disclosing(fcinfo, PG_NARGS() == 7);
 
-	cg_access_listen();
-	now = cg_access_now();
-	if (d->user != GetUserId() || d->statement != now ||
-		d->epoch != cg_access_epoch() || d->row_security != row_security)
-	{
-		judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
-		d->user = GetUserId();
-		d->statement = now;
-		d->epoch = cg_access_epoch();
-		d->row_security = row_security;
-	}
+	cg_listen();
+	judge_anew(fcinfo, d);
 	if (d->bypasses)
 		PG_RETURN_DATUM(value); /* noted when the statement began */
 	if (d->encrypted && (!row_security || am_walsender))
@@ -339,7 +323,7 @@ cipguard_disclose_value(PG_FUNCTION_ARGS)
 
 /*
  * gate_value(value anyelement, relation oid, attnum int4, subject "any",
- *			  birthday "any") RETURNS anyelement
+ *			  birthday "any", proof checked) RETURNS anyelement
  *
  * The value as a reader may work with it: itself, or the mask if the person
  * is withheld from him.  The functions of encrypted types do not know the
@@ -351,8 +335,10 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 {
 	CgDisclosing *d = fcinfo->flinfo->fn_extra;
 	CgRowConditions conditions;
+	CgReason	reason = CG_GRANTED;
 	CgSubject	person;
 
+	cg_require_plan(fcinfo);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
 	if (d == NULL)
@@ -365,23 +351,19 @@ cipguard_gate_value(PG_FUNCTION_ARGS)
 			cg_column_level(p, (AttrNumber) PG_GETARG_INT32(2)) ==
 			CG_LEVEL_NONE;
 	}
-	cg_access_listen();
+	cg_listen();
 	conditions = cg_row_gate_check(d->gate);
-	if (d->blind ||
-		(conditions != 0 &&
-		 cg_row_gate_ask(d->gate, &fcinfo->args[3],
-						 &fcinfo->args[4]) != CG_GRANTED))
+	if (!d->blind && conditions != 0)
+		reason = cg_row_gate_ask(d->gate, &fcinfo->args[3], &fcinfo->args[4]);
+	if (d->blind || reason != CG_GRANTED)
+	{
+		if (d->masking != NULL)
+			d->masking->reason = reason;
 		return give_mask(fcinfo, d->masking, PG_GETARG_DATUM(0), true);
+	}
 	if (!d->encrypted && cg_holding == NULL)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	if (d->user != GetUserId() || d->epoch != cg_access_epoch() ||
-		d->statement != cg_access_now())
-	{
-		judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
-		d->user = GetUserId();
-		d->statement = cg_access_now();
-		d->epoch = cg_access_epoch();
-	}
+	judge_anew(fcinfo, d);
 	if (cg_holding != NULL && d->may_read && conditions != 0 &&
 		cg_row_gate_subject(d->gate, &fcinfo->args[3], &person))
 		cg_held_note(d->gate, &person);
@@ -420,7 +402,7 @@ withhold(CgMasking *m, Datum value)
 		result = (struct varlena *) DatumGetPointer(datumCopy(PointerGetDatum(datum),
 															  false, -1));
 	if (result != NULL)
-		cg_withhold(result);
+		cg_withhold(result, m->reason);
 	return result;
 }
 
@@ -449,6 +431,23 @@ disclosing(FunctionCallInfo fcinfo, bool knows_birthday)
 	cg_row_gate_types(d->gate, get_fn_expr_argtype(fcinfo->flinfo, 3),
 					  birthday);
 	return d;
+}
+
+/* If anything has changed. */
+static inline void
+judge_anew(FunctionCallInfo fcinfo, CgDisclosing *d)
+{
+	TimestampTz now = cg_access_now();
+
+	if (likely(d->user == GetUserId() && d->statement == now &&
+			   d->epoch == cg_access_epoch() &&
+			   d->row_security == row_security))
+		return;
+	judge(d, PG_GETARG_OID(1), (AttrNumber) PG_GETARG_INT32(2));
+	d->user = GetUserId();
+	d->statement = now;
+	d->epoch = cg_access_epoch();
+	d->row_security = row_security;
 }
 
 static void

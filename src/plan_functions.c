@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -24,6 +25,7 @@
 #include "catalog.h"
 #include "cipguard.h"
 #include "enc_type.h"
+#include "event.h"
 #include "plan_functions.h"
 
 #define MAX_CALLS	256			/* of all types together */
@@ -106,13 +108,11 @@ cg_load_functions(void)
 									ANYOID, f.checked);
 	row[6] = f.checked;
 	f.disclose_row = find_function("disclose_row", 7, row);
-	f.gate_value = our_function("gate_value", 5, any, OIDOID, INT4OID, ANYOID,
-								ANYOID);
-	f.gate_value_serial = our_function("gate_value_serial", 5, any, OIDOID,
-									   INT4OID, ANYOID, ANYOID);
 	f.keep_value = our_function("keep_value", 3, any, any, INT4OID, 0, 0);
 	f.keep_plain = our_function("keep_plain", 3, ANYOID, any, INT4OID, 0, 0);
 	row[5] = f.checked;
+	f.gate_value = find_function("gate_value", 6, row);
+	f.gate_value_serial = find_function("gate_value_serial", 6, row);
 	f.keep_person = find_function("keep_person", 6, row);
 	f.storable = our_function("storable", 1, any, 0, 0, 0, 0);
 	f.visible_statistics = our_function("visible_statistics", 3, any,
@@ -263,4 +263,19 @@ cg_shows_by_itself(Oid func)
 		func == f->disclose_text || func == f->disclose_text_row ||
 		func == f->disclose_value ||
 		func == f->disclose_row;
+}
+
+/* SQL can make no proof, but it can make a null of its type. */
+void
+cg_require_plan(FunctionCallInfo fcinfo)
+{
+	if (!PG_ARGISNULL(PG_NARGS() - 1))
+		return;
+	cg_event_refused("call of a function that plans call", InvalidOid);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("only plans call cipguard.%s()",
+					get_func_name(fcinfo->flinfo->fn_oid)),
+			 errhint("Select the column itself, or use %s.",
+					 "cipguard.disclose()")));
 }

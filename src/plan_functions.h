@@ -5,6 +5,7 @@
 #ifndef CG_PLAN_FUNCTIONS_H
 #define CG_PLAN_FUNCTIONS_H
 
+#include "fmgr.h"
 #include "nodes/primnodes.h"
 
 /* Those that are there once; all OIDs. */
@@ -54,6 +55,12 @@ extern Oid	cg_decrypt_function(uint8 tag);
 
 /* Does it give a mask, or look at the right to read and record by itself? */
 extern bool cg_shows_by_itself(Oid func);
+
+/*
+ * An error unless a plan made the call of a function whose last argument is
+ * the proof of it.
+ */
+extern void cg_require_plan(FunctionCallInfo fcinfo);
 
 /* Look them up; false while the extension is being created. */
 extern bool cg_load_functions(void);

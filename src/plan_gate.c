@@ -6,7 +6,7 @@
  * While conditions of a row (row_gate.h) are in force for a column that the
  * current user may read or search, each reference to it is wrapped in
  *
- *		cipguard.gate_value(value, relation, column, subject, birthday)
+ *		cipguard.gate_value(value, relation, column, subject, birthday, proof)
  *
  * which gives the mask of persons who are withheld from him; so predicates,
  * joins, grouping and order see what the output shows.  Where rows leave, the
@@ -90,6 +90,7 @@ cg_gate_var(Var *var, const CgProtection *p, CgScope *scope)
 	const CgProtectedColumn *column = cg_protected_column(p, var->varattno);
 	Node	   *subject;
 	Node	   *birthday;
+	List	   *args;
 	Node	   *result;
 	Oid			func;
 
@@ -116,24 +117,20 @@ cg_gate_var(Var *var, const CgProtection *p, CgScope *scope)
 		cg_plan_functions->gate_value_serial : cg_plan_functions->gate_value;
 	subject = (Node *) cg_subject_of(var, scope);
 	birthday = (Node *) cg_birthday_of_var(var, p);
-	result = (Node *)
-		makeFuncExpr(func, var->vartype,
-					 list_make5(copyObject(var),
-								makeConst(OIDOID, -1, InvalidOid,
-										  sizeof(Oid),
-										  ObjectIdGetDatum(p->relid), false,
-										  true),
-								makeConst(INT4OID, -1, InvalidOid,
-										  sizeof(int32),
-										  Int32GetDatum(var->varattno), false,
-										  true),
-								subject != NULL ? subject :
-								(Node *) makeNullConst(TEXTOID, -1,
-													   InvalidOid),
-								birthday != NULL ? birthday :
-								(Node *) makeNullConst(TEXTOID, -1,
-													   InvalidOid)),
-					 var->varcollid, var->varcollid, COERCE_EXPLICIT_CALL);
+	args = list_make5(copyObject(var),
+					  makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
+								ObjectIdGetDatum(p->relid), false, true),
+					  makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
+								Int32GetDatum(var->varattno), false, true),
+					  subject != NULL ? subject :
+					  (Node *) makeNullConst(TEXTOID, -1, InvalidOid),
+					  birthday != NULL ? birthday :
+					  (Node *) makeNullConst(TEXTOID, -1, InvalidOid));
+	args = lappend(args, makeConst(cg_plan_functions->checked, -1, InvalidOid,
+								   sizeof(bool), BoolGetDatum(true), false,
+								   true));
+	result = (Node *) makeFuncExpr(func, var->vartype, args, var->varcollid,
+								   var->varcollid, COERCE_EXPLICIT_CALL);
 	if (var->vartypmod != -1)
 		result = (Node *) makeRelabelType((Expr *) result, var->vartype,
 										  var->vartypmod, var->varcollid,

@@ -25,6 +25,7 @@
 #include "armor.h"
 #include "audit_image.h"
 #include "audit_store.h"
+#include "budget.h"
 #include "cipguard.h"
 #include "crypt.h"
 #include "enc_type.h"
@@ -321,8 +322,8 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 				(errcode(CG_ERRCODE_MALFORMED_ARMOR),
 				 errmsg("value is not armor"),
 				 errhint("Only protected values of the audit log need to be disclosed.")));
-	datum = cg_take_text(armored_type(armor), VARDATA_ANY(armor),
-						 VARSIZE_ANY_EXHDR(armor), -1, NULL);
+	datum = cg_take_armor(armored_type(armor), VARDATA_ANY(armor),
+						  VARSIZE_ANY_EXHDR(armor));
 	cg_parse(datum, &env);
 	if (cg_is_destroyed(&env))
 		PG_RETURN_NULL();
@@ -346,8 +347,8 @@ cipguard_audit_disclose(PG_FUNCTION_ARGS)
 }
 
 /*
- * May the current user read it, of this person?  Then it is recorded; it was
- * charged when the armor was taken.
+ * May the current user read it, of this person?  Then it is charged and
+ * recorded.
  */
 static bool
 may_disclose(FunctionCallInfo fcinfo, int32 category)
@@ -376,6 +377,8 @@ may_disclose(FunctionCallInfo fcinfo, int32 category)
 		cg_report_refusal(category, relid, reason);
 		return false;
 	}
+	if (!cg_budget_spend(category, InvalidOid, 1))
+		return false;
 	if (cg_preloaded)
 	{
 		CgDisclosed *d = cg_journal_entry(relid);

@@ -20,6 +20,7 @@
 
 #include "access.h"
 #include "budget.h"
+#include "budget_slot.h"
 #include "crypt.h"
 #include "display.h"
 #include "enc_type.h"
@@ -171,7 +172,8 @@ judge(CgRowGate *g)
 		g->minors[i] = cg_access_minors(g->categories[i], g->relid);
 		g->all |= g->conditions[i];
 	}
-	g->free_epoch = 0;
+	g->free_epoch = g->limited_epoch = 0;
+	g->purse = NULL;
 	g->user = GetUserId();
 	g->now = cg_access_now();
 	g->epoch = cg_access_epoch();
@@ -337,7 +339,7 @@ decide(const CgRowGate *g, int need, CgRowConditions conditions,
 	v->is_number = subject != NULL && subject->is_number;
 	v->number = v->is_number ? subject->number : 0;
 	v->len = 0;
-	if (v->known && !v->is_number)
+	if (subject != NULL && !subject->is_number)
 	{
 		v->len = subject->len;
 		memcpy(v->text, subject->text, subject->len);
@@ -379,19 +381,31 @@ bool
 cg_row_gate_charge(CgRowGate *g)
 {
 	uint64		epoch = cg_access_epoch();
-	bool		limited = false;
 	int			i;
 
-	g->free_epoch = 0;
-	for (i = 0; i < g->n; i++)
-		if (!cg_budget_is_free(g->categories[i], g->relid))
+	if (g->limited_epoch == epoch && g->purse != NULL &&
+		g->purse->serial == g->purse_serial && cg_budget_pay(g->purse, 1))
+		return true;
+	if (g->limited_epoch != epoch)
+	{
+		for (i = 0; i < g->n; i++)
+			if (!cg_budget_is_free(g->categories[i], g->relid))
+				break;
+		if (i == g->n)
 		{
-			limited = true;
-			if (!cg_budget_spend(g->categories[i], g->relid, 1))
-				return false;
+			g->free_epoch = epoch;
+			return true;
 		}
-	if (!limited)
-		g->free_epoch = epoch;
+		g->limited_epoch = epoch;
+	}
+	for (i = 0; i < g->n; i++)
+		if (!cg_budget_spend(g->categories[i], g->relid, 1))
+			return false;
+	if (g->n == 1)
+	{
+		g->purse = cg_budget_purse(g->categories[0], g->relid);
+		g->purse_serial = g->purse == NULL ? 0 : g->purse->serial;
+	}
 	return true;
 }
 

@@ -48,6 +48,9 @@ typedef struct CgRowGate
 	uint64		epoch;			/* of this state of the registers */
 	uint32		reported;		/* reasons, by bit */
 	uint64		free_epoch;		/* in which no budget limits it; 0: none */
+	uint64		limited_epoch;	/* in which one does */
+	struct CgPurse *purse;		/* of a single category, or NULL */
+	uint64		purse_serial;
 } CgRowGate;
 
 /* For a column of a relation (0: all protected ones), in its categories. */

@@ -56,7 +56,7 @@ static void read_subtree(int64 first, int64 n, uint8 *out);
 static void open_heads(CgHeadReader *reader, int64 first, int64 end);
 static bool next_head(CgHeadReader *reader, bytea **head);
 static bool same_log(void);
-static void missing_block(int64 block);
+pg_noreturn static void missing_block(int64 block);
 
 static HTAB *kept = NULL;
 static char kept_log[64];		/* log and its first head */

@@ -830,6 +830,7 @@ cipguard_destroy_key_of(PG_FUNCTION_ARGS)
 	persons = DatumGetInt64(heap_getattr(tuple, CG_SK_PERSON,
 										 RelationGetDescr(rel), &isnull));
 	table_close(rel, AccessShareLock);
+	cg_hold_check_key(persons, id);
 	return destroy(persons, id, NULL, InvalidOid, reason);
 }
 

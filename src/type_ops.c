@@ -81,7 +81,7 @@ static CgConverted *remembered(FunctionCallInfo fcinfo, const CgHead *other,
 static void require_rights(FunctionCallInfo fcinfo, Datum value);
 static bool undecidable(Datum a, Datum b);
 static void wrong_type(void);
-static void not_searchable(const CgHead *head);
+pg_noreturn static void not_searchable(const CgHead *head);
 static Datum abbreviate(Datum original, SortSupport ssup);
 static bool never_abort(int memtupcount, SortSupport ssup);
 static int	compare_sort(Datum a, Datum b, SortSupport ssup);
@@ -165,7 +165,7 @@ get_head(Datum value, CgHead *head)
 	head->token_version = cg_get_u16(p + 10);
 	head->token = (p[2] & CG_FLAG_SEARCHABLE) ? p + CG_HEADER_LEN : NULL;
 	head->display = (p[2] & CG_FLAG_DISPLAY) != 0;
-	head->withheld = head->display && p[1] == CG_DISPLAY_WITHHELD;
+	head->withheld = head->display && p[1] >= CG_DISPLAY_WITHHELD;
 	head->datum = datum;
 	head->whole = value;
 	head->fresh = NULL;
@@ -271,6 +271,7 @@ compare_heads(const CgHead *a, const CgHead *b)
 {
 	int			result;
 
+	Assert(a->token != NULL && b->token != NULL);
 	if (a->type != b->type)
 		wrong_type();
 	if (a->category != b->category &&

@@ -29,6 +29,7 @@
 #include "encoding.h"
 #include "event.h"
 #include "guc.h"
+#include "journal.h"
 #include "keyring.h"
 #include "key_provider.h"
 #include "lockdown.h"
@@ -36,7 +37,9 @@
 #include "value.h"
 
 static struct varlena *take_armor(uint8 type, const char *armor, Size len,
-								  int32 typmod, Node *escontext);
+								  int32 typmod, Node *escontext, bool gives);
+static struct varlena *take_datum(uint8 type, const uint8 *data, Size len,
+								  int32 typmod, Node *escontext, bool gives);
 static bool judged(const CgCategory *c, const char *text, Size len,
 				   Node *escontext);
 static struct varlena *take_plain_text(const char *plain, Size len,
@@ -133,7 +136,7 @@ cg_take_text(uint8 type, const char *text, Size len, int32 typmod,
 	Datum		plain;
 
 	if (cg_is_armor(text, len))
-		return take_armor(type, text, len, typmod, escontext);
+		return take_armor(type, text, len, typmod, escontext, true);
 	if (type == CG_TYPE_TEXT)
 		return take_plain_text(text, len, typmod, escontext);
 
@@ -156,9 +159,15 @@ cg_is_datum(const uint8 *data, Size len)
 		cg_enc_type(env.type) != NULL && env.category <= PG_INT32_MAX;
 }
 
+struct varlena *
+cg_take_armor(uint8 type, const char *armor, Size len)
+{
+	return take_armor(type, armor, len, -1, NULL, false);
+}
+
 static struct varlena *
 take_armor(uint8 type, const char *armor, Size len, int32 typmod,
-		   Node *escontext)
+		   Node *escontext, bool gives)
 {
 	uint8	   *data = palloc(len);
 	size_t		data_len = 0;
@@ -175,7 +184,7 @@ take_armor(uint8 type, const char *armor, Size len, int32 typmod,
 				 errhint("It was cut or changed on its way; text that is no armor must not begin with \"%s\".",
 						 CG_ARMOR_PREFIX)));
 	}
-	result = cg_take_datum(type, data, data_len, typmod, escontext);
+	result = take_datum(type, data, data_len, typmod, escontext, gives);
 	pfree(data);
 	return result;
 }
@@ -183,6 +192,14 @@ take_armor(uint8 type, const char *armor, Size len, int32 typmod,
 struct varlena *
 cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 			  Node *escontext)
+{
+	return take_datum(type, data, len, typmod, escontext, true);
+}
+
+/* gives: into a query, which could print it. */
+static struct varlena *
+take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
+		   Node *escontext, bool gives)
 {
 	CgEnvelope	env;
 	struct varlena *result;
@@ -252,12 +269,18 @@ cg_take_datum(uint8 type, const uint8 *data, Size len, int32 typmod,
 				 errhint("Values can be brought from another database only together with its keys, by dump and restore.")));
 
 	/* Who may read could print it: as good as having been shown it. */
-	if (!unknown && !trusted &&
+	if (gives && !unknown && !trusted &&
 		(int32) env.category != cg_category_unclassified() &&
-		cg_access_level((int32) env.category, InvalidOid) == CG_LEVEL_READ &&
-		!cg_budget_spend((int32) env.category, InvalidOid, 1))
-		cg_raise_refusal((int32) env.category, InvalidOid, CG_BUDGET_SPENT,
-						 "taking back");
+		cg_access_level((int32) env.category, InvalidOid) == CG_LEVEL_READ)
+	{
+		if (!cg_budget_spend((int32) env.category, InvalidOid, 1))
+			cg_raise_refusal((int32) env.category, InvalidOid,
+							 CG_BUDGET_SPENT, "taking back");
+		if (!cg_journal_value())
+			ereport(ERROR,
+					(errcode(CG_ERRCODE_AUDIT),
+					 errmsg("an encrypted value that is brought back cannot be recorded")));
+	}
 
 	if (typmod >= 0 && (int32) env.category != typmod)
 		return cg_recode(result, typmod);
@@ -415,7 +438,7 @@ cg_search_value(uint8 type, Datum plain, int32 typmod)
 		if (cg_is_armor(VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text)))
 			return cg_search_key(take_armor(type, VARDATA_ANY(text),
 											VARSIZE_ANY_EXHDR(text), -1,
-											NULL), typmod);
+											NULL, true), typmod);
 	}
 	cg_require_search(typmod);
 	cg_plain_store(type, plain, &stored);
@@ -461,10 +484,11 @@ cg_shows_plain(int32 category)
 bool
 cg_shows_value(const CgEnvelope *env)
 {
-	/* Where tables are masked, values were charged before they come here. */
+	/* Where tables are masked, values were charged and recorded before. */
 	return cg_shows_plain((int32) env->category) && !cg_is_destroyed(env) &&
 		(cg_masks() ||
-		 cg_budget_spend((int32) env->category, InvalidOid, 1));
+		 (cg_budget_spend((int32) env->category, InvalidOid, 1) &&
+		  cg_journal_value()));
 }
 
 /*

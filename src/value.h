@@ -36,6 +36,9 @@ extern bool cg_is_datum(const uint8 *data, Size len);
 extern struct varlena *cg_take_datum(uint8 type, const uint8 *data, Size len,
 									 int32 typmod, Node *escontext);
 
+/* Armor of the audit log, for a door that charges and records by itself. */
+extern struct varlena *cg_take_armor(uint8 type, const char *armor, Size len);
+
 /*
  * Bring a value under the category of a column.  A value that was just typed
  * in (unclassified) may go anywhere; one that belongs to another category

@@ -8,8 +8,10 @@
  * same, so each answer is one value of the budget and is recorded, and takes
  * what comparing with = takes.
  *
- * Where it must be known whom a value is about, it is not answered: the value
- * does not say.
+ * Where it must be known whom a value is about, a gate has asked
+ * (plan_gate.c): it gives the mask of a person who is withheld, which is
+ * refused whatever the candidate.  A value that passed none does not say whom
+ * it is about, and is refused, too.
  */
 #include "postgres.h"
 
@@ -24,10 +26,13 @@
 #include "decision.h"
 #include "display.h"
 #include "event.h"
+#include "guc.h"
 #include "journal.h"
+#include "plan_mask.h"
 #include "subject_key.h"
 
-static void require_match(int32 category);
+static bool passed_gate(FunctionCallInfo fcinfo);
+static void require_match(int32 category, bool asked);
 static bool matches(const CgEnvelope *env, Datum candidate);
 
 /* verify_match(value enc_X, candidate plain) RETURNS boolean */
@@ -38,6 +43,7 @@ cipguard_verify_match(PG_FUNCTION_ARGS)
 	uint8		tag = cg_called_type(fcinfo, 0)->tag;
 	struct varlena *datum = PG_GETARG_VARLENA_PP(0);
 	Datum		candidate = PG_GETARG_DATUM(1);
+	bool		asked = passed_gate(fcinfo);
 	struct varlena *inner;
 	int32		category;
 	CgEnvelope	env;
@@ -50,7 +56,14 @@ cipguard_verify_match(PG_FUNCTION_ARGS)
 		inner = cg_display_value(datum);
 		if (inner == NULL)
 		{
-			require_match((int32) cg_get_u32((const uint8 *) VARDATA_ANY(datum) + 4));
+			category =
+				(int32) cg_get_u32((const uint8 *) VARDATA_ANY(datum) + 4);
+			asked = asked && cg_is_withheld(datum) &&
+				cg_withheld_reason(datum) != CG_GRANTED;
+			require_match(category, asked);
+			if (asked)
+				cg_raise_refusal(category, InvalidOid,
+								 cg_withheld_reason(datum), "comparing");
 			PG_RETURN_NULL();
 		}
 		datum = inner;
@@ -58,27 +71,43 @@ cipguard_verify_match(PG_FUNCTION_ARGS)
 	cg_parse(datum, &env);
 	cg_require_type(&env, tag);
 	category = (int32) env.category;
-	require_match(category);
+	require_match(category, asked);
 	if (cg_is_destroyed(&env))
 		PG_RETURN_NULL();
 
 	/* Before the answer, whatever it is. */
 	if (!cg_budget_spend(category, InvalidOid, 1))
 		cg_raise_refusal(category, InvalidOid, CG_BUDGET_SPENT, "comparing");
-	if (cg_preloaded && !cg_journal_rows(cg_journal_entry(InvalidOid)))
+	if (!cg_journal_value())
 		PG_RETURN_NULL();
 	PG_RETURN_BOOL(matches(&env, candidate));
 }
 
+/* Only plans make such calls. */
+static bool
+passed_gate(FunctionCallInfo fcinfo)
+{
+	Node	   *expr = fcinfo->flinfo->fn_expr;
+
+	if (expr == NULL || !IsA(expr, FuncExpr) || !cg_masks() ||
+		!cg_load_functions())
+		return false;
+	expr = linitial(((FuncExpr *) expr)->args);
+	while (IsA(expr, RelabelType))
+		expr = (Node *) ((RelabelType *) expr)->arg;
+	return cg_is_gate(expr);
+}
+
+/* asked: about the person, by a gate. */
 static void
-require_match(int32 category)
+require_match(int32 category, bool asked)
 {
 	CgReason	missing = cg_access_missing(category, InvalidOid,
 											CG_LEVEL_SEARCH);
 	const CgCategory *c;
 	char	   *name;
 
-	if (missing == CG_GRANTED &&
+	if (missing == CG_GRANTED && !asked &&
 		cg_access_row_conditions(category, InvalidOid) != 0)
 		missing = CG_SUBJECT_UNKNOWN;
 	if (missing == CG_GRANTED)

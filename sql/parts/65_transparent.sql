@@ -21,15 +21,15 @@ CREATE FUNCTION cipguard.disclose_row(value anyelement, relation oid, attnum int
 	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION cipguard.disclose_row(anyelement, oid, integer, "any", "any", boolean, cipguard.checked) IS 'the same where it depends on the person';
 
-CREATE FUNCTION cipguard.gate_value(value anyelement, relation oid, attnum integer, subject "any", birthday "any") RETURNS anyelement
+CREATE FUNCTION cipguard.gate_value(value anyelement, relation oid, attnum integer, subject "any", birthday "any", proof cipguard.checked) RETURNS anyelement
 	AS 'MODULE_PATHNAME', 'cipguard_gate_value'
 	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION cipguard.gate_value(anyelement, oid, integer, "any", "any") IS 'value of a protected column, or its mask if the person is withheld from whoever reads';
+COMMENT ON FUNCTION cipguard.gate_value(anyelement, oid, integer, "any", "any", cipguard.checked) IS 'value of a protected column, or its mask if the person is withheld from whoever reads';
 
-CREATE FUNCTION cipguard.gate_value_serial(value anyelement, relation oid, attnum integer, subject "any", birthday "any") RETURNS anyelement
+CREATE FUNCTION cipguard.gate_value_serial(value anyelement, relation oid, attnum integer, subject "any", birthday "any", proof cipguard.checked) RETURNS anyelement
 	AS 'MODULE_PATHNAME', 'cipguard_gate_value'
 	LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10;
-COMMENT ON FUNCTION cipguard.gate_value_serial(anyelement, oid, integer, "any", "any") IS 'the same for categories whose mask is a function of yours, which no parallel plan may call';
+COMMENT ON FUNCTION cipguard.gate_value_serial(anyelement, oid, integer, "any", "any", cipguard.checked) IS 'the same for categories whose mask is a function of yours, which no parallel plan may call';
 
 CREATE FUNCTION cipguard.keep_value(value anyelement, old anyelement, category integer) RETURNS anyelement
 	AS 'MODULE_PATHNAME', 'cipguard_keep_value'

@@ -7,6 +7,7 @@
 # looks only at these files, and then says nothing of functions that others
 # use.  Last line: "N passed, N failed"; fails unless all passed.
 . "$(dirname "$0")/../tools/private_server.sh"
+. "$(dirname "$0")/../tools/checks.sh"
 
 stage "$@"
 
@@ -16,30 +17,11 @@ mapfile -t pure < <(grep -L '"postgres\.h"' "${files[@]}")
 others=()
 [ -n "${FILES:-}" ] || others=(test/unit/test_*.c test/fuzz/fuzz_*.c)
 config=test/ci/analyze
-passed=0 failed=0
 
 # As the module is built, with assertions, which tell what cannot happen; the
 # headers of the server are not ours to judge.
 flags=(-std=gnu99 -fno-strict-aliasing -fwrapv -D_GNU_SOURCE -DUSE_ASSERT_CHECKING=1
 	-isystem "$("$PG_CONFIG" --includedir-server)" -Isrc -Itest/unit)
-
-check() { # NAME COMMAND...: passes if the command succeeds and prints nothing
-	local name=$1 rc=0 began=$SECONDS
-	shift
-	[[ $name =~ ${CHECKS:-} ]] || return 0
-	"$@" > "$work/out" 2>&1 < /dev/null || rc=$?
-	if [ "$rc" = 0 ] && [ ! -s "$work/out" ]; then
-		passed=$((passed + 1))
-		echo "ok      $name ($((SECONDS - began)) s)"
-	else
-		failed=$((failed + 1))
-		echo "FAILED  $name"
-		[ -s "$work/out" ] || echo "exit status $rc" > "$work/out"
-		head -200 "$work/out" | sed 's/^/        /'
-	fi
-}
-
-have() { command -v "$1" > /dev/null || { echo "$1 is missing, Debian package $2"; return 1; }; }
 
 # Run a command for each file that stdin names (empty lines do not), in place of its argument {}, as
 # many at a time as there are processors; what they say comes in that order.
@@ -59,9 +41,13 @@ each() { # COMMAND...
 # At -O0, as what the optimizer does before the analyser looks hides faults and
 # makes up others.  With the default limit (5) of states per
 # statement it leaves larger files half way.
+# Tests do not look whether there was memory, so they are left to cppcheck.
 gcc_analyzer() {
-	printf '%s\n' "${files[@]}" "${others[@]}" |
-		each gcc "${flags[@]}" -O0 -fanalyzer --param analyzer-bb-explosion-factor=20 -c -o /dev/null '{}'
+	local analyze=(gcc "${flags[@]}" -O0 -fanalyzer --param analyzer-bb-explosion-factor=20 -c -o /dev/null '{}')
+	printf '%s\n' "${files[@]/#src\/suite_ctr.c/}" | each "${analyze[@]}"
+	# One loop there fills what another reads, up to the same length: gcc 12 sees no connection.
+	printf '%s\n' "${files[@]}" | { grep -x src/suite_ctr.c || true; } |
+		each "${analyze[@]}" -Wno-analyzer-use-of-uninitialized-value
 }
 
 # What scan-build runs.  handles.h makes what the server opens and closes known.
@@ -116,5 +102,4 @@ check 'locks and blocks' locks
 check 'clang-tidy' clang_tidy
 check 'cppcheck' cppcheck_all
 check 'plpgsql_check' plpgsql
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+verdict

@@ -15,6 +15,9 @@
 
 : "${work:?}" "${bindir:?}"
 
+# Servers that are watched take long to stop, too.
+export PGCTLTIMEOUT=300
+
 passed=0 failed=0 failures=() began=$SECONDS
 
 pass() { passed=$((passed + 1)); echo "ok      $1"; }
@@ -72,7 +75,7 @@ call() { # FUNCTION...: in a server of the work directory
 	start_server probe "shared_preload_libraries = 'cipguard'" || return
 	for f; do
 		# The connection is lost where the checker ends the process.
-		psql -X -q -c "CREATE FUNCTION $f() RETURNS integer LANGUAGE c AS '$work/memory_probe'" \
+		timeout 120 psql -X -q -c "CREATE FUNCTION $f() RETURNS integer LANGUAGE c AS '$work/memory_probe'" \
 			-c "SELECT $f()" > "$work/$f.out" 2>&1 || true
 		timeout 120 bash -c 'until pg_isready -q; do sleep 0.5; done' || return
 	done

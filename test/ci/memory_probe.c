@@ -14,7 +14,10 @@ PG_MODULE_MAGIC;
 
 static volatile int one = 1;
 
-/* probe_stack() returns integer: writes past an array on the stack */
+/*
+ * probe_stack() returns integer: writes past an array on the stack, by a pointer,
+ * as UBSan would stop at an index before
+ */
 PG_FUNCTION_INFO_V1(probe_stack);
 Datum
 probe_stack(PG_FUNCTION_ARGS)

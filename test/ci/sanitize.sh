@@ -32,7 +32,8 @@ END
 # process leaves it to the system at its end.  abort, as the exit status 1 of
 # the default is no crash to the server.
 options=abort_on_error=1:print_stacktrace=1:log_path=$work/sanitize/reports/report
-export CIPGUARD_WRAP="env LD_PRELOAD='$asan $work/stub.so' \
+# A TAP script may have a library of its own to preload.
+export CIPGUARD_WRAP="env LD_PRELOAD=\"$asan $work/stub.so \${LD_PRELOAD:-}\" \
 	ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1:quarantine_size_mb=32:$options"
 
 # UBSan reads its options with the first report, from where the server has its
@@ -45,5 +46,6 @@ END
 export CIPGUARD_COPT="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-static-libubsan -Wl,--exclude-libs,libubsan.a -Wl,$work/options.o"
 
+export CIPGUARD_TAP_TIMEOUT=${CIPGUARD_TAP_TIMEOUT:-900}
 UNIT=0 suite sanitize
 probe sanitize probe_stack probe_index

@@ -91,7 +91,8 @@ SELECT id, left(mob::text, 5) FROM client WHERE id = 7;
 SELECT id FROM client WHERE mob = '13800138007';
 RESET row_security;
 -- Nobody may name an open person for a withheld one.
-SELECT id, cipguard.disclose(mob, 'client', 6, NULL::text), cipguard.gate_value(tel, 'client'::regclass, 3, 6, NULL::text) FROM client WHERE id = 7;
+SELECT id, cipguard.disclose(mob, 'client', 6, NULL::text) FROM client WHERE id = 7;
+SELECT id, cipguard.gate_value(tel, 'client'::regclass, 3, 6, NULL::text, NULL) FROM client WHERE id = 7;
 SELECT id, cipguard.disclose(tel, 'mobile', 'client', 6, NULL::text) FROM client WHERE id = 7;
 -- Nobody's statistics.
 SELECT attname, most_common_vals IS NULL AND histogram_bounds IS NULL AS none FROM pg_stats

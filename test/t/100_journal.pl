@@ -467,7 +467,21 @@ $user = recorded('reader', $keyless, 'read|reader|app.person|contact|1', 'withou
 is(frames($user, 'subjects IS NULL, authentic IS NULL, remark'), 't|t|subjects left out: no key', 'subjects are left out');
 is(as($node, 'auditor', 'SELECT DISTINCT remark FROM cipguard.disclosures WHERE remark NOT LIKE \'intent without%\' ORDER BY 1'), "subjects cannot be decrypted\nsubjects left out: no key", 'and those there are cannot be read');
 
-# 12. Without preloading nothing is recorded, and nothing fails.
+# 12. Where tables are not masked, and what is brought back as armor.
+$node->append_conf('postgresql.conf', "cipguard.kek_file = '" . new_kek('main') . "'\n");
+$node->restart;
+as($node, undef, 'GRANT SELECT ON app.client TO reader, clerk');
+my $armor = as($node, undef, 'SET row_security = off; SELECT phone FROM app.client WHERE id = 1');
+recorded('reader', "SELECT '$armor'::cipguard.enc_text('mobile')", 'read|reader|0||1', 'armor brought back');
+recorded('clerk', "SELECT '$armor'::cipguard.enc_text('mobile')", '', 'by who may not read it');
+$node->append_conf('postgresql.conf', "cipguard.transparent_masking = off\n");
+$node->restart;
+recorded('reader', "SELECT phone FROM app.client; COPY app.client TO STDOUT", 'read|reader|0||200', 'not masked: types record what they show');
+recorded('reader', "SET debug_parallel_query = 1; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SELECT count(to_jsonb(phone)) FROM app.client",
+	'read|reader|0||100', 'in expressions, too', dies => 1);
+recorded('clerk', 'SELECT phone FROM app.client', '', 'and no armor');
+
+# 13. Without preloading nothing is recorded, and nothing fails.
 $node->append_conf('postgresql.conf', "shared_preload_libraries = ''\ncipguard.kek_file = '" . new_kek('main') . "'\n");
 $node->restart;
 recorded('reader', 'SELECT phone FROM app.client_masked WHERE id = 1', '', 'not preloaded', dies => 1);

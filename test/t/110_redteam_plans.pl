@@ -240,7 +240,7 @@ foreach my $query ('SELECT label, sealed FROM client ORDER BY id', 'SELECT label
 	secure($got, "a reader fetches first: $query");
 }
 ask($s, "SET ROLE reader; BEGIN; DECLARE h CURSOR WITH HOLD FOR SELECT sealed FROM client ORDER BY id; COMMIT; SET ROLE clerk;");
-secure(ask($s, 'FETCH 1 h; CLOSE h;'), 'a held cursor of a reader keeps encrypted columns closed');
+secure(ask($s, 'FETCH 1 h; CLOSE h;') . ' ', 'a held cursor of a reader keeps encrypted columns closed');
 # An SQL function that goes on between fetches.
 secure(ask($s, "SET ROLE reader; BEGIN; DECLARE c CURSOR FOR SELECT sql_one() FROM generate_series(1, 3); SET ROLE clerk; FETCH ALL c; COMMIT;"), 'an SQL function in a cursor');
 my $got = ask($s, "SET ROLE reader; BEGIN; DECLARE c CURSOR FOR SELECT sql_one() FROM generate_series(1, 3); FETCH 1 c; SET ROLE clerk; \\echo then\nFETCH ALL c; COMMIT;");

@@ -122,6 +122,17 @@ foreach my $round (1, 2)
 is(ask($own, "CREATE EXTENSION cipguard; BEGIN; SECURITY LABEL FOR cipguard ON COLUMN h.label IS 'mobile'; EXECUTE p; ROLLBACK; EXECUTE p;"), "139****8888 $label", 'a label rolled back');
 is(ask($own, "SECURITY LABEL FOR cipguard ON COLUMN h.label IS 'mobile'; $open BEGIN; DROP EXTENSION cipguard CASCADE; CREATE EXTENSION cipguard; COMMIT; SELECT count(*) FROM pg_seclabel; EXECUTE p;"), "0 $label", 'dropped and created in one transaction: labels are gone, and so are masks');
 is(ask($s, 'EXECUTE p;'), $label, 'in the other session, too');
+# Tables that were not there when a session looked; the OID is new to it.
+ask($own, "CREATE TABLE e (s cipguard.enc_text('mobile')); INSERT INTO e VALUES ('$label'); GRANT SELECT ON e TO clerk; INSERT INTO cipguard.access_grant (grantee, category, level) VALUES ('clerk', 'mobile', 'read');");
+is(ask($s, 'SELECT s FROM e;'), $label, 'a grant and a key');
+ask($own, "$open ALTER TABLE cipguard.access_grant RENAME TO away;");
+is(ask($s, 'SELECT s FROM e;'), '139****8888', 'no grants for a while');
+ask($own, "$open ALTER TABLE cipguard.away RENAME TO access_grant;");
+is(ask($s, 'SELECT s FROM e;'), $label, 'grants that came later');
+ask($own, "$open ALTER TABLE cipguard.data_key RENAME TO away;");
+is(ask($s, 'SELECT s FROM e;'), 'ZC005', 'no keys for a while');
+ask($own, "$open ALTER TABLE cipguard.away RENAME TO data_key;");
+is(ask($s, 'SELECT s FROM e;'), $label, 'keys that came later');
 $s->quit;
 $own->quit;
 unlike(log_since($node), qr/PANIC|TRAP|terminated by signal/, 'no crash');

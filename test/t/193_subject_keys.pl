@@ -266,12 +266,18 @@ my $export = as($node, 'officer', 'SELECT cipguard.export_subject_keys()');
 # Whoever dates it back gets no certificate that is older for it.
 $export =~ s/("destroyed(?:_at)?": )"[^"]*"/$1"2001-01-01"/g;
 write_file("$dir/export", $export);
+as($restored, 'officer', "SELECT cipguard.place_hold(s, 'lawsuit') FROM unnest('{1,50,nobody}'::text[]) s");
+refused($restored, undef, "SET ROLE officer; SELECT cipguard.import_subject_keys(\$\$" . slurp_file("$dir/export") . "\$\$)", 'ZC034', 'nobody under a legal hold is destroyed by it');
+as($restored, 'officer', "SELECT cipguard.release_hold('1', 'settled')");
 like(as($restored, undef, "SET ROLE officer; SELECT brought > 10, destroyed FROM cipguard.import_subject_keys(\$\$" . slurp_file("$dir/export") . "\$\$)"), qr/^t\|2$/, 'keys are brought');
 is(as($restored, 'reader', 'SELECT phone::text FROM client WHERE id = 2'), '13900000002', 'old backup: who is left can be read');
 is(as($restored, 'reader', 'SELECT phone::text, address::text FROM client WHERE id = 1'), '|', 'the destroyed one is gone for good');
 is(as($restored, 'reader', "SELECT count(*) FROM client WHERE phone = '13900000001'"), '0', 'rows included');
 is(as($restored, undef, 'SELECT count(*) FROM cipguard.destruction_certificate WHERE unrecoverable_since IS NOT NULL'), '3', 'as certificates say');
 like(as($restored, undef, "SELECT min(k.destroyed_at) > '2002-01-01', min(e.destroyed) > '2002-01-01', min(c.unrecoverable_since) > '2002-01-01' FROM cipguard.subject_key k, cipguard.subject_epoch e, cipguard.destruction_certificate c"), qr/^t\|t\|t$/, 'and of when this database learned it');
+as($restored, 'officer', "SELECT cipguard.place_hold('2', 'lawsuit')");
+refused($restored, 'officer', "SELECT cipguard.destroy_subject_key('2', 'client')", 'ZC034', 'a key of somebody under a legal hold is not destroyed');
+is(as($restored, 'reader', 'SELECT phone::text FROM client WHERE id = 2'), '13900000002', 'and opens');
 is(as($restored, undef, "SELECT brought, destroyed FROM cipguard.import_subject_keys(\$\$" . slurp_file("$dir/export") . "\$\$)"), '0|0', 'once is enough');
 $restored->stop;
 

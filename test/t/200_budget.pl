@@ -124,7 +124,39 @@ $node->reload;
 $node->poll_query_until('postgres', "SELECT current_setting('cipguard.default_budgets') = 'off'");
 is(plain('nobody_set', $all), 3000, 'no limit when that is switched off');
 
-# 6. Crashes.  What is counted afterwards is what was, or a sixteenth of the
+# 6. A long statement sets values aside while there are plenty.  What it does
+# not give is put back, however it ends; and the last value is had.
+$role = new_reader(2000000, 'NULL');
+is(plain($role, "$all LIMIT 1777"), 1777, 'of a large budget');
+is(used($role), 1777, 'what was given counts');
+my $in_order = 'SET synchronize_seqscans = off;';
+plain($role, "$in_order SELECT phone, 1 / (id - 900) FROM app.client");
+is(used($role), 1777 + 900, 'an error: what was set aside is put back');
+my $before = used($role);
+is(plain($role, "BEGIN; DECLARE c CURSOR FOR $all; FETCH 700 FROM c; SELECT hour_used - $before FROM cipguard.budget_status WHERE category = 'mobile' AND hour_limit = 2000000"), 700, 'a cursor');
+is(used($role), $before + 700, 'a transaction that is not ended');
+like(as($node, $role, "$in_order SELECT phone, CASE WHEN id = 300 THEN (SELECT hour_used + 0 * id FROM cipguard.budget_status WHERE hour_limit = 2000000) - $before - 700 END FROM app.client WHERE id <= 300"), qr/\|300\z/, 'who looks on the way sees what was given so far');
+$before = used($role);
+{
+	my ($out, $err) = ('', '');
+	my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-U', $role, '-c', "$in_order SELECT phone, CASE WHEN id = 1500 THEN pg_sleep(600) END FROM app.client" ], '<', '/dev/null', '>', \$out, '2>', \$err);
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = '$role' AND wait_event = 'PgSleep'") or die 'does not sleep';
+	as($node, undef, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '$role'");
+	$run->finish;
+	$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = '$role'");
+}
+is(used($role) - $before, 1500, 'a session that is ended');
+$role = new_reader(12000, 'NULL');
+@sessions = map { { out => '', err => '' } } 1 .. 8;
+$_->{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-U', $role, '-c', $all ],
+	'<', '/dev/null', '>', \$_->{out}, '2>', \$_->{err}) foreach @sessions;
+$_->{run}->finish foreach @sessions;
+$sum = 0;
+$sum += grep { /^138\d{8}$/ } split(/\n/, $_->{out}) foreach @sessions;
+is($sum, 12000, 'eight sessions that set aside get all of a budget and no more');
+is(used($role), 12000, 'as many are counted');
+
+# 7. Crashes.  What is counted afterwards is what was, or a sixteenth of the
 # limit more.
 sub crash_test
 {
@@ -170,7 +202,7 @@ crash_test('immediate stop', 160, 77, 10, sub { $node->stop('immediate'); $node-
 crash_test('clean restart', 800, 433, 0, sub { $node->restart });
 crash_test('crash after clean restart', 800, 433, 0, sub { $node->restart; $kill_backend->() });
 
-# 7. A standby counts for itself.
+# 8. A standby counts for itself.
 $role = new_reader(100, 100);
 is(plain($role, "$all LIMIT 60"), 60, 'primary: values');
 $node->backup('b');
@@ -189,7 +221,7 @@ $standby->restart;
 is(plain($role, $all, node => $standby), 0, 'standby: after a restart, too');
 $standby->stop;
 
-# 8. A file that was tampered with.
+# 9. A file that was tampered with.
 $role = new_reader(100, 100);
 is(plain($role, "$all LIMIT 60"), 60, 'before the damage');
 sub damage
@@ -227,7 +259,7 @@ $node->start;
 is(plain(new_reader(5, 5), $all), 0, 'a file cut short');
 as($node, undef, open_window() . 'SELECT cipguard.reset_budgets()');
 
-# 9. A file that cannot be written, and memory that is full.
+# 10. A file that cannot be written, and memory that is full.
 $role = new_reader(1000, 1000);
 rename($file, "$file.away") or die $!;
 is(plain($role, $all), 0, 'nothing is given that cannot be counted');

@@ -14,7 +14,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_cluster('lockdown', allows_streaming => 1, conf => "hot_standby_feedback = on\nmax_connections = 40\n");
+my $node = new_cluster('lockdown', allows_streaming => 1, conf => "hot_standby_feedback = on\nmax_connections = 40\nmax_prepared_transactions = 2\n");
 as($node, undef, <<'SQL');
 CREATE EXTENSION cipguard CASCADE;
 CREATE ROLE ann LOGIN IN ROLE cipguard_officer;
@@ -142,6 +142,20 @@ like($again, qr/138\*+0007/, 'and not refused');
 unlike(query_of($unheard, 'SELECT mobile, enc FROM client WHERE id = 7'), $plain, 'a session that had not read: masked');
 $_->quit foreach values %session, $prepared, $unheard;
 
+# A scan that reads on while something happens, in the middle of it.
+sub scan_stopped
+{
+	my ($on, $name, $event) = @_;
+	my ($out, $err) = ('', '');
+	my $run = IPC::Run::start([ 'psql', '-XAtq', '-U', 'reader', '-v', 'VERBOSITY=verbose', '-d', $on->connstr('postgres'), '-c', 'COPY (SELECT slowly(id), mobile FROM client WHERE id < 3000) TO STDOUT' ], '<', \undef, '>', \$out, '2>', \$err);
+	$on->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'reader' AND state = 'active' AND clock_timestamp() - query_start > '0.3 s'");
+	$event->();
+	$run->finish;
+	like($err, $stopped, "$name: stopped");
+	cmp_ok(scalar(split /\n/, $out), '<', 2999, "$name: before its end");
+	return;
+}
+
 # 2. Whoever it is.
 unlike(join('', run_as($node, $_, 'SELECT mobile, enc FROM client WHERE id = 7; SELECT mobile FROM parent; SELECT enc FROM plain')), qr/$plain|a\@example/, "$_: nothing") foreach 'reader', 'owner', 'ann', $node->{_user} // 'postgres';
 refused($node, 'other', "SELECT count(*) FROM client WHERE enc = '13900000007'", 'ZC021', 'no guess is confirmed');
@@ -177,6 +191,12 @@ is(as($node, 'bob', "SELECT cipguard.approve($request)"), 'approved', 'another o
 like(as($node, 'reader', 'SELECT mobile, enc FROM client WHERE id = 7'), $plain, 'open again');
 is(as($node, 'ann', 'SELECT count(*) FROM cipguard.lockdowns'), '0', 'none in force');
 
+# What was prepared is in force from when it is committed, by whomever.
+as($node, undef, "BEGIN; INSERT INTO cipguard.lockdown (scope, reason) VALUES ('all', 'drill'); PREPARE TRANSACTION 'p'");
+like(as($node, 'reader', 'SELECT mobile FROM client WHERE id = 7'), $plain, 'prepared, not committed: open');
+scan_stopped($node, 'prepared', sub { as($node, undef, "COMMIT PREPARED 'p'") });
+is(lift(as($node, 'ann', 'SELECT id FROM cipguard.lockdowns')), 'approved', 'lifted');
+
 # 6. A standby.
 $node->backup('b');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
@@ -193,6 +213,9 @@ my $got = query_of($s, 'FETCH 1 FROM c');
 unlike($got, $plain, 'standby: not a row more');
 $s->quit;
 is(lift($here), 'approved', 'lifted');
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+scan_stopped($standby, 'standby', sub { $here = lock_down('category: mobile') });
+is(lift($here), 'approved', 'lifted again');
 
 # 7. Scopes.
 my $id = lock_down('relation child');

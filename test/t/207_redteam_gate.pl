@@ -49,6 +49,7 @@ CREATE ROLE worker LOGIN NOINHERIT IN ROLE pupil, writer;
 CREATE ROLE boss LOGIN IN ROLE owner;
 CREATE ROLE loader LOGIN IN ROLE pg_write_all_data, pg_read_all_data;
 CREATE ROLE friend LOGIN;
+CREATE ROLE searching LOGIN;
 CREATE SCHEMA pupil AUTHORIZATION pupil;
 CREATE SCHEMA friend AUTHORIZATION friend;
 GRANT USAGE ON SCHEMA pupil, friend TO PUBLIC;
@@ -68,11 +69,14 @@ CREATE VIEW app.v AS SELECT * FROM app.client;
 ALTER TABLE app.client OWNER TO owner;
 ALTER TABLE app.person OWNER TO owner;
 GRANT ALL ON app.client, app.person, app.v TO pupil, writer, friend;
-GRANT SELECT ON app.client TO clerk;
+GRANT SELECT ON app.client TO clerk, searching;
 GRANT ALL ON SCHEMA app TO boss;
 SQL
 officer(q(SELECT cipguard.grant_access(r, c) FROM unnest('{pupil,boss,friend}'::regrole[]) r, unnest('{m7,c7,other,birth_date}'::text[]) c));
+officer(q(SELECT cipguard.grant_access('searching', 'c7', 'search')));
 as($node, 'pupil', <<'SQL');
+CREATE TABLE pupil.kept (card cipguard.enc_text('c7'));
+GRANT SELECT ON pupil.kept TO searching;
 CREATE TABLE pupil.mine (id int, card cipguard.enc_text('c7'), m text);
 CREATE TABLE pupil.keyed (id int PRIMARY KEY, m text);
 CREATE TABLE pupil.lists (id int, cards cipguard.enc_text('c7')[]);
@@ -94,6 +98,7 @@ $kept->query(q(PREPARE p AS SELECT mobile, card FROM app.client WHERE id = 2;
 	PREPARE g (int) AS SELECT mobile, card FROM app.client WHERE id = $1; SET plan_cache_mode = force_generic_plan; EXECUTE g (1);
 	BEGIN; DECLARE c SCROLL CURSOR FOR SELECT id, mobile, card FROM app.client ORDER BY id; FETCH 1 c;
 	DECLARE m CURSOR FOR SELECT max(mobile) FROM app.client GROUP BY id ORDER BY id; FETCH 1 m));
+my $armor = as($node, 'pupil', 'INSERT INTO pupil.kept SELECT card FROM app.client WHERE id = 2; SET cipguard.output = armor; SELECT card FROM app.client WHERE id = 2');
 officer(q(SELECT cipguard.restrict_subject('2', 'disputed')));
 my $after = join "\n", map { $kept->query($_) } 'FETCH 3 c', 'FETCH 2 m', 'COMMIT', 'EXECUTE p', 'EXECUTE g (2)';
 unlike($after, $secret, 'cursors and plans from before the restriction give masks');
@@ -196,17 +201,24 @@ foreach my $attempt (
 INSERT INTO pupil.mine VALUES (1, :\'a\'); RESET cipguard.output; TABLE pupil.mine; SELECT cipguard.disclose(card, \'pupil.mine\') FROM pupil.mine; DELETE FROM pupil.mine' ],
 	[ 'disclose() of another table', q(SELECT cipguard.disclose(card, 'pupil.mine') FROM app.client WHERE id = 2) ],
 	[ 'disclose() with another subject', q(SELECT cipguard.disclose(card, 'app.client', 1, NULL::date) FROM app.client WHERE id = 2) ],
-	[ 'gate_value() with another subject', q(SELECT cipguard.gate_value(mobile, 'app.client'::regclass::oid, 2, 1, born) FROM app.client WHERE id = 2) ],
+	[ 'gate_value() with another subject', q(SELECT cipguard.gate_value(mobile, 'app.client'::regclass::oid, 2, 1, born, NULL) FROM app.client WHERE id = 2) ],
 	[ 'audit_disclose() with another subject', q(SELECT cipguard.audit_disclose(card::text, 'app.client'::regclass::oid, 3::smallint, '1') FROM app.client WHERE id = 2) ],
 	[ 'statistics', q(SELECT most_common_vals, histogram_bounds FROM pg_stats WHERE tablename = 'client') ])
 {
 	hidden('pupil', "$attempt->[0]: no copy of a value of a restricted person", $attempt->[1]);
 }
 refused($node, 'pupil', q(SET row_security = off; SELECT card FROM app.client WHERE id = 2), '42501', 'armor of a restricted person is not given to be compared with guesses');
-refused($node, 'pupil', q(SELECT cipguard.verify_match(card, 'QzCANARYzQ' || 2) FROM app.client WHERE id = 2), 'ZC029', 'nor is a guess confirmed');
+foreach my $guess ('2', '3')
+{
+	refused($node, $_, "SELECT cipguard.verify_match(card, 'QzCANARYzQ$guess') FROM app.client WHERE id = 2", 'ZC030', "$_: nor is guess $guess judged") foreach qw(pupil searching);
+}
+is(as($node, $_, q(SELECT cipguard.verify_match(card, 'QzCANARYzQ' || 3) FROM app.client WHERE id IN (3, 4) ORDER BY id)), "t\nf", "$_: of others it is") foreach qw(pupil searching);
+refused($node, 'searching', q(SELECT cipguard.verify_match(card, 'x') FROM pupil.kept), 'ZC029', 'and of nobody knows whom it is not');
+refused($node, 'clerk', q(SELECT cipguard.verify_match(card, 'QzCANARYzQ2') FROM app.client WHERE id = 2), '42501', 'who has no grant is told that');
+refused($node, 'pupil', "SELECT cipguard.gate_value('$armor'::cipguard.enc_text('c7'), 'app.client'::regclass::oid, 3, 3, NULL::date, NULL)", '42501', 'armor from before is not opened as that of somebody else');
+refused($node, 'pupil', "SELECT cipguard.verify_match(cipguard.gate_value('$armor'::cipguard.enc_text('c7'), 'app.client'::regclass::oid, 3, 3, NULL::date, NULL), 'x')", '42501', 'nor compared');
 is(as($node, 'pupil', q(SELECT count(*) FROM app.client a JOIN (VALUES ('QzCANARYzQ' || 2)) v (c) ON a.card = v.c::cipguard.enc_text('c7'))), '0', 'nor by a join');
-is(as($node, 'clerk', q(SELECT count(DISTINCT cipguard.gate_value('x'::text, 'app.client'::regclass::oid, 2, s, NULL::date)) FROM generate_series(1, 5) s)),
-	'1', 'who has no grant is not told who is restricted, by gate_value()');
+refused($node, 'clerk', q(SELECT cipguard.gate_value('x'::text, 'app.client'::regclass::oid, 2, 2, NULL::date, NULL)), '42501', 'who has no grant is not told who is restricted, by gate_value()');
 is(as($node, 'clerk', q(SELECT count(DISTINCT w) FROM generate_series(1, 3) s, LATERAL (SELECT string_agg(c::text, ';') AS w FROM cipguard.why('m7', 'app.client', s::text) c) x)),
 	'1', 'nor by why()');
 refused($node, 'clerk', q(SELECT cipguard.access_decision('pupil', 'm7', 'app.client', '2')), '42501', 'nor by asking about a reader');
@@ -228,6 +240,38 @@ foreach my $attempt (q(UPDATE app.client SET born = '1970-01-01' WHERE id = 2), 
 }
 is(as($node, 'pupil', q(BEGIN; UPDATE app.client SET born = '1981-01-01' WHERE id = 1 RETURNING born; ROLLBACK)), '1981-01-01', 'the date of birth of an adult is corrected');
 officer(q(SELECT cipguard.set_condition(NULL, 'minor', NULL)));
+
+# Ages that are encrypted: person 1 is grown up, 2 a child, of 3 nobody knows.
+as($node, undef, <<'SQL');
+CREATE TABLE app.pupil (id int PRIMARY KEY, mobile text, born cipguard.enc_date('birth_date'));
+CREATE TABLE app.numbered (id int PRIMARY KEY, mobile text, number cipguard.enc_text('resident_id'));
+INSERT INTO app.pupil VALUES (1, '7731947000001', '1980-05-05'), (2, '7731947000002', '2019-05-05'), (3, '7731947000003', NULL);
+INSERT INTO app.numbered VALUES (1, '7731947000001', '11010519491231002X'), (2, '7731947000002', '11010120190505001X'), (3, '7731947000003', NULL);
+SECURITY LABEL FOR cipguard ON COLUMN app.pupil.id IS 'subject';
+SECURITY LABEL FOR cipguard ON COLUMN app.pupil.mobile IS 'm7';
+SECURITY LABEL FOR cipguard ON COLUMN app.numbered.id IS 'subject';
+SECURITY LABEL FOR cipguard ON COLUMN app.numbered.mobile IS 'm7';
+GRANT ALL ON app.pupil, app.numbered TO pupil;
+SQL
+officer(q(SELECT cipguard.set_condition('m7', 'minor', 'on')));
+foreach my $table (qw(pupil numbered))
+{
+	hidden('pupil', "app.$table: an encrypted age tells who is grown up", "SELECT mobile FROM app.$table WHERE id <> 3", shows => qr/7731947000001/);
+	is(as($node, 'pupil', "SELECT count(*) FROM app.$table WHERE mobile LIKE '7731947%'"), '1', 'and nobody else is');
+}
+refused($node, 'pupil', "BEGIN; UPDATE app.pupil SET born = '1970-01-01' WHERE id = 2; ROLLBACK", 'ZC032', 'nor does a child become of age by it');
+officer(q(SELECT cipguard.set_condition('m7', 'minor', NULL)));
+
+# A child's consent is a guardian's.
+officer(q(SELECT cipguard.add_activity('club', 'club', 'consent', '{m7,birth_date}', 'marketing')));
+officer("SELECT cipguard.record_consent('$_', 'club', 'give')") foreach (1, 2);
+my $club = q(SET cipguard.purpose = 'club'; SELECT string_agg(id::text, ',' ORDER BY id) FROM app.%s WHERE mobile LIKE '7731947%%');
+is(as($node, 'pupil', sprintf($club, $_)), '1', "app.$_: a child does not consent by itself") foreach qw(pupil client);
+officer(q(SELECT cipguard.record_consent('2', 'club', 'give', guardian => 'mother')));
+is(as($node, 'pupil', sprintf($club, $_)), '1,2', "app.$_: but by a guardian") foreach qw(pupil client);
+officer(q(SELECT cipguard.record_consent('2', 'club', 'give')));
+is(as($node, 'pupil', sprintf($club, $_)), '1', "app.$_: the last answer counts") foreach qw(pupil client);
+officer(q(SELECT cipguard.end_activity('club')));
 
 # ---------- registers ----------
 

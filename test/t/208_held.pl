@@ -154,6 +154,17 @@ foreach (@own)
 	like($err, qr/ERROR:  42501/, 'and told so');
 }
 
+# Back to what was given before; the next rows are masked.
+foreach my $back ('PRIOR', 'FIRST', 'ABSOLUTE 1')
+{
+	my $fetches = "SET ROLE reader; BEGIN; DECLARE c SCROLL CURSOR FOR SELECT mobile FROM generate_series(1, 1), app.client; FETCH 2 c; SET ROLE clerk; FETCH 2 c; FETCH $back c; ROLLBACK";
+	my ($out, $err) = run_as($node, 'pool', $fetches, stop => 0);
+	my @values = $out =~ /$plain/g;
+	is(scalar(@values), 2, "$back: another role is given nothing");
+	like($out, qr/\*{11}\n\*{11}\z/, 'but masks of what comes next');
+	like($err, qr/ERROR:  42501/, 'and is told so');
+}
+
 # Functions that fetch.
 $s = open_cursor($holding{hold}, 'care');
 suspend();

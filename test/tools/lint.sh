@@ -12,7 +12,7 @@ export LC_ALL=C
 pg_config=${PG_CONFIG:-pg_config}
 work=$(mktemp -d "${TMPDIR:-/tmp}/cipguard-lint.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. test/tools/checks.sh
 
 # All files of ours; vectors, expected results and corpora are data.
 find . \( -path ./.git -o -path ./tmp_check -o -path ./results -o -path ./output_iso -o -path ./.deps \
@@ -24,23 +24,6 @@ find . \( -path ./.git -o -path ./tmp_check -o -path ./results -o -path ./output
 # shellcheck disable=SC2329 # checks are called by their names
 c_files() { grep -E '^(src|test/(unit|fuzz|bench))/.*\.[ch]$' "$work/files" || true; }
 
-check() { # NAME COMMAND...: passes if the command succeeds and prints nothing
-	local name=$1 rc=0
-	shift
-	[[ $name =~ ${CHECKS:-} ]] || return 0
-	"$@" > "$work/out" 2>&1 < /dev/null || rc=$?
-	if [ "$rc" = 0 ] && [ ! -s "$work/out" ]; then
-		passed=$((passed + 1))
-		echo "ok      $name"
-	else
-		failed=$((failed + 1))
-		echo "FAILED  $name"
-		[ -s "$work/out" ] || echo "exit status $rc" > "$work/out"
-		head -60 "$work/out" | sed 's/^/        /'
-	fi
-}
-
-have() { command -v "$1" > /dev/null || { echo "$1 is missing, Debian package $2"; return 1; }; }
 found() { ! grep "$@"; }	# fails, and prints, if grep finds
 
 warnings() { # COMPILER FLAG...
@@ -255,6 +238,4 @@ check 'file lengths' lengths
 check 'leftovers and stray spaces' leftovers
 check 'shell scripts' shells
 check 'Perl scripts' perls
-[ $((passed + failed)) -gt 0 ] || { echo "no check matches CHECKS='$CHECKS'"; failed=1; }
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+verdict

@@ -63,6 +63,8 @@ main(void)
 {
 	static const int pauses[] = {1, 7, 45, 400, 3000, 40000};
 	CgBudgetCount count;
+	int64_t		hour_cell;
+	int64_t		day_cell;
 	unsigned	i;
 
 	srand(6);
@@ -100,6 +102,21 @@ main(void)
 	ok(count.all == 47, "the count of a grant has no window");
 
 	ok(cg_budget_sound(&count), "what was counted is sound");
+	memset(&count, 0, sizeof(count));
+	(void) cg_budget_advance(&count, START);
+	hour_cell = count.hour_cell;
+	day_cell = count.day_cell;
+	cg_budget_add(&count, 40);
+	(void) cg_budget_advance(&count, START + 2 * CG_HOUR_CELL);
+	cg_budget_add(&count, 7);
+	cg_budget_take_back(&count, 30, hour_cell, day_cell);
+	ok(count.hour == 17 && count.day == 17 && count.all == 17 &&
+	   cg_budget_sound(&count), "what was added in another cell is taken back");
+	(void) cg_budget_advance(&count, START + 3600 + CG_HOUR_CELL);
+	ok(count.hour == 7, "from the cell that it was added to");
+	cg_budget_take_back(&count, 10, hour_cell, day_cell);
+	ok(count.hour == 7 && count.day == 7 && cg_budget_sound(&count),
+	   "but not from an hour that it has left");
 	count.hour_cell = -5;
 	ok(!cg_budget_sound(&count), "a cell of before 1970 is not");
 	count.hour_cell = INT64_MAX;

@@ -49,7 +49,8 @@ extern void cg_act_begin(CgActing *acting, Oid as) ACQUIRES(acting) NOT_ANALYZED
 extern void cg_act_end(const CgActing *acting) RELEASES(acting) NOT_ANALYZED;
 
 /* It holds the locks of all of its accounts at once, in two loops. */
-extern CgSpent cg_budget_charge(CgAccount **accounts, int n_accounts, uint32 n,
+extern CgSpent cg_budget_charge(CgAccount **accounts, int n_accounts,
+								uint32 n, uint32 want, CgPurse *purse,
 								CgAccount **which, bool *first) NOT_ANALYZED;
 
 extern bool analyzed_enter(AnalyzedBlock *block) ACQUIRES(block);
