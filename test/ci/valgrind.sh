@@ -9,12 +9,11 @@
 #   valgrind   runs some SQL tests with every process of the server under
 #              valgrind; whatever it reports is a failure
 #
-# valgrind makes the server 20 to 50 times slower.  The tests it runs by default
-# take every C file along its main path; with 2 idle processors they take about
-# 20 minutes.  VALGRIND_TESTS='a b' names others, VALGRIND_TESTS=all is all of
-# them, VALGRIND_TESTS= none.  The variables of check.sh choose the tests of
-# cassert: REGRESS=0, ISOLATION=0, TESTS='a b', SERVERS='a b'; CASSERT=0 leaves it
-# out.
+# valgrind makes the server 20 to 50 times slower, hence some: of each subject the
+# test that goes through most of its C files.  VALGRIND_TESTS='a b' names others,
+# VALGRIND_TESTS=all is all of them, VALGRIND_TESTS= none.  The variables of
+# check.sh choose the tests of cassert: REGRESS=0, ISOLATION=0, TESTS='a b',
+# SERVERS='a b'; CASSERT=0 leaves it out.
 #
 # The server that is built is kept in ${XDG_CACHE_HOME:-~/.cache}/cipguard.
 #
@@ -93,8 +92,7 @@ fi
 stage "$@"
 . test/ci/memory.sh
 
-# Of each subject the one that goes through most of its C files; what only masks
-# or refuses in further ways is left to cassert.
+# What only masks or refuses in further ways is left to cassert.
 default_tests=(access audit category enc_json enc_text key_use keys mask request search suite
 	activity alert budget consent enc_types_mask person question row_gate transparent_write)
 
