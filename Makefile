@@ -13,7 +13,7 @@
 #   make fuzz          fuzz every parser (FUZZ_SECONDS=60 for each target)
 #   make analyze       static analysers of C and of PL/pgSQL
 #   make coverage      lines that the tests run; fails below the floors in this file
-#   make sanitize      the SQL tests under AddressSanitizer and UBSan
+#   make sanitize      SQL, isolation and TAP tests under AddressSanitizer and UBSan
 #   make valgrind      the SQL tests under valgrind, on a server built for it
 #   make sqlsmith      random statements of a role that sees masks (SQLSMITH_SECONDS=120)
 #   make soak          clients at work while processes are killed (MINUTES=10)

@@ -180,7 +180,7 @@ cipguard_keep_person(PG_FUNCTION_ARGS)
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
 	CgSubject	subject;
 	bool		known;
-	int			birthday = 0;
+	int			birthday;
 	CgReason	reason;
 	int16		len;
 	bool		by_value;

@@ -118,15 +118,14 @@ try_made(FuzzInput in)
 	/* Ascending, from anywhere, by steps of any size that still fit. */
 	for (i = 0; i < n; i++)
 	{
-		uint64_t	step = fuzz_number(&in, 1 + (int) fuzz_choice(&in, 8)) + 1;
+		uint64_t	gap = fuzz_number(&in, 1 + (int) fuzz_choice(&in, 8));
 
 		if (i == 0)
-			value[i] = (int64_t) (step - 1);
-		else if (step == 0 ||
-				 step > (uint64_t) INT64_MAX - (uint64_t) value[i - 1])
+			value[i] = (int64_t) gap;
+		else if (gap >= (uint64_t) INT64_MAX - (uint64_t) value[i - 1])
 			break;
 		else
-			value[i] = (int64_t) ((uint64_t) value[i - 1] + step);
+			value[i] = (int64_t) ((uint64_t) value[i - 1] + gap + 1);
 	}
 	n = i;
 	exact = fuzz_buffer(CG_VARINT_MAX * (n + 1));

@@ -389,7 +389,7 @@ merkle_job(void)
 	uint8_t		leaf[11][CG_MERKLE_LEN];
 	uint8_t		path[64][CG_MERKLE_LEN];
 	uint8_t		root[12][CG_MERKLE_LEN];
-	uint8_t		again[CG_MERKLE_LEN];
+	uint8_t		again[CG_MERKLE_LEN] = {0};
 	CgMerkle	tree;
 	size_t		len;
 	CgStatus	status = CG_OK;
