@@ -433,7 +433,7 @@ while ($logs =~ /^\S+ \S+ \S+ \[\d+\] (\w{5}) (?!client backend|postmaster)([a-z
 {
 	my ($state, $process, $text) = ($1, $2, $3);
 	$complaints{"$state $process"} //= $text
-	  unless $state =~ /^(?:00000|57P01|57P03|08006|08P01|40001|40P01|ZC001|ZC005)$/ || $text =~ /could not map dynamic shared memory segment/;
+	  unless $state =~ /^(?:00000|57P01|57P03|08006|08P01|40001|40P01|ZC001|ZC005)$/ || $text =~ /could not (?:map dynamic shared memory segment|attach to dynamic shared area)/;
 }
 is(join("\n", map { "$_: $complaints{$_}" } sort keys %complaints), '', 'processes of the server have nothing else to complain of');
 
