@@ -134,45 +134,26 @@ internal_errors() { # RUN
 		grep -v 'could not find commutator for operator N' | sort -u || true
 }
 
-# Download and unpack the tests for the server of PG_CONFIG, and build their
-# libraries; print the directory.
-fetch() {
-	local cache dir tmp found
-	cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/cipguard
-	dir=$cache/core_regress-$(source_release) || exit 2
-	if [ -e "$dir/complete" ]; then
-		echo "$dir"
-		return
-	fi
-	mkdir -p "$cache"
-	tmp=$(mktemp -d "$cache/tmp.XXXXXX")
-	# shellcheck disable=SC2064 # expanded now
-	trap "rm -rf '$tmp'" EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
-	found=$(download_source "$tmp") || exit 2
-	mkdir "$tmp/tests"
-	tar -C "$tmp/tests" --strip-components=1 --no-same-owner --wildcards -xf "$tmp"/*.orig.tar.* \
-		'*/src/test/regress/*' '*/src/test/isolation/*' '*/contrib/spi/*' > "$tmp/log" 2>&1 || {
-		tail -5 "$tmp/log" | sed 's/^/    /' >&2
+# Unpack the tests for the server of PG_CONFIG, and build their libraries.
+# shellcheck disable=SC2329 # called by cached
+make_tests() { # TMP
+	tar -C "$1/made" --strip-components=1 --no-same-owner --wildcards -xf "$1"/*.orig.tar.* \
+		'*/src/test/regress/*' '*/src/test/isolation/*' '*/contrib/spi/*' > "$1/log" 2>&1 || {
+		tail -5 "$1/log" | sed 's/^/    /' >&2
 		unavailable 'the source package cannot be unpacked'
 	}
-	mkdir "$tmp/tests/lib"
-	cp "$tmp"/tests/src/test/regress/regress.c "$tmp"/tests/contrib/spi/{autoinc,refint}.c "$tmp/tests/lib"
-	cat > "$tmp/tests/lib/Makefile" <<-'END'
+	mkdir "$1/made/lib"
+	cp "$1"/made/src/test/regress/regress.c "$1"/made/contrib/spi/{autoinc,refint}.c "$1/made/lib"
+	cat > "$1/made/lib/Makefile" <<-'END'
 		MODULES = regress autoinc refint
 		override with_llvm = no
 		PGXS := $(shell $(PG_CONFIG) --pgxs)
 		include $(PGXS)
 	END
-	make -s -C "$tmp/tests/lib" PG_CONFIG="$PG_CONFIG" > "$tmp/log" 2>&1 || {
-		tail -20 "$tmp/log" | sed 's/^/    /' >&2
+	make -s -C "$1/made/lib" PG_CONFIG="$PG_CONFIG" > "$1/log" 2>&1 || {
+		tail -20 "$1/log" | sed 's/^/    /' >&2
 		unavailable 'the libraries of the tests do not build'
 	}
-	echo "$found" > "$tmp/tests/complete"
-	rm -rf "$dir"
-	mv "$tmp/tests" "$dir"
-	echo "$dir"
 }
 
 # shellcheck disable=SC2329 # called by stage
@@ -192,7 +173,7 @@ for arg; do
 done
 if [ -z "${CIPGUARD_WORK:-}" ]; then
 	export PG_CONFIG=${PG_CONFIG:-pg_config}
-	tests=$(unset MAKEFLAGS MFLAGS MAKELEVEL; fetch)
+	tests=$(unset MAKEFLAGS MFLAGS MAKELEVEL; cached core_regress make_tests)
 	found=$(< "$tests/complete")
 	[[ $found == "${tests##*/core_regress-}"* ]] ||
 		echo "core_regress: $found is the nearest release to be had; remove $tests to look again"

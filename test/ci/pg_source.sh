@@ -6,11 +6,17 @@
 #                          or of the nearest to be had, into DIR, as *.orig.tar.*,
 #                          and prints which release it is
 #
+#   cached NAME MAKE       prints a directory that is kept for this release below
+#                          ${XDG_CACHE_HOME:-~/.cache}/cipguard.  If it is not there,
+#                          MAKE TMP DIR RELEASE fills TMP/made, which becomes DIR, from the
+#                          archive in TMP, or exits.  Exits with 2 if there is no source.
+#                          To be run in a subshell.
+#
 # The source comes from Debian, through the sources that apt of this machine
 # has, with deb-src lines added in a configuration of its own: nothing of the
 # machine's changes.  Debian's patches are left out: they move directories.
 #
-# Both say why they cannot, and return 1.
+# The first two say why they cannot, and return 1.
 
 no_source() { echo "no source of PostgreSQL: $*" >&2; return 1; }
 
@@ -78,4 +84,25 @@ download_source() { # DIR
 		grep -E '^(E|W|Err)' "$dir/log" | sed 's/^/    /' >&2 || true
 	done < "$dir/versions"
 	no_source 'no source package could be downloaded'
+}
+
+cached() { # NAME MAKE
+	local cache dir tmp found
+	cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/cipguard
+	dir=$cache/$1-$(source_release) || exit 2
+	if [ ! -e "$dir/complete" ]; then
+		mkdir -p "$cache"
+		tmp=$(mktemp -d "$cache/tmp.XXXXXX")
+		# shellcheck disable=SC2064 # expanded now
+		trap "rm -rf '$tmp'" EXIT
+		trap 'exit 130' INT
+		trap 'exit 143' TERM HUP
+		found=$(download_source "$tmp") || exit 2
+		mkdir "$tmp/made"
+		"$2" "$tmp" "$dir" "$found"
+		echo "$found" > "$tmp/made/complete"
+		rm -rf "$dir"
+		mv "$tmp/made" "$dir"
+	fi
+	echo "$dir"
 }

@@ -38,36 +38,18 @@ build_server() { # SOURCE PREFIX DESTDIR
 	done
 }
 
-# Print the directory of the server, which is built first if it has to be: pg
-# is an installation that can be moved.
-server() {
-	local cache dir tmp found
-	cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/cipguard
-	dir=$cache/valgrind-$(source_release) || exit 2
-	if [ -e "$dir/complete" ]; then
-		echo "$dir"
-		return
-	fi
-	mkdir -p "$cache"
-	tmp=$(mktemp -d "$cache/tmp.XXXXXX")
-	# shellcheck disable=SC2064 # expanded now
-	trap "rm -rf '$tmp'" EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
-	found=$(download_source "$tmp") || exit 2
-	mkdir "$tmp/src" "$tmp/server"
-	tar -C "$tmp/src" --strip-components=1 --no-same-owner -xf "$tmp"/*.orig.tar.*
-	echo "valgrind: building PostgreSQL $found" >&2
-	build_server "$tmp/src" "$dir/pg" "$tmp/root" > "$tmp/log" 2>&1 || {
-		tail -20 "$tmp/log" >&2
+# pg is an installation that can be moved.
+# shellcheck disable=SC2329 # called by cached
+make_server() { # TMP DIR RELEASE
+	mkdir "$1/src"
+	tar -C "$1/src" --strip-components=1 --no-same-owner -xf "$1"/*.orig.tar.*
+	echo "valgrind: building PostgreSQL $3" >&2
+	build_server "$1/src" "$2/pg" "$1/root" > "$1/log" 2>&1 || {
+		tail -20 "$1/log" >&2
 		echo 'valgrind: PostgreSQL cannot be built' >&2
 		exit 1
 	}
-	mv "$tmp/root$dir/pg" "$tmp/src/src/tools/valgrind.supp" "$tmp/server"
-	echo "$found" > "$tmp/server/complete"
-	rm -rf "$dir"
-	mv "$tmp/server" "$dir"
-	echo "$dir"
+	mv "$1/root$2/pg" "$1/src/src/tools/valgrind.supp" "$1/made"
 }
 
 # shellcheck disable=SC2329 # called by stage
@@ -78,7 +60,7 @@ staging() { # WORK
 if [ -z "${CIPGUARD_WORK:-}" ]; then
 	export PG_CONFIG=${PG_CONFIG:-pg_config}
 	rc=0
-	server=$(unset MAKEFLAGS MFLAGS MAKELEVEL; server) || rc=$?
+	server=$(unset MAKEFLAGS MFLAGS MAKELEVEL; cached valgrind make_server) || rc=$?
 	if [ "$rc" = 2 ]; then
 		echo 'skipped: there is no source of PostgreSQL to build from'
 		exit 0
